@@ -1,0 +1,1 @@
+"""Learning from people's drawings: Quick, Draw! from NDJSON to evaluated classifiers."""

@@ -1,0 +1,55 @@
+"""One family of errors: each names the culprit, the cause and the remedy.
+
+Whatever a user can cause ends in one of these, and the command line, the Dagster
+page and the page for drawing show nothing but its one sentence.
+"""
+
+
+class QdError(Exception):
+    """Something that a user can understand and mend.
+
+    Args:
+        culprit: What is wrong: a file, a URL, a setting, a partition.
+        cause: What was found there, in the user's words.
+        remedy: What to do about it: a command, a setting, a place to look.
+
+    >>> print(BadSetting("QD_DRAWINGS", "is -3", "give a whole number from 1, or 'all'"))
+    QD_DRAWINGS is -3: give a whole number from 1, or 'all'.
+    """
+
+    def __init__(self, culprit: str, cause: str, remedy: str) -> None:
+        super().__init__(culprit, cause, remedy)
+        self.culprit = culprit
+        self.cause = cause
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.culprit} {self.cause}: {self.remedy}."
+
+
+class BadSetting(QdError):
+    """A setting, an option or a name that the project does not know or cannot take."""
+
+
+class BadDrawing(QdError):
+    """A drawing or picture that cannot be read as one."""
+
+
+class SourceFailed(QdError):
+    """The source of drawings did not give what it was asked for."""
+
+
+class MissingPartition(QdError):
+    """A partition that a later stage needs is not in the store."""
+
+
+class DamagedPartition(QdError):
+    """A stored file is not what was written."""
+
+
+class HomeFailed(QdError):
+    """The home cannot be written or read: permissions, a full disk, a size limit."""
+
+
+class TrackingFailed(QdError):
+    """MLflow cannot be reached, or does not hold what it should."""

@@ -1,0 +1,1 @@
+"""The learning: networks, training, evaluation. Knows no Dagster or MLflow."""

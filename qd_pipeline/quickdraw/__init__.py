@@ -1,0 +1,1 @@
+"""The drawings: fetched, parsed, drawn and divided. Knows no Dagster, Keras or MLflow."""

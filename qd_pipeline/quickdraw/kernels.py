@@ -1,0 +1,60 @@
+"""How the compiled kernels are built, cached and spread over the cores."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+
+def _choose_cache() -> None:
+    """Give numba a folder that can be written when neither code nor home folder can."""
+    if os.environ.get("NUMBA_CACHE_DIR"):
+        return
+    candidates = (Path(__file__).parent, Path.home())
+    if not any(os.access(folder, os.W_OK) for folder in candidates):
+        os.environ["NUMBA_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / "qd_pipeline-kernels")
+
+
+_choose_cache()
+
+import numba  # noqa: E402  (numba reads NUMBA_CACHE_DIR when it is imported)
+
+kernel = numba.njit(cache=True, nogil=True)
+"""Decorator of a kernel: compiled once, cached on disk, free of Python's lock.
+
+Threads are ours (`in_threads`), not numba's `prange`: its bundled threading layer must not
+be entered from two Python threads, and Dagster's steps may well be threads.
+"""
+
+
+def core_count() -> int:
+    """Cores that this process may use, at least 1."""
+    return len(os.sched_getaffinity(0))
+
+
+def in_threads(
+    work: Callable[[int, int], Result], count: int, *, threads: int | None = None, least: int = 256
+) -> list[Result]:
+    """Do `work(start, stop)` over [0, count) in contiguous chunks, side by side.
+
+    Args:
+        work: Called with the bounds of each chunk; must release Python's lock to gain anything.
+        count: Number of items.
+        threads: Threads to use, by default one a core.
+        least: Items below which a chunk is not worth a thread.
+
+    Returns:
+        The results in the order of the chunks.
+    """
+    threads = min(threads or core_count(), max(1, count // least))
+    if threads == 1:
+        return [work(0, count)]
+    # More chunks than threads, since drawings differ in length.
+    chunks = min(threads * 4, max(1, count // least))
+    bounds = [count * i // chunks for i in range(chunks + 1)]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(work, bounds[:-1], bounds[1:]))
