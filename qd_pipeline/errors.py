@@ -4,6 +4,9 @@ Whatever a user can cause ends in one of these, and the command line, the Dagste
 page and the page for drawing show nothing but its one sentence.
 """
 
+import errno
+from pathlib import Path
+
 
 class QdError(Exception):
     """Something that a user can understand and mend.
@@ -24,7 +27,8 @@ class QdError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        return f"{self.culprit} {self.cause}: {self.remedy}."
+        end = "" if self.remedy.endswith(("?", "!", ".")) else "."
+        return f"{self.culprit} {self.cause}: {self.remedy}{end}"
 
 
 class BadSetting(QdError):
@@ -53,3 +57,19 @@ class HomeFailed(QdError):
 
 class TrackingFailed(QdError):
     """MLflow cannot be reached, or does not hold what it should."""
+
+
+_DISK_REMEDIES = {
+    errno.ENOSPC: "free some space there, or set QD_HOME to a larger disk",
+    errno.EDQUOT: "free some of your quota, or set QD_HOME to another disk",
+    errno.EFBIG: "raise the file-size limit (`ulimit -f`), or ask for fewer drawings",
+    errno.EROFS: "set QD_HOME to a folder that you may write to",
+    errno.EACCES: "set QD_HOME to a folder that you may write to",
+    errno.EPERM: "set QD_HOME to a folder that you may write to",
+}
+
+
+def disk_failure(error: OSError, folder: Path) -> HomeFailed:
+    """Say in the family's words what the operating system refused."""
+    remedy = _DISK_REMEDIES.get(error.errno or 0, "see that the disk is sound and can be written")
+    return HomeFailed(str(folder), f"cannot be written ({error.strerror or error})", remedy)

@@ -1,0 +1,86 @@
+"""The class sets: which categories a classifier tells apart, in the order of its outputs."""
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from qd_pipeline import catalog
+from qd_pipeline.errors import BadSetting
+
+ClassSets = Mapping[str, tuple[str, ...]]
+"""Categories in the order of the network's outputs, by partition key."""
+
+NOTEBOOK: Final[ClassSets] = MappingProxyType(
+    {
+        "2": ("cow", "panda"),
+        "4": ("frog", "rabbit", "elephant", "duck"),
+        "8": ("camel", "rabbit", "frog", "duck", "elephant", "cow", "shark", "panda"),
+    }
+)
+"""The notebook's class sets, in its order."""
+
+# What Dagster, file systems and URLs all take, and no path can be made of.
+_SAFE_KEY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
+
+
+def checked(key: str, categories: Any) -> tuple[str, ...]:
+    """Check one class set.
+
+    Args:
+        key: Its partition key: the class count by custom, or another short name.
+        categories: Its categories in the order of the network's outputs.
+
+    Raises:
+        BadSetting: The key is not 1–64 letters, digits, `-` or `_`; there are fewer than
+            two categories, a repeated one, or one that the dataset does not have.
+
+    >>> checked("2", ["cow", "panda"])
+    ('cow', 'panda')
+    """
+    culprit = f"class set {key[:80]!r}"
+    if not _SAFE_KEY.fullmatch(key):
+        raise BadSetting(
+            culprit, "cannot be a partition key", "use up to 64 letters, digits, '-' and '_'"
+        )
+    if not isinstance(categories, list | tuple) or not all(isinstance(c, str) for c in categories):
+        raise BadSetting(culprit, "is not a list of categories", 'write it as ["cow", "panda"]')
+    names = tuple(catalog.category(name).name for name in categories)
+    if len(names) < 2:  # noqa: PLR2004 (there is nothing to tell apart below two)
+        raise BadSetting(culprit, f"has {len(names)} categories", "give at least two")
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise BadSetting(culprit, f"names {', '.join(repeated)} twice", "name each category once")
+    return names
+
+
+def load(path: Path) -> ClassSets:
+    """Read class sets from a TOML file.
+
+    The file holds one table: `[class_sets]`, then `2 = ["cow", "panda"]` and so on.
+
+    Raises:
+        BadSetting: The file cannot be read, is not TOML, or a class set is not valid.
+    """
+    culprit = f"class sets file {path}"
+    form = 'write `[class_sets]`, and under it lines like `2 = ["cow", "panda"]`'
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise BadSetting(
+            culprit, f"cannot be read ({reason})", "name a TOML file in QD_CLASS_SETS"
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise BadSetting(culprit, f"is not TOML ({error})", form) from error
+    table = document.get("class_sets")
+    if not isinstance(table, dict) or not table:
+        raise BadSetting(culprit, "has no [class_sets]", form)
+    return MappingProxyType({key: checked(key, value) for key, value in table.items()})
+
+
+def categories_of(class_sets: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """Give every category that any of the class sets needs, each once, in order of mention."""
+    return tuple(dict.fromkeys(name for names in class_sets for name in names))

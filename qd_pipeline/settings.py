@@ -1,0 +1,71 @@
+"""The settings that every process reads from its environment, checked in one place.
+
+`make run` and `qd` take the same settings as options and pass them on as these variables,
+so that the command line, the Dagster processes and the tests mean the same thing.
+"""
+
+import errno
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from qd_pipeline import class_sets
+from qd_pipeline.errors import disk_failure
+
+DEFAULT_HOME: Final = ".qd"
+DEFAULT_SOURCE: Final = "sample"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where things are, and what is wanted.
+
+    Attributes:
+        home: Folder that everything a run writes lies under (`QD_HOME`, default `.qd`).
+        source: `sample`, `quickdraw` or the URL of a mirror (`QD_SOURCE`).
+        class_sets: Categories by partition key (`QD_CLASS_SETS`, a TOML file; default:
+            the notebook's).
+        tracking_uri: MLflow's store (`MLFLOW_TRACKING_URI`, default: SQLite in the home).
+    """
+
+    home: Path
+    source: str
+    class_sets: class_sets.ClassSets
+    tracking_uri: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Read the settings.
+
+        Raises:
+            BadSetting: The class sets are not valid.
+        """
+        home = Path(environment.get("QD_HOME") or DEFAULT_HOME).expanduser().absolute()
+        sets_file = environment.get("QD_CLASS_SETS")
+        return cls(
+            home=home,
+            source=environment.get("QD_SOURCE") or DEFAULT_SOURCE,
+            class_sets=class_sets.load(Path(sets_file)) if sets_file else class_sets.NOTEBOOK,
+            tracking_uri=environment.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home}/mlflow.db",
+        )
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Every category that some class set needs: the partitions of the data stages."""
+        return class_sets.categories_of(self.class_sets.values())
+
+    def prepare_home(self) -> None:
+        """Make the home and see that it can be written.
+
+        Raises:
+            HomeFailed: It cannot.
+        """
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise disk_failure(error, self.home) from error
+        if not os.access(self.home, os.W_OK | os.X_OK):
+            denied = PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            raise disk_failure(denied, self.home)

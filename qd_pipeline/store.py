@@ -1,0 +1,265 @@
+"""The store of partitions: complete and verified, or not there.
+
+A partition is a folder of files that a manifest names and vouches for:
+
+    store/<stage>/<key>/manifest.json          names the folder; replaced in one stroke
+    store/<stage>/<key>/<owner>~<random>/…     the files, never changed once published
+
+Writers write into a folder of their own and publish by replacing the manifest, which is
+atomic without any lock: two writers of one partition end with one of the two complete
+results. A folder that no manifest names and whose owner has died is litter, and the next
+writer sweeps it.
+"""
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from qd_pipeline import owner
+from qd_pipeline.errors import BadSetting, DamagedPartition, MissingPartition, disk_failure
+
+MANIFEST: Final = "manifest.json"
+Json = Mapping[str, Any]
+
+_SAFE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Partition:
+    """A published partition.
+
+    Attributes:
+        stage: The asset, `strokes` for one.
+        key: The partition key, `cow` or `8` for one.
+        folder: Where its files are.
+        version: Hash of its content (64 hexadecimal digits): Dagster's data version.
+        recipe: What it was made from: code, settings, and the versions of its inputs.
+        facts: What the stage measured while it wrote.
+        files: SHA-256 of each file.
+    """
+
+    stage: str
+    key: str
+    folder: Path
+    version: str
+    recipe: Json
+    facts: Json
+    files: Mapping[str, str]
+
+    def path(self, name: str) -> Path:
+        """Give one of its files, after checking that it is what was written.
+
+        Raises:
+            DamagedPartition: The file is missing, truncated or altered.
+        """
+        path = self.folder / name
+        try:
+            found = _sha256(path)
+        except OSError as error:
+            raise _damaged(
+                self.stage, self.key, f"cannot read {name} ({error.strerror})"
+            ) from error
+        if found != self.files.get(name):
+            raise _damaged(self.stage, self.key, f"has a {name} that is not what was written")
+        return path
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A partition being written; nobody reads it until it is published."""
+
+    stage: str
+    key: str
+    folder: Path
+
+    def path(self, name: str) -> Path:
+        """Give the place of a file to write."""
+        return self.folder / name
+
+    def publish(self, *, recipe: Json, facts: Json, version: str | None = None) -> Partition:
+        """Make every file durable, then let the manifest name this folder.
+
+        Args:
+            recipe: What it was made from (JSON); a partition is fresh while it equals this.
+            facts: What was measured (JSON).
+            version: Hash of the content, by default of all files.
+        """
+        names = sorted(p.name for p in self.folder.iterdir())
+        files = {name: _sha256(self.path(name), durable=True) for name in names}
+        _sync_folder(self.folder)
+        body = {
+            "stage": self.stage,
+            "key": self.key,
+            "folder": self.folder.name,
+            "version": version or _digest(files),
+            "recipe": recipe,
+            "facts": facts,
+            "files": files,
+        }
+        manifest = self.folder.parent / MANIFEST
+        superseded = _published_folder(self.folder.parent)
+        staged = self.folder.parent / f"{self.folder.name}.json"
+        with staged.open("w", encoding="utf-8") as stream:
+            json.dump({**body, "seal": _digest(body)}, stream, indent=1)
+            stream.flush()
+            os.fsync(stream.fileno())
+        staged.replace(manifest)
+        _sync_folder(manifest.parent)
+        if superseded:
+            _remove(manifest.parent / superseded)
+        return _partition(self.folder.parent, body)
+
+
+class Store:
+    """All partitions under one folder.
+
+    Args:
+        root: The folder; made when first written to.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def find(self, stage: str, key: str) -> Partition | None:
+        """Give the published partition, or None where there is none.
+
+        Raises:
+            DamagedPartition: The manifest is not what was written.
+        """
+        home = self._home_of(stage, key)
+        try:
+            text = (home / MANIFEST).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise _damaged(stage, key, f"cannot read its {MANIFEST} ({error})") from error
+        try:
+            body = json.loads(text)
+            seal = body.pop("seal")
+        except (ValueError, KeyError, AttributeError) as error:
+            raise _damaged(stage, key, f"has a {MANIFEST} that is not complete") from error
+        if seal != _digest(body):
+            raise _damaged(stage, key, f"has a {MANIFEST} that is not what was written")
+        return _partition(home, body)
+
+    def read(self, stage: str, key: str) -> Partition:
+        """Give the published partition.
+
+        Raises:
+            MissingPartition: There is none.
+            DamagedPartition: The manifest is not what was written.
+        """
+        partition = self.find(stage, key)
+        if partition is None:
+            raise MissingPartition(
+                f"{stage} {key}", "is not in the store", f"make it with `qd make {stage} {key}`"
+            )
+        return partition
+
+    def is_fresh(self, stage: str, key: str, recipe: Json) -> bool:
+        """Tell whether the partition is there, undamaged to the eye, and made by this recipe."""
+        try:
+            partition = self.find(stage, key)
+        except DamagedPartition:
+            return False
+        # Through JSON, so that tuples and lists compare as they were stored.
+        return (
+            partition is not None
+            and partition.recipe == json.loads(json.dumps(recipe))
+            and all((partition.folder / name).is_file() for name in partition.files)
+        )
+
+    @contextmanager
+    def draft(self, stage: str, key: str) -> Iterator[Draft]:
+        """Open a draft; what is not published when the block ends is removed.
+
+        Raises:
+            HomeFailed: The home cannot be written; the published partition is untouched.
+        """
+        home = self._home_of(stage, key)
+        folder = home / f"{owner.token()}~{secrets.token_hex(4)}"
+        try:
+            folder.mkdir(parents=True)
+            _sweep(home)
+            yield Draft(stage, key, folder)
+        except OSError as error:
+            raise disk_failure(error, self.root) from error
+        finally:
+            if _published_folder(home) != folder.name:
+                _remove(folder)
+
+    def _home_of(self, stage: str, key: str) -> Path:
+        for name in (stage, key):
+            if not _SAFE_NAME.fullmatch(name):
+                raise BadSetting(
+                    f"partition {name[:80]!r}", "cannot be a name in the store", "see `qd status`"
+                )
+        return self.root / stage / key
+
+
+def _sweep(home: Path) -> None:
+    """Remove litter: what no manifest names and nobody alive is writing."""
+    published = _published_folder(home)
+    for entry in home.iterdir():
+        name = entry.name.removesuffix(".json")
+        if name not in {published, "manifest"} and not owner.is_alive(name.split("~")[0]):
+            _remove(entry)
+
+
+def _published_folder(home: Path) -> str | None:
+    try:
+        return str(json.loads((home / MANIFEST).read_bytes())["folder"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _partition(home: Path, body: Json) -> Partition:
+    return Partition(
+        stage=body["stage"],
+        key=body["key"],
+        folder=home / body["folder"],
+        version=body["version"],
+        recipe=body["recipe"],
+        facts=body["facts"],
+        files=body["files"],
+    )
+
+
+def _sha256(path: Path, *, durable: bool = False) -> str:
+    with path.open("rb") as stream:
+        if durable:
+            os.fsync(stream.fileno())
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _digest(body: Json) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _remove(entry: Path) -> None:
+    if entry.is_dir() and not entry.is_symlink():
+        shutil.rmtree(entry, ignore_errors=True)
+    else:
+        entry.unlink(missing_ok=True)
+
+
+def _damaged(stage: str, key: str, cause: str) -> DamagedPartition:
+    return DamagedPartition(
+        f"{stage} {key}", f"is damaged: it {cause}", f"rebuild it with `qd make {stage} {key}`"
+    )
