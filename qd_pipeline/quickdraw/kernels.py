@@ -23,7 +23,7 @@ _choose_cache()
 
 import numba  # noqa: E402  (numba reads NUMBA_CACHE_DIR when it is imported)
 
-kernel = numba.njit(cache=True, nogil=True)
+kernel = numba.njit(cache=True, nogil=True, error_model="numpy")
 """Decorator of a kernel: compiled once, cached on disk, free of Python's lock.
 
 Threads are ours (`in_threads`), not numba's `prange`: its bundled threading layer must not
