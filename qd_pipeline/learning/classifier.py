@@ -1,0 +1,171 @@
+"""A classifier: a trained network with its class set, in memory and on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import numpy as np
+
+from qd_pipeline.errors import BadDrawing, DamagedPartition, MissingPartition
+from qd_pipeline.learning import backend
+from qd_pipeline.learning.data import pixels
+from qd_pipeline.learning.recipe import Recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import keras
+    from numpy.typing import NDArray
+
+NETWORK_FILE: Final = "network.keras"
+FACTS_FILE: Final = "classifier.json"
+
+_BATCH: Final = 1000
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a classifier came about.
+
+    Args:
+        recipe: The settings.
+        history: Metrics of each epoch by name: `loss`, `accuracy`, and on the validation
+            side, where there is one, `val_loss` and `val_accuracy`.
+        seconds: Wall time of the training.
+        training_drawings: Drawings trained on.
+        validation_drawings: Drawings on the validation side.
+    """
+
+    recipe: Recipe
+    history: tuple[Mapping[str, float], ...]
+    seconds: float
+    training_drawings: int
+    validation_drawings: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the facts by name, as JSON takes them."""
+        return {
+            "recipe": self.recipe.to_json(),
+            "history": [dict(epoch) for epoch in self.history],
+            "seconds": self.seconds,
+            "training_drawings": self.training_drawings,
+            "validation_drawings": self.validation_drawings,
+        }
+
+    @classmethod
+    def from_json(cls, facts: Mapping[str, Any]) -> Self:
+        """Read what `to_json` gave."""
+        recipe = Recipe(**facts["recipe"])
+        return cls(**{**facts, "recipe": recipe, "history": tuple(facts["history"])})
+
+
+@dataclass(frozen=True, eq=False)
+class Classifier:
+    """A trained network and the categories that its outputs stand for, in order."""
+
+    network: keras.Model
+    class_set: tuple[str, ...]
+    training: Training
+
+    @property
+    def side(self) -> int:
+        """Height and width of the bitmaps that it takes, in pixels."""
+        return int(self.network.input_shape[1])
+
+    def predict(self, bitmaps: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Give each category's probability for each bitmap.
+
+        Args:
+            bitmaps: `uint8 (n, side, side)`, ink 255 on ground 0. Any n; no more than 1,000
+                are scaled at a time.
+
+        Returns:
+            `float32 (n, classes)` in the order of the class set; each row sums to 1.
+
+        Raises:
+            BadDrawing: when the bitmaps have another type or shape.
+        """
+        if bitmaps.dtype != np.uint8 or bitmaps.shape[1:] != (self.side, self.side):
+            raise BadDrawing(
+                "bitmaps",
+                f"are {bitmaps.dtype} {bitmaps.shape}",
+                f"give uint8 (n, {self.side}, {self.side})",
+            )
+        probabilities = np.empty((len(bitmaps), len(self.class_set)), np.float32)
+        for start in range(0, len(bitmaps), _BATCH):
+            batch = pixels(bitmaps[start : start + _BATCH])
+            probabilities[start : start + _BATCH] = self.network.predict_on_batch(batch)
+        return probabilities
+
+    def fingerprint(self) -> str:
+        """Give a hash of what decides its predictions: architecture, weights and class set.
+
+        The file's own bytes hold dates, and Keras counts its layers' names through a process;
+        neither enters.
+
+        Returns:
+            SHA-256, as 64 hexadecimal digits.
+        """
+        digest = hashlib.sha256(json.dumps(self.class_set).encode())
+        digest.update(json.dumps(_architecture(self.network), sort_keys=True).encode())
+        for weights in self.network.get_weights():
+            digest.update(f"{weights.dtype} {weights.shape}".encode())
+            digest.update(np.ascontiguousarray(weights).tobytes())
+        return digest.hexdigest()
+
+    def save(self, folder: Path) -> None:
+        """Write it into a folder that exists: `network.keras` and `classifier.json`."""
+        self.network.save(folder / NETWORK_FILE)
+        facts = {
+            "class_set": self.class_set,
+            "fingerprint": self.fingerprint(),
+            "training": self.training.to_json(),
+            "libraries": {name: version(name) for name in ("keras", "tensorflow", "numpy")},
+        }
+        text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
+        (folder / FACTS_FILE).write_text(text, encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote; nothing in the folder is run as code.
+
+        Raises:
+            MissingPartition: when the folder holds no classifier.
+            DamagedPartition: when its files cannot be read.
+        """
+        for name in (NETWORK_FILE, FACTS_FILE):
+            if not (folder / name).is_file():
+                raise MissingPartition(str(folder / name), "is not there", "train it first")
+        try:
+            facts = json.loads((folder / FACTS_FILE).read_text(encoding="utf-8"))
+            training = Training.from_json(facts["training"])
+            class_set = tuple(facts["class_set"])
+            network = backend.keras.saving.load_model(
+                folder / NETWORK_FILE, compile=False, safe_mode=True
+            )
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise DamagedPartition(
+                str(folder), "does not hold a classifier that can be read", "train it again"
+            ) from error
+        return cls(network, class_set, training)
+
+
+def _architecture(network: keras.Model) -> Any:
+    config = network.get_config()
+    names = {
+        layer["config"]["name"]: f"layer {place}" for place, layer in enumerate(config["layers"])
+    }
+
+    def renamed(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: renamed(held) for key, held in value.items()}
+        if isinstance(value, list | tuple):
+            return [renamed(held) for held in value]
+        return names.get(value, value) if isinstance(value, str) else value
+
+    return renamed(config)

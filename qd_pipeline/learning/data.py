@@ -1,0 +1,203 @@
+"""The drawings of a class set as a training sees them: labelled, split, memory-mapped."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from qd_pipeline.errors import BadSetting, DamagedPartition, MissingPartition
+from qd_pipeline.quickdraw.split import TEST, TRAINING, VALIDATION, sides
+
+
+@dataclass(frozen=True, eq=False)
+class CategoryData:
+    """The drawings of one category.
+
+    Args:
+        category: Its name as the dataset spells it.
+        bitmaps: `uint8 (n, side, side)`, memory-mapped; ink 255 on ground 0.
+        key_ids: `uint64 (n,)`.
+        recognized: `bool (n,)`: whether the game guessed the drawing.
+        table: The stroke table that the other columns are read from when asked for.
+    """
+
+    category: str
+    bitmaps: NDArray[np.uint8]
+    key_ids: NDArray[np.uint64]
+    recognized: NDArray[np.bool_]
+    table: Path
+
+    def __len__(self) -> int:
+        return len(self.key_ids)
+
+    @cached_property
+    def countrycodes(self) -> NDArray[np.object_]:
+        """Country of each drawing, `str (n,)`; empty where there is none."""
+        column = pq.read_table(self.table, columns=["countrycode"]).column(0)
+        texts = pc.fill_null(column.cast(pa.string()), "")
+        return np.asarray(texts.to_numpy(zero_copy_only=False), dtype=np.object_)
+
+    @cached_property
+    def stroke_counts(self) -> NDArray[np.int64]:
+        """Number of strokes of each drawing, `int64 (n,)`."""
+        batches = pq.ParquetFile(self.table).iter_batches(columns=["drawing"])
+        counts = [pc.list_value_length(batch.column(0)).to_numpy() for batch in batches]
+        return np.concatenate([np.zeros(0, np.int64), *counts]).astype(np.int64)
+
+
+def load_category(category: str, table: Path, bitmaps: Path) -> CategoryData:
+    """Open one category's stroke table and bitmaps.
+
+    Args:
+        category: Name, as the dataset spells it.
+        table: Stroke table (Parquet).
+        bitmaps: Its bitmaps (`.npy`), row i those of the table's row i.
+
+    Raises:
+        MissingPartition: when either file is not there.
+        DamagedPartition: when either cannot be read, or the two do not belong together.
+    """
+    remedy = f"draw {category} again"
+    for path in (table, bitmaps):
+        if not path.is_file():
+            raise MissingPartition(str(path), "is not there", remedy)
+    try:
+        facts = pq.read_table(table, columns=["key_id", "recognized"])
+    except (OSError, pa.ArrowException) as error:
+        raise DamagedPartition(str(table), "is not a stroke table", remedy) from error
+    try:
+        pictures = np.load(bitmaps, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DamagedPartition(str(bitmaps), "is not an array of bitmaps", remedy) from error
+    side = pictures.shape[-1] if pictures.ndim else 0
+    if pictures.dtype != np.uint8 or pictures.shape != (facts.num_rows, side, side):
+        cause = f"holds {pictures.dtype} {pictures.shape} for {facts.num_rows} drawings"
+        raise DamagedPartition(str(bitmaps), cause, remedy)
+    return CategoryData(
+        category,
+        pictures,
+        facts["key_id"].to_numpy(),
+        facts["recognized"].to_numpy(),
+        table,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledDrawings:
+    """Some drawings of a class set, each with the place of its category in the set.
+
+    Args:
+        categories: The class set's drawings, in the order of the network's outputs.
+        labels: `int32 (n,)`, the place of each drawing's category.
+        rows: `int64 (n,)`, its row in its category's table and bitmaps.
+    """
+
+    categories: tuple[CategoryData, ...]
+    labels: NDArray[np.int32]
+    rows: NDArray[np.int64]
+
+    @classmethod
+    def where(
+        cls, categories: tuple[CategoryData, ...], masks: Iterable[NDArray[np.bool_]]
+    ) -> Self:
+        """Take the drawings that a mask for each category marks, category by category."""
+        rows = [np.flatnonzero(mask) for mask in masks]
+        places = np.arange(len(categories), dtype=np.int32)
+        labels = np.repeat(places, [len(taken) for taken in rows])
+        return cls(categories, labels, np.concatenate(rows).astype(np.int64))
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def _gather(
+        self,
+        column: Callable[[CategoryData], NDArray[np.generic]],
+        which: NDArray[np.integer] | slice,
+    ) -> NDArray[np.generic]:
+        labels, rows = self.labels[which], self.rows[which]
+        first = column(self.categories[0])
+        gathered = np.empty((len(labels), *first.shape[1:]), first.dtype)
+        for place in np.unique(labels):
+            here = labels == place
+            gathered[here] = column(self.categories[place])[rows[here]]
+        return gathered
+
+    def bitmaps(self, which: NDArray[np.integer] | slice) -> NDArray[np.uint8]:
+        """Copy some drawings' bitmaps out of the mapped files, `uint8 (k, side, side)`."""
+        return self._gather(lambda category: category.bitmaps, which)  # type: ignore[return-value]
+
+    def column(self, name: str) -> NDArray[np.generic]:
+        """Give a fact of each drawing, `(n,)`.
+
+        Args:
+            name: `key_ids`, `recognized`, `countrycodes` or `stroke_counts`.
+        """
+        return self._gather(lambda category: getattr(category, name), slice(None))
+
+
+@dataclass(frozen=True, eq=False)
+class ClassSetData:
+    """A class set's drawings, split; the sides share no drawing."""
+
+    training: LabelledDrawings
+    validation: LabelledDrawings
+    test: LabelledDrawings
+
+    @classmethod
+    def split(cls, categories: Sequence[CategoryData]) -> Self:
+        """Split by `key_id` as `qd_pipeline.quickdraw.split` does.
+
+        Args:
+            categories: Two or more, in the order of the network's outputs.
+
+        Raises:
+            BadSetting: when there are fewer than two categories, or one has no drawing to
+                train on.
+        """
+        ordered = tuple(categories)
+        names = tuple(category.category for category in ordered)
+        if len(set(names)) < max(2, len(names)):
+            raise BadSetting(
+                f"class set {', '.join(names)}",
+                "does not hold two categories or more, each once",
+                "name different categories",
+            )
+        placed = [sides(category.key_ids) for category in ordered]
+        training, validation, test = (
+            LabelledDrawings.where(ordered, [places == side for places in placed])
+            for side in (TRAINING, VALIDATION, TEST)
+        )
+        drawings = np.bincount(training.labels, minlength=len(names))
+        if not drawings.all():
+            raise BadSetting(
+                f"category {names[int(np.argmin(drawings))]}",
+                "has no drawing on the training side of the split",
+                "take more drawings per category",
+            )
+        return cls(training, validation, test)
+
+    @property
+    def class_set(self) -> tuple[str, ...]:
+        """The categories' names in the order of the network's outputs."""
+        return tuple(category.category for category in self.training.categories)
+
+    @property
+    def side(self) -> int:
+        """Height and width of the bitmaps, in pixels."""
+        return int(self.training.categories[0].bitmaps.shape[-1])
+
+
+def pixels(bitmaps: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Scale bitmaps to a network's input: `float32 (n, side, side, 1)`, ink 1 on ground 0.
+
+    >>> pixels(np.array([[[0, 51], [255, 0]]], np.uint8)).ravel().tolist()
+    [0.0, 0.20000000298023224, 1.0, 0.0]
+    """
+    return np.multiply(bitmaps, np.float32(1 / 255), dtype=np.float32)[..., np.newaxis]

@@ -1,0 +1,318 @@
+"""What a classifier makes of the test side: figures, mistakes, and a table of predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+from qd_pipeline.errors import BadSetting
+from qd_pipeline.learning import guesses
+from qd_pipeline.learning.intervals import Proportion
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from qd_pipeline.learning.classifier import Classifier
+    from qd_pipeline.learning.data import ClassSetData, LabelledDrawings
+    from qd_pipeline.learning.guesses import Group
+
+TOP: Final = (2, 3, 5)
+"""Besides accuracy: is the right category among this many most probable?"""
+
+_CONFUSIONS: Final = 6
+_EXAMPLES: Final = 6
+_MISTAKES: Final = 18
+_RANDOM: Final = 24
+_PREDICT_AT_ONCE: Final = 10_000
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One test drawing and what was predicted for it.
+
+    Args:
+        key_id: The drawing's identity.
+        category: What it is.
+        predicted: What the classifier takes it for.
+        probability: Of `predicted`, 0–1.
+        bitmap: `uint8 (side, side)`, as the classifier saw it.
+    """
+
+    key_id: int
+    category: str
+    predicted: str
+    probability: float
+    bitmap: NDArray[np.uint8] = field(compare=False, repr=False)
+
+    @property
+    def correct(self) -> bool:
+        """Whether the prediction is right."""
+        return self.category == self.predicted
+
+    def to_json(self) -> dict[str, Any]:
+        """Give all but the bitmap; the key as text, since JavaScript would round it."""
+        return {
+            "key_id": str(self.key_id),
+            "category": self.category,
+            "predicted": self.predicted,
+            "probability": self.probability,
+        }
+
+
+@dataclass(frozen=True)
+class CategoryScores:
+    """How one category came off; None where nothing was there to divide by.
+
+    Args:
+        category: Its name.
+        precision: Share of the drawings taken for it that are of it.
+        recall: Share of its drawings that are taken for it.
+        f1: Harmonic mean of the two.
+        support: Test drawings of it.
+    """
+
+    category: str
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    support: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the figures by name."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Drawings of one category taken for another.
+
+    Args:
+        category: What they are.
+        predicted: What they were taken for.
+        taken: How many, of the category's test drawings.
+        examples: Those that the classifier was surest of.
+    """
+
+    category: str
+    predicted: str
+    taken: Proportion
+    examples: tuple[Prediction, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the figures by name."""
+        return {
+            "category": self.category,
+            "predicted": self.predicted,
+            **self.taken.to_json(),
+            "examples": [example.to_json() for example in self.examples],
+        }
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A classifier's figures on the test side.
+
+    Args:
+        class_set: Categories, in the order of the confusion matrix.
+        accuracy: Of all test drawings.
+        top: By how many most probable categories count: is the right one among them?
+        log_loss: Mean of -ln(probability of the right category), that cut off at 10⁻⁷.
+        scores: By category, in the class set's order.
+        confusion: Drawings by what they are (row) and were taken for (column).
+        confusions: The most frequent kinds of mistake, most frequent first.
+        mistakes: The mistakes that the classifier was surest of, surest first.
+        random: Drawings by chance (the same ones for the same test side).
+        quality: Accuracy by whether the game recognised the drawing.
+        species: Accuracy between two categories at a time, the hardest pair first.
+        culture: Accuracy by country, largest first.
+        strokes: Accuracy by the number of strokes.
+        predictions: Table of `key_id` (uint64), `true` and `predicted` (dictionary of text),
+            and the probability of each category (float32, a column named after it).
+    """
+
+    class_set: tuple[str, ...]
+    accuracy: Proportion
+    top: dict[int, Proportion]
+    log_loss: float
+    scores: tuple[CategoryScores, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    confusions: tuple[Confusion, ...]
+    mistakes: tuple[Prediction, ...]
+    random: tuple[Prediction, ...]
+    quality: tuple[Group, ...]
+    species: tuple[Group, ...]
+    culture: tuple[Group, ...]
+    strokes: tuple[Group, ...]
+    predictions: pa.Table = field(compare=False, repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give all figures, as JSON takes them; the predictions are a table of their own."""
+        return {
+            "class_set": list(self.class_set),
+            "accuracy": self.accuracy.to_json(),
+            "top": {str(count): right.to_json() for count, right in self.top.items()},
+            "log_loss": self.log_loss,
+            "confusion_matrix": [list(row) for row in self.confusion],
+            **{
+                name: [each.to_json() for each in getattr(self, name)]
+                for name in (
+                    "scores",
+                    "confusions",
+                    "mistakes",
+                    "random",
+                    "quality",
+                    "species",
+                    "culture",
+                    "strokes",
+                )
+            },
+        }
+
+
+def evaluate(classifier: Classifier, data: ClassSetData) -> Evaluation:
+    """Measure a classifier on the test side of its class set's drawings.
+
+    Args:
+        classifier: The classifier.
+        data: The drawings of the same class set, in the same order.
+
+    Raises:
+        BadSetting: when the class sets differ, or no drawing is on the test side.
+    """
+    class_set = classifier.class_set
+    if data.class_set != class_set:
+        raise BadSetting(
+            f"classifier of {', '.join(class_set)}",
+            f"was given drawings of {', '.join(data.class_set)}",
+            "evaluate it on its own class set",
+        )
+    test = data.test
+    if not len(test):
+        raise BadSetting(
+            f"class set {', '.join(class_set)}",
+            "has no drawing on the test side of the split",
+            "take more drawings per category",
+        )
+    probabilities = _predict(classifier, test)
+    labels, predicted = test.labels, probabilities.argmax(axis=1)
+    correct = predicted == labels
+    sureness = probabilities.max(axis=1)
+    own = probabilities[np.arange(len(test)), labels]
+    rank = (probabilities > own[:, np.newaxis]).sum(axis=1)
+    matrix = confusion_matrix(labels, predicted, labels=range(len(class_set)))
+    surest = np.argsort(-sureness, kind="stable")
+    wrong = surest[~correct[surest]]
+    by_chance = np.random.default_rng(0).permutation(len(test))[:_RANDOM]
+
+    def shown(places: NDArray[np.integer]) -> tuple[Prediction, ...]:
+        return _shown(test, places, predicted, sureness)
+
+    return Evaluation(
+        class_set=class_set,
+        accuracy=Proportion(int(correct.sum()), len(test)),
+        top={
+            count: Proportion(int((rank < count).sum()), len(test))
+            for count in TOP
+            if count < len(class_set)
+        },
+        log_loss=float(-np.log(np.maximum(own.astype(np.float64), 1e-7)).mean()),
+        scores=_scores(class_set, labels, predicted),
+        confusion=tuple(tuple(int(count) for count in row) for row in matrix),
+        confusions=tuple(
+            Confusion(
+                class_set[true],
+                class_set[taken],
+                Proportion(int(matrix[true, taken]), int(matrix[true].sum())),
+                shown(wrong[(labels[wrong] == true) & (predicted[wrong] == taken)][:_EXAMPLES]),
+            )
+            for true, taken in _most_confused(matrix)
+        ),
+        mistakes=shown(wrong[:_MISTAKES]),
+        random=shown(by_chance),
+        quality=guesses.by_quality(correct, test.column("recognized").astype(np.bool_)),
+        species=guesses.by_pair(class_set, labels, probabilities),
+        culture=guesses.by_country(correct, test.column("countrycodes")),
+        strokes=guesses.by_strokes(correct, test.column("stroke_counts").astype(np.int64)),
+        predictions=_table(class_set, test, predicted, probabilities),
+    )
+
+
+def _predict(classifier: Classifier, drawings: LabelledDrawings) -> NDArray[np.float32]:
+    chunks = [
+        classifier.predict(drawings.bitmaps(slice(start, start + _PREDICT_AT_ONCE)))
+        for start in range(0, len(drawings), _PREDICT_AT_ONCE)
+    ]
+    return np.concatenate(chunks)
+
+
+def _shown(
+    drawings: LabelledDrawings,
+    places: NDArray[np.integer],
+    predicted: NDArray[np.integer],
+    sureness: NDArray[np.floating],
+) -> tuple[Prediction, ...]:
+    names = tuple(category.category for category in drawings.categories)
+    return tuple(
+        Prediction(
+            int(drawings.categories[label].key_ids[row]),
+            names[label],
+            names[predicted[place]],
+            float(sureness[place]),
+            bitmap,
+        )
+        for place, label, row, bitmap in zip(
+            places,
+            drawings.labels[places],
+            drawings.rows[places],
+            drawings.bitmaps(places),
+            strict=True,
+        )
+    )
+
+
+def _scores(
+    class_set: Sequence[str], labels: NDArray[np.integer], predicted: NDArray[np.integer]
+) -> tuple[CategoryScores, ...]:
+    *scores, support = precision_recall_fscore_support(
+        labels, predicted, labels=range(len(class_set)), zero_division=np.nan
+    )
+
+    def defined(score: float) -> float | None:
+        return None if np.isnan(score) else float(score)
+
+    return tuple(
+        CategoryScores(name, defined(precision), defined(recall), defined(f1), int(count))
+        for name, precision, recall, f1, count in zip(class_set, *scores, support, strict=True)
+    )
+
+
+def _most_confused(matrix: NDArray[np.integer]) -> list[tuple[int, int]]:
+    mistaken = matrix - np.diag(np.diag(matrix))
+    order = np.argsort(-mistaken, axis=None, kind="stable")[:_CONFUSIONS]
+    pairs = zip(*np.unravel_index(order, matrix.shape), strict=True)
+    return [(int(true), int(taken)) for true, taken in pairs if mistaken[true, taken]]
+
+
+def _table(
+    class_set: Sequence[str],
+    drawings: LabelledDrawings,
+    predicted: NDArray[np.integer],
+    probabilities: NDArray[np.float32],
+) -> pa.Table:
+    def names(places: NDArray[np.integer]) -> pa.DictionaryArray:
+        return pa.DictionaryArray.from_arrays(places.astype(np.int16), list(class_set))
+
+    return pa.table(
+        {
+            "key_id": pa.array(drawings.column("key_ids"), pa.uint64()),
+            "true": names(drawings.labels),
+            "predicted": names(predicted),
+            **{name: pa.array(probabilities[:, place]) for place, name in enumerate(class_set)},
+        }
+    )
