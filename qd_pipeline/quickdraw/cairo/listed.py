@@ -1,0 +1,216 @@
+"""Scan conversion with cairo's own list of active edges, place for place.
+
+The order of edges that share a place decides whether cairo measures a whole pixel row at once,
+and along which of them. So this keeps the list as cairo does: new edges are merged in, and
+edges that have crossed others move back.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qd_pipeline.quickdraw.cairo.compose import ink
+from qd_pipeline.quickdraw.cairo.edges import SUBROWS, Edges, cell
+from qd_pipeline.quickdraw.cairo.spans import add_full, add_place
+from qd_pipeline.quickdraw.kernels import kernel
+
+
+class Lists(NamedTuple):
+    """Room for the lists of one stroke's edges, each by number.
+
+    Attributes:
+        starts: int64 (15 * side + 2,), where the edges of each sub-row begin in `order`.
+        order: int64 (capacity,), edges by first sub-row, those of one as they came.
+        active: int64 (capacity,), edges that cross the sub-row, from left to right.
+        spare: int64 (capacity,).
+        place: int64 (capacity,), where each active edge crosses the sub-row.
+        runs: int64 (65,), beginnings of sorted runs.
+    """
+
+    starts: NDArray[np.int64]
+    order: NDArray[np.int64]
+    active: NDArray[np.int64]
+    spare: NDArray[np.int64]
+    place: NDArray[np.int64]
+    runs: NDArray[np.int64]
+
+
+def lists_room(side: int, capacity: int) -> Lists:
+    """Make room for `capacity` edges."""
+    lists = [np.empty(capacity, np.int64) for _ in range(4)]
+    return Lists(np.zeros(SUBROWS * side + 2, np.int64), *lists, np.empty(65, np.int64))
+
+
+@kernel
+def sort_by_start(edges: Edges, count: int, lists: Lists) -> None:
+    """Group the edges by their first sub-row."""
+    starts = lists.starts
+    starts[:] = 0
+    for edge in range(count):
+        starts[edges.top[edge] + 2] += 1
+    for subrow in range(2, len(starts)):
+        starts[subrow] += starts[subrow - 1]
+    for edge in range(count):
+        at = starts[edges.top[edge] + 1]
+        lists.order[at] = edge
+        starts[edges.top[edge] + 1] = at + 1
+
+
+@kernel
+def merge(
+    place: NDArray[np.int64],
+    left: NDArray[np.int64],
+    right: NDArray[np.int64],
+    merged: NDArray[np.int64],
+) -> None:
+    """Merge two sorted lists; at equal places stay with the list that one is in."""
+    i, j = 0, 0
+    from_left = len(left) > 0 and len(right) > 0 and place[left[0]] <= place[right[0]]
+    for k in range(len(left) + len(right)):
+        if i == len(left):
+            from_left = False
+        elif j == len(right):
+            from_left = True
+        elif from_left:
+            from_left = place[left[i]] <= place[right[j]]
+        else:
+            from_left = place[right[j]] > place[left[i]]
+        if from_left:
+            merged[k] = left[i]
+            i += 1
+        else:
+            merged[k] = right[j]
+            j += 1
+
+
+@kernel
+def sort_new(lists: Lists, start: int, stop: int) -> None:
+    """Sort new edges as cairo does: pairs, then neighbours of equal size, then the rest."""
+    order, place, runs = lists.order, lists.place, lists.runs
+    count = 0
+    for first in range(start, stop, 2):
+        if first + 1 < stop and place[order[first]] > place[order[first + 1]]:
+            order[first], order[first + 1] = order[first + 1], order[first]
+        runs[count] = first
+        count += 1
+        end = min(first + 2, stop)
+        last = end == stop
+        while count > 1 and (last or runs[count - 1] * 2 == runs[count - 2] + end):
+            begin, middle = runs[count - 2], runs[count - 1]
+            merge(place, order[begin:middle], order[middle:end], lists.spare[: end - begin])
+            order[begin:end] = lists.spare[: end - begin]
+            count -= 1
+
+
+@kernel
+def enter(edges: Edges, lists: Lists, active: int, subrow: int) -> int:
+    """Merge the edges that start in a sub-row into the list; return its length."""
+    start, stop = lists.starts[subrow], lists.starts[subrow + 1]
+    if start == stop:
+        return active
+    for i in range(start, stop):
+        edge = lists.order[i]
+        lists.place[edge] = cell(edges, edge, subrow)
+    sort_new(lists, start, stop)
+    total = active + stop - start
+    merge(lists.place, lists.active[:active], lists.order[start:stop], lists.spare[:total])
+    lists.active[:total] = lists.spare[:total]
+    return total
+
+
+@kernel
+def may_step_full(edges: Edges, lists: Lists, active: int, row: int, width: int) -> bool:
+    """Tell whether cairo measures this pixel row at once: no start, no end, no crossing in it."""
+    subrow = SUBROWS * row
+    if lists.starts[subrow + 1] != lists.starts[subrow + SUBROWS]:
+        return False
+    last = 0
+    for i in range(active):
+        edge = lists.active[i]
+        if edges.bottom[edge] < subrow + SUBROWS or lists.place[edge] < 0:
+            return False
+        reached = cell(edges, edge, subrow + SUBROWS)
+        if reached < last or max(reached, lists.place[edge]) >= width - 1:
+            return False
+        last = reached
+    return True
+
+
+@kernel
+def step(edges: Edges, lists: Lists, active: int, subrow: int) -> int:
+    """Take the list to a later sub-row: drop what has ended, move back what has crossed."""
+    kept = 0
+    for i in range(active):
+        edge = lists.active[i]
+        if edges.bottom[edge] <= subrow:
+            continue
+        place = cell(edges, edge, subrow)
+        lists.place[edge] = place
+        at = kept
+        while at > 0 and lists.place[lists.active[at - 1]] > place:
+            lists.active[at] = lists.active[at - 1]
+            at -= 1
+        lists.active[at] = edge
+        kept += 1
+    return kept
+
+
+@kernel
+def add_spans(
+    edges: Edges,
+    lists: Lists,
+    active: int,
+    row: int,
+    full: bool,
+    covered: NDArray[np.int64],
+    uncovered: NDArray[np.int64],
+) -> None:
+    """Add what lies inside the outline, along one sub-row or a full pixel row."""
+    winding = 0
+    inside = False
+    for i in range(active):
+        edge = lists.active[i]
+        place = lists.place[edge]
+        winding += edges.sign[edge]
+        if not inside:
+            inside = True
+            sign = 1
+        elif winding == 0 and (i + 1 == active or lists.place[lists.active[i + 1]] != place):
+            inside = False
+            sign = -1
+        else:
+            continue
+        if full:
+            add_full(covered, uncovered, edges, edge, row, sign)
+        else:
+            add_place(covered, uncovered, place, sign)
+
+
+@kernel
+def scan_listed(
+    edges: Edges,
+    count: int,
+    lists: Lists,
+    covered: NDArray[np.int64],
+    uncovered: NDArray[np.int64],
+    bitmap: NDArray[np.uint8],
+) -> None:
+    """Draw what `count` edges enclose on a bitmap of uint8 (side, side)."""
+    side = len(bitmap)
+    sort_by_start(edges, count, lists)
+    active = 0
+    for row in range(side):
+        subrow = SUBROWS * row
+        active = enter(edges, lists, active, subrow)
+        if active == 0 and lists.starts[subrow] == lists.starts[subrow + SUBROWS]:
+            continue
+        if may_step_full(edges, lists, active, row, 256 * side):
+            add_spans(edges, lists, active, row, True, covered, uncovered)
+            active = step(edges, lists, active, subrow + SUBROWS)
+        else:
+            for sub in range(SUBROWS):
+                active = enter(edges, lists, active, subrow + sub) if sub else active
+                add_spans(edges, lists, active, row, False, covered, uncovered)
+                active = step(edges, lists, active, subrow + sub + 1)
+        ink(covered, uncovered, bitmap[row])
