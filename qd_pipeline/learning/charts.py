@@ -1,0 +1,86 @@
+"""Geometry of the report's line charts, which its template draws as SVG."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from matplotlib.ticker import MaxNLocator
+
+WIDTH: Final = 340
+HEIGHT: Final = 210
+_LEFT, _RIGHT, _TOP, _BOTTOM = 40, 12, 10, 28
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A mark on an axis: its place in the drawing, in its units, and its text."""
+
+    place: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """One curve: its name and points in the drawing's units, y downwards."""
+
+    name: str
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A line chart of `WIDTH` by `HEIGHT` units."""
+
+    title: str
+    lines: tuple[Line, ...]
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+    left: int = _LEFT
+    right: int = WIDTH - _RIGHT
+    bottom: int = HEIGHT - _BOTTOM
+    width: int = WIDTH
+    height: int = HEIGHT
+
+
+def learning_curve(history: Sequence[Mapping[str, float]], metric: str) -> Chart:
+    """Lay out a metric by epoch, on the training and, where there is one, validation side.
+
+    Args:
+        history: Metrics of each epoch.
+        metric: `accuracy` or `loss`.
+    """
+    sides = {"training": metric, "validation": f"val_{metric}"}
+    curves = {
+        name: [epoch[key] for epoch in history if key in epoch] for name, key in sides.items()
+    }
+    values = [value for curve in curves.values() for value in curve]
+    ticks = [float(tick) for tick in MaxNLocator(5).tick_values(min(values), max(values))]
+    low, high = ticks[0], ticks[-1]
+    if metric == "accuracy":
+        ticks = [tick for tick in ticks if 0 <= tick <= 1]
+        low, high = max(low, 0.0), min(high, 1.0)
+
+    def x(epoch: float) -> float:
+        share = (epoch - 1) / (len(history) - 1) if len(history) > 1 else 0.5
+        return round(_LEFT + share * (WIDTH - _LEFT - _RIGHT), 1)
+
+    def y(value: float) -> float:
+        share = (value - low) / (high - low)
+        return round(HEIGHT - _BOTTOM - share * (HEIGHT - _TOP - _BOTTOM), 1)
+
+    def text(value: float) -> str:
+        return f"{value:.0%}".replace("%", " %") if metric == "accuracy" else f"{value:g}"
+
+    epochs = MaxNLocator(6, integer=True).tick_values(1, max(2, len(history)))
+    return Chart(
+        title=metric,
+        lines=tuple(
+            Line(name, tuple((x(place + 1), y(value)) for place, value in enumerate(curve)))
+            for name, curve in curves.items()
+            if curve
+        ),
+        x_ticks=tuple(
+            Tick(x(epoch), f"{epoch:g}") for epoch in epochs if 1 <= epoch <= len(history)
+        ),
+        y_ticks=tuple(Tick(y(tick), text(round(tick, 10))) for tick in ticks),
+    )
