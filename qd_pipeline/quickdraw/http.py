@@ -1,58 +1,31 @@
-"""Files over HTTP and HTTPS: one request at a time, and only from where they were asked.
+"""Files over HTTP and HTTPS: what a server's replies mean, and which of them are taken.
 
-Redirects stay on the same host and never fall from https to http; certificates are
-verified; bodies come as they are, never compressed; nothing in messages or logs shows
-what stands for a password.
+Bodies come as they are, never compressed, and only from the state of the file that was
+asked for.
 """
 
-import base64
 import email.utils
-import logging
 import re
-import ssl
-import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 import urllib3
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    NameResolutionError,
-    NewConnectionError,
-    ReadTimeoutError,
-    SSLError,
-)
 
 from qd_pipeline.errors import SourceFailed
 from qd_pipeline.quickdraw.address import masked
 from qd_pipeline.quickdraw.body import CHUNK_BYTES, Body, Identity, google_hashes
+from qd_pipeline.quickdraw.connection import reply_to
 from qd_pipeline.quickdraw.limits import Changed, Interrupted, Limits
 
 _TRANSIENT: Final = {408, 425, 429, 500, 502, 503, 504}
-_REDIRECTS: Final = {301, 302, 303, 307, 308}
 _MISSING: Final = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 _FORBIDDEN: Final = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
-_PORTS: Final = {"http": 80, "https": 443}
 
 # Last-Modified counts whole seconds: only one well before the response proves anything.
 _SETTLED_SECONDS: Final = 60
-
-
-class _MaskUrls(logging.Filter):
-    """urllib3 logs the path and query of each request at its debug level."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if isinstance(record.args, tuple):
-            record.args = tuple(masked(a) if isinstance(a, str) else a for a in record.args)
-        return True
-
-
-logging.getLogger("urllib3.connectionpool").addFilter(_MaskUrls())
 
 
 @contextmanager
@@ -72,7 +45,7 @@ def open_url(url: str, start: int, since: Identity | None, limits: Limits) -> It
     headers = {}
     if start and since and since.validator:
         headers = {"Range": f"bytes={start}-", "If-Range": since.validator}
-    with _response(url, headers, limits) as response:
+    with reply_to(url, headers, limits) as response:
         if response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and headers:
             raise Changed("has no more bytes than were here")
         _check_status(response, url)
@@ -97,7 +70,7 @@ def is_unchanged(url: str, since: Identity, limits: Limits) -> bool:
         headers = {"If-Modified-Since": since.last_modified}
     else:
         return False
-    with _response(url, headers, limits) as response:
+    with reply_to(url, headers, limits) as response:
         if response.status == HTTPStatus.NOT_MODIFIED:
             return True
         _check_status(response, url)
@@ -105,93 +78,6 @@ def is_unchanged(url: str, since: Identity, limits: Limits) -> bool:
         if now.etag or since.etag:
             return now.etag == since.etag
         return (now.last_modified, now.size) == (since.last_modified, since.size)
-
-
-@contextmanager
-def _response(
-    url: str, headers: Mapping[str, str], limits: Limits
-) -> Iterator[urllib3.BaseHTTPResponse]:
-    try:
-        with _pool(url, limits) as pool:
-            response = _follow(pool, url, headers, limits)
-            try:
-                yield response
-            finally:
-                response.close()
-    except SSLError as error:
-        if isinstance(error.args[0], ssl.SSLCertVerificationError):
-            raise SourceFailed(
-                masked(url),
-                f"has a certificate that cannot be trusted ({error.args[0].verify_message})",
-                "mend the certificate, or name its authority's file in SSL_CERT_FILE",
-            ) from error
-        raise Interrupted("broke the encrypted connection") from error
-    except HTTPError as error:
-        raise Interrupted(_spoken(error, limits)) from error
-
-
-def _pool(url: str, limits: Limits) -> urllib3.PoolManager:
-    timeout = urllib3.Timeout(connect=limits.connect_timeout, read=limits.read_timeout)
-    parts = urlsplit(url)
-    proxy = urllib.request.getproxies().get(parts.scheme)
-    # No proxy can reach what is on this very machine.
-    local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
-    if not proxy or local or urllib.request.proxy_bypass(parts.hostname or ""):
-        return urllib3.PoolManager(timeout=timeout, retries=False)
-    auth = urllib3.util.parse_url(proxy).auth
-    proxy_headers = urllib3.make_headers(proxy_basic_auth=unquote(auth)) if auth else None
-    return urllib3.ProxyManager(proxy, proxy_headers=proxy_headers, timeout=timeout, retries=False)
-
-
-def _follow(
-    pool: urllib3.PoolManager, url: str, headers: Mapping[str, str], limits: Limits
-) -> urllib3.BaseHTTPResponse:
-    parts = urlsplit(url)
-    userinfo, _, host = parts.netloc.rpartition("@")
-    parts = parts._replace(netloc=host)
-    sent = {"User-Agent": "qd_pipeline", "Accept-Encoding": "identity", **headers}
-    if userinfo:
-        sent["Authorization"] = "Basic " + base64.b64encode(unquote(userinfo).encode()).decode()
-    for _ in range(limits.max_redirects + 1):
-        response = pool.request(
-            "GET",
-            parts.geturl(),
-            headers=sent,
-            redirect=False,
-            preload_content=False,
-            decode_content=False,
-        )
-        if response.status not in _REDIRECTS:
-            return response
-        response.close()
-        parts = _redirected(parts, response.headers.get("Location", ""), url)
-    raise SourceFailed(
-        masked(url),
-        f"redirects more than {limits.max_redirects} times",
-        "give the address that it leads to",
-    )
-
-
-def _redirected(parts: SplitResult, location: str, url: str) -> SplitResult:
-    try:
-        target = urlsplit(urljoin(parts.geturl(), location))
-        old, new = _origin(parts), _origin(target)
-    except ValueError:
-        pass
-    else:
-        made_safe = old == ("http", new[1], 80) and new == ("https", old[1], 443)
-        if location and (new == old or made_safe):
-            return target._replace(netloc=target.netloc.rpartition("@")[2], fragment="")
-    raise SourceFailed(
-        masked(url),
-        f"redirects to {masked(location)[:200] or 'nowhere'}, which is another host or a less "
-        "safe protocol",
-        "give that address yourself if you trust it",
-    )
-
-
-def _origin(parts: SplitResult) -> tuple[str, str, int]:
-    return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
 
 
 def _check_status(response: urllib3.BaseHTTPResponse, url: str) -> None:
@@ -296,17 +182,3 @@ def _named(status: int) -> str:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
         return str(status)
-
-
-def _spoken(error: HTTPError, limits: Limits) -> str:
-    match error:
-        case NameResolutionError():
-            return "has a host name that nobody knows (no network?)"
-        case ConnectTimeoutError():
-            return f"could not be reached within {limits.connect_timeout:g} s"
-        case ReadTimeoutError():
-            return f"sent nothing for {limits.read_timeout:g} s"
-        case NewConnectionError():
-            return "refused the connection"
-        case _:
-            return "broke the connection off"

@@ -123,8 +123,8 @@ def persist(attempt: Callable[[], Result], address: str, limits: Limits) -> Resu
             if number == limits.attempts or spent + pause > limits.deadline:
                 raise SourceFailed(
                     address,
-                    f"could not be read in {number} attempts and {spent:.0f} s: in the last it "
-                    f"{interruption.cause}",
+                    f"failed at attempt {number} of {limits.attempts}, after {spent:.0f} s "
+                    f"(it {interruption.cause})",
                     "see that the network and the server are up, then run the same command again",
                 ) from interruption
             _LOG.warning(

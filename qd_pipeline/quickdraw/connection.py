@@ -1,0 +1,213 @@
+"""Connections to web servers: only to where they were asked, and never without an end.
+
+Redirects stay on the same host and never fall from https to http; certificates are
+verified; nothing in messages or logs shows what stands for a password.
+"""
+
+import base64
+import logging
+import socket
+import ssl
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from typing import Final
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+    ReadTimeoutError,
+    SSLError,
+)
+
+from qd_pipeline.errors import SourceFailed
+from qd_pipeline.quickdraw.address import masked
+from qd_pipeline.quickdraw.limits import Interrupted, Limits
+
+_REDIRECTS: Final = {301, 302, 303, 307, 308}
+_PORTS: Final = {"http": 80, "https": 443}
+
+
+class _MaskUrls(logging.Filter):
+    """urllib3 logs the path and query of each request at its debug level."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(masked(a) if isinstance(a, str) else a for a in record.args)
+        return True
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_MaskUrls())
+
+
+class _Punctual(HTTPConnection):
+    """Gives the headers as a whole as long as a read timeout gives each byte of them."""
+
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override] # as urllib3's own
+        with _watchdog(float(self.timeout or 0), self._hang_up):
+            return super().getresponse()
+
+    def _hang_up(self) -> None:
+        # The plain socket's way out, since TLS would wait for the other side.
+        socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+
+
+class _PunctualHttps(_Punctual, HTTPSConnection):
+    pass
+
+
+class _HttpPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Punctual
+
+
+class _HttpsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _PunctualHttps
+
+
+@contextmanager
+def reply_to(
+    url: str, headers: Mapping[str, str], limits: Limits
+) -> Iterator[urllib3.BaseHTTPResponse]:
+    """Send a GET request and give the reply, its body unread, until the block ends.
+
+    What fails while the body is read in the block is told in the same way.
+
+    Args:
+        url: http:// or https://, with user and password where the server wants them.
+        headers: What to send beyond the usual.
+        limits: Timeouts and the number of redirects.
+
+    Raises:
+        SourceFailed: A certificate or a redirect cannot be trusted.
+        Interrupted: The connection failed.
+    """
+    try:
+        with _pool(url, limits) as pool:
+            response = _follow(pool, url, headers, limits)
+            with closing(response), _watchdog(limits.deadline, response.shutdown):
+                yield response
+    except SSLError as error:
+        if isinstance(error.args[0], ssl.SSLCertVerificationError):
+            raise SourceFailed(
+                masked(url),
+                f"has a certificate that cannot be trusted ({error.args[0].verify_message})",
+                "mend the certificate, or name its authority's file in SSL_CERT_FILE",
+            ) from error
+        raise Interrupted("broke the encrypted connection") from error
+    except HTTPError as error:
+        raise Interrupted(_spoken(error, limits)) from error
+    except TimeoutError as error:
+        raise Interrupted(f"was not done within {limits.deadline:g} s") from error
+
+
+@contextmanager
+def _watchdog(seconds: float, act: Callable[[], None]) -> Iterator[None]:
+    """Act if the block takes longer: per-byte timeouts do not end what comes byte by byte.
+
+    Raises:
+        TimeoutError: It did, and then ended as if all were well.
+    """
+    late = threading.Event()
+
+    def bark() -> None:
+        late.set()
+        with suppress(OSError):  # the connection ended at that very moment
+            act()
+
+    timer = threading.Timer(seconds, bark)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+    if late.is_set():
+        raise TimeoutError
+
+
+def _pool(url: str, limits: Limits) -> urllib3.PoolManager:
+    timeout = urllib3.Timeout(connect=limits.connect_timeout, read=limits.read_timeout)
+    parts = urlsplit(url)
+    proxy = urllib.request.getproxies().get(parts.scheme)
+    # No proxy can reach what is on this very machine.
+    local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+    if not proxy or local or urllib.request.proxy_bypass(parts.hostname or ""):
+        pool = urllib3.PoolManager(timeout=timeout, retries=False)
+    else:
+        auth = urllib3.util.parse_url(proxy).auth
+        known = urllib3.make_headers(proxy_basic_auth=unquote(auth)) if auth else None
+        pool = urllib3.ProxyManager(proxy, proxy_headers=known, timeout=timeout, retries=False)
+    pool.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+    return pool
+
+
+def _follow(
+    pool: urllib3.PoolManager, url: str, headers: Mapping[str, str], limits: Limits
+) -> urllib3.BaseHTTPResponse:
+    parts = urlsplit(url)
+    userinfo, _, host = parts.netloc.rpartition("@")
+    parts = parts._replace(netloc=host)
+    sent = {"User-Agent": "qd_pipeline", "Accept-Encoding": "identity", **headers}
+    if userinfo:
+        sent["Authorization"] = "Basic " + base64.b64encode(unquote(userinfo).encode()).decode()
+    for _ in range(limits.max_redirects + 1):
+        response = pool.request(
+            "GET",
+            parts.geturl(),
+            headers=sent,
+            redirect=False,
+            preload_content=False,
+            decode_content=False,
+        )
+        if response.status not in _REDIRECTS:
+            return response
+        response.close()
+        parts = _redirected(parts, response.headers.get("Location", ""), url)
+    raise SourceFailed(
+        masked(url),
+        f"redirects more than {limits.max_redirects} times",
+        "give the address that it leads to",
+    )
+
+
+def _redirected(parts: SplitResult, location: str, url: str) -> SplitResult:
+    try:
+        target = urlsplit(urljoin(parts.geturl(), location))
+        old, new = _origin(parts), _origin(target)
+    except ValueError:
+        pass
+    else:
+        made_safe = old == ("http", new[1], 80) and new == ("https", old[1], 443)
+        if location and (new == old or made_safe):
+            return target._replace(netloc=target.netloc.rpartition("@")[2], fragment="")
+    raise SourceFailed(
+        masked(url),
+        f"redirects to {masked(location)[:200] or 'nowhere'}, which is another host or a less "
+        "safe protocol",
+        "give that address yourself if you trust it",
+    )
+
+
+def _origin(parts: SplitResult) -> tuple[str, str, int]:
+    return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
+
+
+def _spoken(error: HTTPError, limits: Limits) -> str:
+    match error:
+        case NameResolutionError():
+            return "has a host name that nobody knows (no network?)"
+        case NewConnectionError():
+            reason = error.__cause__.strerror if isinstance(error.__cause__, OSError) else None
+            return f"could not be connected to ({reason or 'no reason given'})"
+        case ConnectTimeoutError():
+            return f"could not be connected to within {limits.connect_timeout:g} s"
+        case ReadTimeoutError():
+            return f"kept us waiting for {limits.read_timeout:g} s"
+        case _:
+            return "broke the connection off"
