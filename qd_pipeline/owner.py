@@ -14,20 +14,20 @@ import psutil
 
 def token() -> str:
     """Name this process: machine, process number and the moment that it started."""
-    return f"{_machine()}:{os.getpid()}.{_started(os.getpid())}"
+    return f"{_machine()}~{os.getpid()}~{_started(os.getpid())}"
 
 
 def is_alive(name: str) -> bool:
     """Tell whether the process of that name may still be at work.
 
     A process of another machine (or another container) cannot be looked up from here and
-    counts as alive.
+    counts as alive; what is no name of a process at all does not.
     """
-    machine, _, process_and_start = name.partition(":")
-    if machine != _machine():
-        return bool(process_and_start)
-    process, _, started = process_and_start.partition(".")
-    return process.isdecimal() and str(_started(int(process))) == started
+    machine, _, process_and_start = name.partition("~")
+    process, _, started = process_and_start.partition("~")
+    if not (process.isdecimal() and started.isdecimal()):
+        return False
+    return machine != _machine() or str(_started(int(process))) == started
 
 
 @cache

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from qd_pipeline import class_sets
-from qd_pipeline.errors import disk_failure
+from qd_pipeline.errors import BadSetting, disk_failure
 
 DEFAULT_HOME: Final = ".qd"
 DEFAULT_SOURCE: Final = "sample"
@@ -28,19 +28,23 @@ class Settings:
         class_sets: Categories by partition key (`QD_CLASS_SETS`, a TOML file; default:
             the notebook's).
         tracking_uri: MLflow's store (`MLFLOW_TRACKING_URI`, default: SQLite in the home).
+        mlflow_port: Port of MLflow's UI on this machine (`QD_MLFLOW_PORT`, default 5000).
+        dagster_port: Port of Dagster's UI (`QD_DAGSTER_PORT`, default 3000).
     """
 
     home: Path
     source: str
     class_sets: class_sets.ClassSets
     tracking_uri: str
+    mlflow_port: int
+    dagster_port: int
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
         """Read the settings.
 
         Raises:
-            BadSetting: The class sets are not valid.
+            BadSetting: The class sets are not valid, or a port is no port.
         """
         home = Path(environment.get("QD_HOME") or DEFAULT_HOME).expanduser().absolute()
         sets_file = environment.get("QD_CLASS_SETS")
@@ -49,7 +53,16 @@ class Settings:
             source=environment.get("QD_SOURCE") or DEFAULT_SOURCE,
             class_sets=class_sets.load(Path(sets_file)) if sets_file else class_sets.NOTEBOOK,
             tracking_uri=environment.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home}/mlflow.db",
+            mlflow_port=_port(environment, "QD_MLFLOW_PORT", 5000),
+            dagster_port=_port(environment, "QD_DAGSTER_PORT", 3000),
         )
+
+    @property
+    def mlflow_ui(self) -> str:
+        """Address of MLflow's pages: the tracking server's own, or the one that we start."""
+        if self.tracking_uri.startswith(("http://", "https://")):
+            return self.tracking_uri
+        return f"http://127.0.0.1:{self.mlflow_port}"
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -69,3 +82,10 @@ class Settings:
         if not os.access(self.home, os.W_OK | os.X_OK):
             denied = PermissionError(errno.EACCES, os.strerror(errno.EACCES))
             raise disk_failure(denied, self.home)
+
+
+def _port(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name) or str(default)
+    if not (text.isdecimal() and 0 < int(text) < 2**16):
+        raise BadSetting(name, f"is {text[:40]!r}", "give a port from 1 to 65535")
+    return int(text)

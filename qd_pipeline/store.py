@@ -11,6 +11,7 @@ results. A folder that no manifest names and whose owner has died is litter, and
 writer sweeps it.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -70,6 +71,16 @@ class Partition:
         if found != self.files.get(name):
             raise _damaged(self.stage, self.key, f"has a {name} that is not what was written")
         return path
+
+    def verified(self) -> Path:
+        """Give its folder, after checking every file in it.
+
+        Raises:
+            DamagedPartition: A file is missing, truncated or altered.
+        """
+        for name in self.files:
+            self.path(name)
+        return self.folder
 
 
 @dataclass(frozen=True)
@@ -210,7 +221,7 @@ def _sweep(home: Path) -> None:
     published = _published_folder(home)
     for entry in home.iterdir():
         name = entry.name.removesuffix(".json")
-        if name not in {published, "manifest"} and not owner.is_alive(name.split("~")[0]):
+        if name not in {published, "manifest"} and not owner.is_alive(name.rpartition("~")[0]):
             _remove(entry)
 
 
@@ -256,7 +267,8 @@ def _remove(entry: Path) -> None:
     if entry.is_dir() and not entry.is_symlink():
         shutil.rmtree(entry, ignore_errors=True)
     else:
-        entry.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            entry.unlink()
 
 
 def _damaged(stage: str, key: str, cause: str) -> DamagedPartition:

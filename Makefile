@@ -1,0 +1,58 @@
+# `make help` lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps
+
+# The usual choices of `qd run`; empty ones are left to its defaults.
+SOURCE ?=
+CLASS_COUNTS ?=
+DRAWINGS ?=
+NETWORK ?=
+EPOCHS ?=
+SEED ?=
+CLASS_SETS ?=
+option = $(if $($(1)),--$(2)=$(call quoted,$($(1))))
+quoted = '$(subst ','\'',$(1))'
+CHOICES = $(call option,SOURCE,source) $(call option,CLASS_COUNTS,class-counts) \
+	$(call option,DRAWINGS,drawings) $(call option,NETWORK,network) \
+	$(call option,EPOCHS,epochs) $(call option,SEED,seed) $(call option,CLASS_SETS,class-sets)
+
+.DEFAULT_GOAL := help
+.PHONY: help install run ui test check clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  make run takes SOURCE=, CLASS_COUNTS=, DRAWINGS=, NETWORK=, EPOCHS=, SEED=, CLASS_SETS="
+
+install: $(STAMP) ## Make the virtual environment with the pinned dependencies
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || \
+		{ echo "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12 install"; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV) || \
+		{ echo "Python's venv is missing: on Debian, apt-get install python3-venv"; exit 1; }
+	@echo "Installing the pinned dependencies; this takes some minutes, once …"
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-build-isolation --editable .
+	@touch $@
+
+run: $(STAMP) ## Bring the whole chain up to date, on the synthetic sample unless told otherwise
+	@$(BIN)/qd run $(CHOICES)
+
+ui: $(STAMP) ## Start Dagster's and MLflow's pages on this machine; Ctrl-C stops them
+	@$(BIN)/qd ui $(call option,SOURCE,source) $(call option,CLASS_SETS,class-sets)
+
+test: $(STAMP) ## Run the whole suite, offline
+	@$(BIN)/python -m pytest
+
+check: $(STAMP) ## Lint, check the format and the types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+clean: ## Reset the home: everything that runs have written
+	@rm -rf "$${QD_HOME:-.qd}"

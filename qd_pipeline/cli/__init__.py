@@ -1,0 +1,36 @@
+"""`qd`, the command line."""
+
+import os
+import sys
+import warnings
+
+import typer
+from rich.console import Console
+
+from qd_pipeline.cli import chain
+from qd_pipeline.errors import QdError
+
+app = typer.Typer(
+    name="qd",
+    help="Learn from people's drawings: Quick, Draw! from NDJSON to evaluated classifiers.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("run")(chain.run)
+app.command("make")(chain.make)
+
+
+def main() -> None:
+    """Run a command; what a user can cause ends in one sentence and exit code 1."""
+    # Libraries warn each other of deprecations; nobody at a terminal can act on them.
+    warnings.simplefilter("ignore")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        app()
+    except QdError as error:
+        Console(stderr=True).print(f"[bold red]✗[/] {error}", highlight=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("Stopped; what was complete stays, and a re-run goes on.")
+        sys.exit(130)

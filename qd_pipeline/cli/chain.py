@@ -1,0 +1,172 @@
+"""`qd run` and `qd make`: the whole chain, or one partition of one stage."""
+
+import os
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from qd_pipeline import catalog
+from qd_pipeline.cli import summary
+from qd_pipeline.cli.screen import Screen
+from qd_pipeline.errors import BadSetting
+from qd_pipeline.learning.recipe import Recipe
+from qd_pipeline.quickdraw.source import Source
+from qd_pipeline.settings import Settings
+from qd_pipeline.stages import CATEGORY_STAGES, CLASS_SET_STAGES
+
+if TYPE_CHECKING:
+    from qd_pipeline.orchestration.assets.raw_drawings import RawDrawingsConfig
+    from qd_pipeline.orchestration.driver import Driver
+
+SourceOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Where drawings come from: sample (synthetic), quickdraw (the official bucket), or "
+        "the URL of a mirror (http://, https://, file://). [default: QD_SOURCE, else sample]"
+    ),
+]
+HomeOption = Annotated[
+    str | None,
+    typer.Option(help="Folder for everything that is written. [default: QD_HOME, else .qd]"),
+]
+ClassSetsOption = Annotated[
+    str | None,
+    typer.Option(
+        help="TOML file of other class sets. [default: QD_CLASS_SETS, else the notebook's]"
+    ),
+]
+DrawingsOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Drawings of each category: a number from 1, or all. [default: 10000; sample: 600]"
+    ),
+]
+NetworkOption = Annotated[str, typer.Option(help="Network to train; `qd networks` lists them.")]
+EpochsOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Passes over the training drawings. [default: 15; 10 for 2 categories, 20 for 8]"
+    ),
+]
+BatchSizeOption = Annotated[int, typer.Option(help="Drawings a training step.")]
+LearningRateOption = Annotated[float, typer.Option(help="Step size of the optimiser.")]
+SeedOption = Annotated[int, typer.Option(help="Same seed, same machine: same classifier.")]
+
+
+def run(
+    class_counts: Annotated[
+        str | None, typer.Option(help="Class sets to make, as 2,4,8. [default: all]")
+    ] = None,
+    source: SourceOption = None,
+    drawings: DrawingsOption = None,
+    network: NetworkOption = "seed_cnn",
+    epochs: EpochsOption = None,
+    batch_size: BatchSizeOption = 128,
+    learning_rate: LearningRateOption = 0.001,
+    seed: SeedOption = 0,
+    class_sets: ClassSetsOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Bring the whole chain up to date: download, parse, draw, train, evaluate.
+
+    Only what is not fresh is made.
+    """
+    settings = apply(source=source, home=home, class_sets=class_sets)
+    chosen = _chosen_class_sets(settings, class_counts)
+    training = {
+        "network": network,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "seed": seed,
+    }
+    driver = _driver(settings, chosen, drawings, training)
+    began = time.monotonic()
+    console = Console()
+    with Screen(console) as screen:
+        driver.run_chain(screen.partition)
+    summary.show(console, driver, settings.class_sets, time.monotonic() - began)
+    if driver.failures:
+        raise typer.Exit(1)
+
+
+def make(
+    stage: Annotated[str, typer.Argument(help="raw_drawings, strokes, bitmaps, …")],
+    partition: Annotated[str, typer.Argument(help="A category, or a class count.")],
+    drawings: DrawingsOption = None,
+    source: SourceOption = None,
+    class_sets: ClassSetsOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Make one stage of one partition again, fresh or not, with the default training."""
+    settings = apply(source=source, home=home, class_sets=class_sets)
+    of_class_set = stage in CLASS_SET_STAGES
+    if stage not in (*CATEGORY_STAGES, *CLASS_SET_STAGES):
+        known = ", ".join((*CATEGORY_STAGES, *CLASS_SET_STAGES))
+        raise BadSetting(f"stage {stage!r}", "is not known", f"give one of {known}")
+    if of_class_set:
+        (key,) = _chosen_class_sets(settings, partition)
+    else:
+        key = catalog.partition_key(partition.replace("_", " "))
+    driver = _driver(settings, (), drawings, {})
+    console = Console()
+    with Screen(console) as screen:
+        screen.partition(f"{stage} {key}", 0, 1)
+        driver.make(key, [stage])
+    summary.show_failures(console, driver)
+    if driver.failures:
+        raise typer.Exit(1)
+    console.print(f"[green]✓[/] {stage} {key} is made.", highlight=False)
+
+
+def apply(*, source: str | None, home: str | None, class_sets: str | None) -> Settings:
+    """Let options stand in for the environment's settings, here and in child processes.
+
+    Raises:
+        QdError: A setting is not valid, or the home cannot be written.
+    """
+    given = {"QD_SOURCE": source, "QD_HOME": home, "QD_CLASS_SETS": class_sets}
+    os.environ.update({name: value for name, value in given.items() if value is not None})
+    settings = Settings.from_environment()
+    Source.parse(settings.source)
+    settings.prepare_home()
+    return settings
+
+
+def _chosen_class_sets(settings: Settings, counts: str | None) -> tuple[str, ...]:
+    if counts is None:
+        return tuple(settings.class_sets)
+    chosen = tuple(dict.fromkeys(count.strip() for count in counts.split(",")))
+    for key in chosen:
+        if key not in settings.class_sets:
+            known = ", ".join(settings.class_sets)
+            raise BadSetting(f"class count {key[:80]!r}", "is not known", f"give some of {known}")
+    return chosen
+
+
+def _driver(
+    settings: Settings, chosen: tuple[str, ...], drawings: str | None, training: dict[str, Any]
+) -> "Driver":
+    # Dagster wants to know the partitions when these are imported: after the settings.
+    from qd_pipeline.definitions import build_definitions, workshop_of  # noqa: PLC0415
+    from qd_pipeline.orchestration import instance  # noqa: PLC0415
+    from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig  # noqa: PLC0415
+    from qd_pipeline.orchestration.driver import Choices, Driver  # noqa: PLC0415
+
+    Recipe(**{name: value for name, value in training.items() if value is not None})
+    choices = Choices(chosen, _download(drawings), ClassifierConfig(**training))
+    return Driver(build_definitions(), workshop_of(settings), instance.of(settings.home), choices)
+
+
+def _download(drawings: str | None) -> "RawDrawingsConfig":
+    from qd_pipeline.orchestration.assets.raw_drawings import RawDrawingsConfig  # noqa: PLC0415
+
+    if drawings == "all":
+        return RawDrawingsConfig(whole_files=True)
+    if drawings is None:
+        return RawDrawingsConfig()
+    if not (drawings.isdecimal() and int(drawings) > 0):
+        raise BadSetting("drawings", f"is {drawings!r}", "give a whole number from 1, or 'all'")
+    return RawDrawingsConfig(drawings=int(drawings))

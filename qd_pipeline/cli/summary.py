@@ -1,0 +1,66 @@
+"""What a command has done, for people."""
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from qd_pipeline.class_sets import ClassSets
+from qd_pipeline.store import Partition
+
+if TYPE_CHECKING:
+    from qd_pipeline.orchestration.driver import Driver
+
+
+def show(console: Console, driver: "Driver", class_sets: ClassSets, seconds: float) -> None:
+    """Print the classifiers' table, what was made and what failed, and what to do next."""
+    source = driver.workshop.source_for()
+    title = f"Classifiers on the {source.describe()}"
+    table = Table(title=title, title_justify="left", caption_justify="left")
+    for heading in ("classes", "categories", "accuracy (95 % interval)", "training", "report"):
+        table.add_column(heading, overflow="fold")
+    table.add_column("MLflow run", overflow="fold")
+    for key in driver.choices.class_sets:
+        evaluated = driver.workshop.store.find("evaluations", key)
+        if evaluated and key not in driver.failures:
+            table.add_row(*_row(key, class_sets[key], evaluated))
+    if table.row_count:
+        console.print(table)
+    if driver.made:
+        console.print(
+            f"{len(driver.made)} partitions made, {len(driver.fresh)} fresh already; "
+            f"{seconds:.0f} s.",
+            highlight=False,
+        )
+    elif not driver.failures:
+        console.print(f"Everything is fresh: nothing to do. {seconds:.1f} s.", highlight=False)
+    show_failures(console, driver)
+    console.print(
+        "Next: `make ui` shows every run and report in the browser; `make help` lists the rest.",
+        highlight=False,
+    )
+    if source.is_synthetic:
+        console.print(
+            "These figures are of a synthetic sample; `make run SOURCE=quickdraw` takes people's "
+            "drawings.",
+            highlight=False,
+        )
+
+
+def show_failures(console: Console, driver: "Driver") -> None:
+    """Print one sentence for each run that failed."""
+    for sentence in driver.failures.values():
+        console.print(f"[bold red]✗[/] {sentence}", highlight=False)
+
+
+def _row(key: str, categories: tuple[str, ...], evaluated: Partition) -> tuple[str, ...]:
+    figures = evaluated.facts["figures"]
+    low, high = figures["test_accuracy_low"], figures["test_accuracy_high"]
+    return (
+        key,
+        ", ".join(categories),
+        f"{figures['test_accuracy']:.2%} ({low:.2%} – {high:.2%})",
+        f"{figures['training_seconds']:.1f} s",
+        str(evaluated.folder / "report.html"),
+        evaluated.facts["mlflow_run"],
+    )

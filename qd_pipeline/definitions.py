@@ -1,0 +1,45 @@
+"""What Dagster loads."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from qd_pipeline.orchestration.assets.bitmaps import bitmaps
+from qd_pipeline.orchestration.assets.classifiers import classifiers
+from qd_pipeline.orchestration.assets.evaluations import evaluations
+from qd_pipeline.orchestration.assets.raw_drawings import raw_drawings
+from qd_pipeline.orchestration.assets.strokes import strokes
+from qd_pipeline.orchestration.jobs import categories_job, classifiers_job
+from qd_pipeline.orchestration.workshop import Workshop
+from qd_pipeline.settings import Settings
+
+
+def build_definitions(resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """Put the assets, jobs and resources together.
+
+    Args:
+        resource_overrides: Resources to use in place of those that the environment's
+            settings give, by key.
+    """
+    workshop = workshop_of(Settings.from_environment())
+    return dg.Definitions(
+        assets=[raw_drawings, strokes, bitmaps, classifiers, evaluations],
+        jobs=[categories_job, classifiers_job],
+        resources={"workshop": workshop, **(resource_overrides or {})},
+        # One process a run: the light stages are over before another would have started.
+        executor=dg.in_process_executor,
+    )
+
+
+def workshop_of(settings: Settings) -> Workshop:
+    """Give the resource that the assets use, as the settings want it."""
+    return Workshop(
+        home=str(settings.home),
+        drawings_from=settings.source,
+        tracking_uri=settings.tracking_uri,
+        mlflow_ui=settings.mlflow_ui,
+    )
+
+
+defs = build_definitions()

@@ -1,0 +1,1 @@
+"""The orchestration: thin Dagster assets that call the drawings and the learning."""

@@ -1,0 +1,146 @@
+"""Stage 4: trained Keras models, one partition per class count."""
+
+from pathlib import Path
+
+import dagster as dg
+import numpy as np
+from pydantic import Field
+
+from qd_pipeline.learning import figures
+from qd_pipeline.learning.classifier import NETWORK_FILE, Classifier
+from qd_pipeline.learning.data import ClassSetData, load_category
+from qd_pipeline.learning.recipe import Recipe
+from qd_pipeline.learning.training import train
+from qd_pipeline.orchestration import checks, recipes
+from qd_pipeline.orchestration.assets.bitmaps import BITMAPS, bitmaps
+from qd_pipeline.orchestration.assets.strokes import TABLE, strokes
+from qd_pipeline.orchestration.partitions import (
+    CLASS_SETS,
+    class_set_partitions,
+    class_sets_of_category,
+)
+from qd_pipeline.orchestration.pictures import embedded
+from qd_pipeline.orchestration.workshop import Workshop
+from qd_pipeline.store import Partition
+
+
+class ClassifierConfig(dg.Config):
+    """How to train. What is left out is as in the notebook."""
+
+    network: str = Field(default="seed_cnn", description="Name of a network: `qd networks`.")
+    epochs: int | None = Field(
+        default=None,
+        ge=1,
+        description="Passes over the training drawings; by default 15 (10 for 2 categories, "
+        "20 for 8).",
+    )
+    batch_size: int = Field(default=128, ge=1, description="Drawings a step.")
+    learning_rate: float = Field(default=0.001, gt=0, description="Step size of the optimiser.")
+    seed: int = Field(default=0, ge=0, description="Same seed, same machine: same classifier.")
+
+    def recipe(self, class_count: int) -> Recipe:
+        """Give all the settings of a training for so many classes.
+
+        Raises:
+            BadSetting: One of them is out of range, or the network is not known.
+        """
+        return Recipe.notebook(class_count).with_settings(**self.model_dump())
+
+
+@dg.asset(
+    partitions_def=class_set_partitions,
+    deps=[
+        dg.AssetDep(strokes, partition_mapping=class_sets_of_category),
+        dg.AssetDep(bitmaps, partition_mapping=class_sets_of_category),
+    ],
+    group_name="learning",
+    kinds={"keras", "tensorflow"},
+    owners=["team:learning"],
+    code_version=recipes.CODE_VERSIONS["classifiers"],
+    check_specs=checks.CLASSIFIERS,
+    pool="training",
+)
+def classifiers(
+    context: dg.AssetExecutionContext, config: ClassifierConfig, workshop: Workshop
+) -> dg.MaterializeResult[None]:
+    """A network trained to tell the categories of one class set apart."""
+    with workshop.stage(context) as stage:
+        class_set = CLASS_SETS[context.partition_key]
+        recipe = config.recipe(len(class_set))
+        data, inputs = read_drawings(workshop, context.partition_key)
+        stage.log_inputs(inputs)
+        classifier = train(
+            data,
+            recipe,
+            on_epoch=lambda epoch, metrics: stage.run.log(metrics=metrics, step=epoch + 1),
+            on_progress=stage.on_progress("drawings"),
+        )
+        classifier.save(stage.draft.folder)
+        stage.run.log_network(classifier.network, classifier.side, len(class_set))
+        return stage.publish(
+            recipe=recipes.classifiers(recipe, class_set, inputs),
+            facts=classifier.training.to_json(),
+            version=classifier.fingerprint(),
+            metrics=_metrics(classifier),
+            metadata=_metadata(classifier, stage.path(NETWORK_FILE)),
+            checks=_checks(data, classifier),
+        )
+
+
+def read_drawings(workshop: Workshop, class_set: str) -> tuple[ClassSetData, list[Partition]]:
+    """Read and split a class set's drawings.
+
+    Returns:
+        The drawings, and the partitions that they were read from.
+
+    Raises:
+        MissingPartition: A category is not in the store.
+        DamagedPartition: A file is not what was written.
+    """
+    found = workshop.drawings_of(class_set)
+    categories = [
+        load_category(category, table.path(TABLE), drawn.path(BITMAPS))
+        for category, table, drawn in found
+    ]
+    return ClassSetData.split(categories), [made for _, *pair in found for made in pair]
+
+
+def _metrics(classifier: Classifier) -> dict[str, float]:
+    training = classifier.training
+    return {
+        "training_seconds": training.seconds,
+        "training_drawings": training.training_drawings,
+        "validation_drawings": training.validation_drawings,
+        "parameters": classifier.network.count_params(),
+    }
+
+
+def _metadata(classifier: Classifier, network: Path) -> dict[str, object]:
+    training, last = classifier.training, classifier.training.history[-1]
+    return {
+        "categories": ", ".join(classifier.class_set),
+        "network": training.recipe.network,
+        "epochs": training.recipe.epochs,
+        "training drawings": training.training_drawings,
+        "training accuracy": last["accuracy"],
+        "validation accuracy": last.get("val_accuracy", "no validation drawings"),
+        "training seconds": round(training.seconds, 2),
+        "parameters": classifier.network.count_params(),
+        "megabytes": round(network.stat().st_size / 1e6, 3),
+        "learning curves": embedded(figures.learning_curves(training.history), "learning curves"),
+    }
+
+
+def _checks(data: ClassSetData, classifier: Classifier) -> list[dg.AssetCheckResult]:
+    sides = [side.column("key_ids") for side in (data.training, data.validation, data.test)]
+    together = np.concatenate(sides)
+    shared = len(together) - len(np.unique(together))
+    accuracy, chance = classifier.training.history[-1]["accuracy"], 1 / len(data.class_set)
+    return [
+        checks.result("sides_disjoint", f"{shared} drawings on two sides", passed=shared == 0),
+        checks.result(
+            "learned_something",
+            f"accuracy {accuracy:.1%} in training, chance {chance:.1%}",
+            passed=accuracy > chance,
+        ),
+    ]

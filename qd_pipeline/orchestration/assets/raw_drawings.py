@@ -1,0 +1,85 @@
+"""Stage 1: NDJSON downloads, one partition per category."""
+
+import dagster as dg
+from pydantic import Field
+
+from qd_pipeline import catalog
+from qd_pipeline.orchestration import checks, recipes
+from qd_pipeline.orchestration.partitions import category_partitions
+from qd_pipeline.orchestration.workshop import Workshop
+from qd_pipeline.quickdraw.download import Fetched, fetch
+from qd_pipeline.quickdraw.source import SAMPLE_DRAWINGS, Source
+
+NDJSON = "drawings.ndjson"
+
+DEFAULT_DRAWINGS = 10_000
+"""Drawings of a category that the notebook trained on, and that are taken by default."""
+
+
+class RawDrawingsConfig(dg.Config):
+    """What to download."""
+
+    drawings: int | None = Field(
+        default=None,
+        ge=1,
+        description="Drawings wanted of each category, from the first; by default 10,000, "
+        "or 600 of the synthetic sample.",
+    )
+    whole_files: bool = Field(
+        default=False,
+        description="Take whole files, and check them against the official sizes and MD5 sums.",
+    )
+
+    def wanted(self, source: Source) -> int | None:
+        """Give the number of drawings to ask the source for, None for all."""
+        if self.whole_files:
+            return None
+        return self.drawings or (SAMPLE_DRAWINGS if source.is_synthetic else DEFAULT_DRAWINGS)
+
+
+@dg.asset(
+    partitions_def=category_partitions,
+    group_name="drawings",
+    kinds={"ndjson", "http"},
+    owners=["team:drawings"],
+    code_version=recipes.CODE_VERSIONS["raw_drawings"],
+    check_specs=checks.RAW_DRAWINGS,
+)
+def raw_drawings(
+    context: dg.AssetExecutionContext, config: RawDrawingsConfig, workshop: Workshop
+) -> dg.MaterializeResult[None]:
+    """The drawings of one category as the dataset gives them: NDJSON, a line each."""
+    with workshop.stage(context) as stage:
+        source = workshop.source_for(config.drawings)
+        wanted = config.wanted(source)
+        fetched = fetch(
+            source,
+            catalog.category_of(context.partition_key),
+            stage.path(NDJSON),
+            workshop.partials / context.partition_key,
+            drawings=wanted,
+            on_progress=stage.on_progress("bytes"),
+        )
+        return stage.publish(
+            recipe=recipes.raw_drawings(source, wanted),
+            facts={"fetched": fetched.to_json(), "drawings": fetched.drawings},
+            version=fetched.sha256,
+            metrics={"drawings": fetched.drawings, "bytes": fetched.bytes},
+            metadata=_metadata(fetched),
+            checks=[_check(fetched)],
+        )
+
+
+def _metadata(fetched: Fetched) -> dict[str, object]:
+    return {
+        "dagster/row_count": fetched.drawings,
+        "megabytes": round(fetched.bytes / 1e6, 3),
+        "whole file": fetched.complete,
+        "url": fetched.url,
+        "last modified": fetched.last_modified or "not said",
+    }
+
+
+def _check(fetched: Fetched) -> dg.AssetCheckResult:
+    found = f"{fetched.drawings:,} lines"
+    return checks.result("has_drawings", found, passed=fetched.drawings > 0)

@@ -1,0 +1,139 @@
+"""The whole chain from one command: category by category, then class set by class set.
+
+Only what is not fresh is made: a run for each category and class set, in this process and
+over the home's own Dagster instance, so that the pages show it like any other run.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import dagster as dg
+
+from qd_pipeline import catalog
+from qd_pipeline.errors import QdError
+from qd_pipeline.orchestration import freshness
+from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig
+from qd_pipeline.orchestration.assets.raw_drawings import RawDrawingsConfig
+from qd_pipeline.orchestration.jobs import categories_job, classifiers_job
+from qd_pipeline.orchestration.partitions import category_keys
+from qd_pipeline.orchestration.workshop import Workshop
+from qd_pipeline.stages import CATEGORY_STAGES, CLASS_SET_STAGES
+
+_QUIET: Final = {"console": {"config": {"log_level": "CRITICAL"}}}
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a user chose for one command.
+
+    Attributes:
+        class_sets: Partition keys to train and evaluate, in this order.
+        raw_drawings: What to download.
+        classifiers: How to train.
+    """
+
+    class_sets: Sequence[str]
+    raw_drawings: RawDrawingsConfig
+    classifiers: ClassifierConfig
+
+
+@dataclass
+class Driver:
+    """Makes partitions in this process, and keeps account of what became of them.
+
+    Attributes:
+        definitions: The assets, jobs and resources.
+        workshop: The resource that the assets use.
+        instance: The home's Dagster instance.
+        choices: What the user chose.
+        made: Partitions (`bitmaps cow`) that were made.
+        fresh: Partitions that were fresh already.
+        failures: One sentence for each run that failed, by partition key.
+    """
+
+    definitions: dg.Definitions
+    workshop: Workshop
+    instance: dg.DagsterInstance
+    choices: Choices
+    made: list[str] = field(default_factory=list)
+    fresh: list[str] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)
+
+    def run_chain(self, on_partition: Callable[[str, int, int], None]) -> None:
+        """Make everything that the chosen class sets need and that is not fresh.
+
+        A partition that fails does not keep others from being made; what depends on it stays
+        as it is.
+
+        Args:
+            on_partition: Called before each partition with its name, the number of partitions
+                done and their total.
+        """
+        sets = self.choices.class_sets
+        keys = list(dict.fromkeys(key for name in sets for key in category_keys(name)))
+        for done, key in enumerate(keys):
+            on_partition(catalog.category_of(key), done, len(keys) + len(sets))
+            self._bring_up_to_date(key, CATEGORY_STAGES, self._stale_of_category)
+        for done, name in enumerate(sets, start=len(keys)):
+            on_partition(f"class set {name}", done, len(keys) + len(sets))
+            lacking = [key for key in category_keys(name) if key in self.failures]
+            if lacking:
+                cause = f"needs {', '.join(lacking)}, which failed"
+                self.failures[name] = f"class set {name} {cause}: it stays as it was."
+            else:
+                self._bring_up_to_date(name, CLASS_SET_STAGES, self._stale_of_class_set)
+
+    def make(self, key: str, stages: Sequence[str]) -> None:
+        """Make some stages of one partition, fresh or not, in one Dagster run."""
+        of_class_set = stages[0] in CLASS_SET_STAGES
+        job = self.definitions.resolve_job_def(
+            (classifiers_job if of_class_set else categories_job).name
+        )
+        configs: dict[str, Any] = {
+            "raw_drawings": self.choices.raw_drawings,
+            "classifiers": self.choices.classifiers,
+        }
+        result = job.execute_in_process(
+            partition_key=key,
+            instance=self.instance,
+            asset_selection=[dg.AssetKey(stage) for stage in stages],
+            run_config=dg.RunConfig(
+                ops={stage: configs[stage] for stage in stages if stage in configs},
+                loggers=_QUIET,
+            ),
+            raise_on_error=False,
+        )
+        if result.success:
+            self.made += [f"{stage} {key}" for stage in stages]
+        else:
+            self.failures[key] = _sentence(result)
+
+    def _bring_up_to_date(
+        self, key: str, stages: Sequence[str], stale_of: Callable[[str], Sequence[str]]
+    ) -> None:
+        try:
+            stale = stale_of(key)
+        except QdError as error:
+            self.failures[key] = str(error)
+            return
+        self.fresh += [f"{stage} {key}" for stage in stages if stage not in stale]
+        if stale:
+            self.make(key, stale)
+
+    def _stale_of_category(self, key: str) -> Sequence[str]:
+        return freshness.stale_of_category(self.workshop, key, self.choices.raw_drawings)
+
+    def _stale_of_class_set(self, key: str) -> Sequence[str]:
+        return freshness.stale_of_class_set(self.workshop, key, self.choices.classifiers)
+
+
+def _sentence(result: dg.ExecuteInProcessResult) -> str:
+    """Give the first failed step's own sentence."""
+    for event in result.filter_events(lambda event: event.is_step_failure):
+        failure = event.step_failure_data
+        if failure.user_failure_data and failure.user_failure_data.description:
+            return failure.user_failure_data.description
+        if failure.error:
+            return f"{event.step_key}: {(failure.error.cause or failure.error).message.strip()}"
+    return f"run {result.run_id} failed: see its page in Dagster's UI (`make ui`)."

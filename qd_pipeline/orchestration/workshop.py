@@ -1,0 +1,120 @@
+"""Where assets work: the one resource that knows the home, the source and MLflow."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from qd_pipeline import catalog
+from qd_pipeline.errors import DamagedPartition, QdError
+from qd_pipeline.orchestration.partitions import CLASS_SETS, category_keys
+from qd_pipeline.orchestration.stage import Stage
+from qd_pipeline.quickdraw.source import SAMPLE_DRAWINGS, Source
+from qd_pipeline.store import Partition, Store
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from qd_pipeline.tracking import TrackedRun, Tracker
+
+
+class Workshop(dg.ConfigurableResource[None]):
+    """The home, the source of drawings and the MLflow store.
+
+    Attributes:
+        home: Folder that everything is written under.
+        drawings_from: `sample`, `quickdraw` or the URL of a mirror.
+        tracking_uri: MLflow's store.
+        mlflow_ui: Address of MLflow's pages, for links.
+    """
+
+    home: str
+    drawings_from: str
+    tracking_uri: str
+    mlflow_ui: str
+
+    @property
+    def store(self) -> Store:
+        """The store of partitions."""
+        return Store(Path(self.home) / "store")
+
+    @property
+    def partials(self) -> Path:
+        """Folder of downloads that were interrupted and can go on."""
+        return Path(self.home) / "partial"
+
+    def source_for(self, drawings: int | None = None) -> Source:
+        """Give where drawings come from; the sample is made as large as is asked for."""
+        return Source.parse(self.drawings_from, sample_drawings=drawings or SAMPLE_DRAWINGS)
+
+    @property
+    def tracker(self) -> "Tracker":
+        """The MLflow store."""
+        # MLflow takes seconds to import, and loading the definitions should not.
+        from qd_pipeline.tracking import Tracker  # noqa: PLC0415
+
+        return Tracker(self.tracking_uri, Path(self.home) / "mlartifacts", self.mlflow_ui)
+
+    @contextmanager
+    def stage(
+        self, context: dg.AssetExecutionContext, *, continues: str | None = None
+    ) -> Iterator[Stage]:
+        """Open a draft of the context's partition, and an MLflow run to log to.
+
+        Args:
+            context: The step.
+            continues: A stage before it in whose MLflow run this one goes on logging.
+
+        Raises:
+            dagster.Failure: For every error of ours, with its one sentence as description.
+        """
+        name, key = context.asset_key.path[-1], context.partition_key
+        try:
+            with self._run(context, continues) as run, self.store.draft(name, key) as draft:
+                source = self.source_for()
+                yield Stage(context, draft, run, source.describe(), source.is_synthetic)
+        except QdError as error:
+            raise dg.Failure(str(error), allow_retries=False) from None
+
+    def _run(
+        self, context: dg.AssetExecutionContext, continues: str | None
+    ) -> "AbstractContextManager[TrackedRun]":
+        from qd_pipeline import tracking  # noqa: PLC0415 (as above)
+
+        name, key = context.asset_key.path[-1], context.partition_key
+        if continues:
+            return self.tracker.again(self.store.read(continues, key).facts["mlflow_run"])
+        of_class_set = key in CLASS_SETS
+        root = context.run.root_run_id or context.run_id
+        return self.tracker.run(
+            tracking.CLASSIFIERS if of_class_set else tracking.DATA,
+            tracking.Identity(root, name, key),
+            name=f"{key} categories" if of_class_set else f"{name} {catalog.category_of(key)}",
+            tags={
+                "source": self.source_for().describe(),
+                "synthetic": str(self.source_for().is_synthetic).lower(),
+                "dagster_run_id": context.run_id,
+                "code_version": context.assets_def.code_versions_by_key[context.asset_key] or "",
+            },
+        )
+
+    def drawings_of(self, class_set: str) -> Sequence[tuple[str, Partition, Partition]]:
+        """Give each category of a class set with its stroke table and its bitmaps.
+
+        Raises:
+            MissingPartition: Either is not there.
+            DamagedPartition: A category's bitmaps were drawn from another stroke table.
+        """
+        found = []
+        for key in category_keys(class_set):
+            table, bitmaps = self.store.read("strokes", key), self.store.read("bitmaps", key)
+            if bitmaps.recipe["inputs"] != {f"strokes/{key}": table.version}:
+                raise DamagedPartition(
+                    f"bitmaps {key}",
+                    "were drawn from another version of the strokes",
+                    f"draw them again with `qd make bitmaps {key}`",
+                )
+            found.append((catalog.category_of(key), table, bitmaps))
+        return found

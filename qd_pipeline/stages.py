@@ -1,0 +1,9 @@
+"""The five stages, by the names of their assets."""
+
+from typing import Final
+
+CATEGORY_STAGES: Final = ("raw_drawings", "strokes", "bitmaps")
+"""Partitioned by category, in the order of the data's way."""
+
+CLASS_SET_STAGES: Final = ("classifiers", "evaluations")
+"""Partitioned by class set, in the order of the data's way."""

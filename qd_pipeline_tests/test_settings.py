@@ -1,0 +1,35 @@
+"""Settings from the environment."""
+
+from pathlib import Path
+
+import pytest
+
+from qd_pipeline.errors import BadSetting, HomeFailed
+from qd_pipeline.settings import Settings
+
+
+def test_nothing_set_means_the_sample_in_the_projects_own_home() -> None:
+    settings = Settings.from_environment({})
+    assert settings.home == Path.cwd() / ".qd"
+    assert settings.source == "sample"
+    assert set(settings.class_sets) == {"2", "4", "8"}
+    assert settings.tracking_uri == f"sqlite:///{Path.cwd()}/.qd/mlflow.db"
+    assert settings.mlflow_ui == "http://127.0.0.1:5000"
+
+
+def test_a_tracking_server_has_pages_of_its_own() -> None:
+    settings = Settings.from_environment({"MLFLOW_TRACKING_URI": "https://mlflow.example.org"})
+    assert settings.mlflow_ui == "https://mlflow.example.org"
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "x", "5000 "])
+def test_a_port_that_is_none_is_refused(port: str) -> None:
+    with pytest.raises(BadSetting, match="QD_MLFLOW_PORT"):
+        Settings.from_environment({"QD_MLFLOW_PORT": port})
+
+
+def test_a_home_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    settings = Settings.from_environment({"QD_HOME": str(tmp_path / "file" / "home")})
+    with pytest.raises(HomeFailed, match="cannot be written"):
+        settings.prepare_home()
