@@ -111,7 +111,7 @@ def _watchdog(seconds: float, act: Callable[[], None]) -> Iterator[None]:
     """Act if the block takes longer: per-byte timeouts do not end what comes byte by byte.
 
     Raises:
-        TimeoutError: It did, and then ended as if all were well.
+        TimeoutError: It did.
     """
     late = threading.Event()
 
@@ -125,6 +125,10 @@ def _watchdog(seconds: float, act: Callable[[], None]) -> Iterator[None]:
     timer.start()
     try:
         yield
+    except Exception as error:
+        if late.is_set():  # then it is this that broke off what the block did
+            raise TimeoutError from error
+        raise
     finally:
         timer.cancel()
     if late.is_set():

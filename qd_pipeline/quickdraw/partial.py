@@ -131,10 +131,12 @@ def claimed(place: Path, address: str) -> Iterator[Partial]:
 
 def _take(place: Path, own: Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
+    claims = f"{place.name}~"
     orphans = [
         entry
         for entry in place.parent.iterdir()
-        if entry.name.startswith(f"{place.name}~") and not owner.is_alive(entry.name.split("~")[-2])
+        if entry.name.startswith(claims)
+        and not owner.is_alive(entry.name.removeprefix(claims).rpartition("~")[0])
     ]
     for entry in (place, *orphans):
         if own.exists():
