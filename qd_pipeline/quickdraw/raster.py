@@ -100,7 +100,9 @@ def _draw_chunk(
         return
     side = bitmaps.shape[-1]
     pen = round_pen(side)
-    longest = int(np.diff(flat.xs_of).max(initial=1))
+    strokes = int(np.diff(flat.drawings).max())
+    points = int(np.diff(flat.xs_of[flat.drawings]).max())
+    longest = int(np.diff(flat.xs_of).max())
 
     def work(start: int, stop: int) -> None:
         draw(
@@ -108,7 +110,7 @@ def _draw_chunk(
             *flat[1:],
             maps[start:stop],
             pen,
-            room(side, longest, pen),
+            room(side, strokes, points, longest, pen),
             bitmaps[start:stop],
         )
 

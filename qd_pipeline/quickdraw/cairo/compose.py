@@ -7,23 +7,21 @@ from qd_pipeline.quickdraw.kernels import kernel
 
 
 @kernel
-def ink(covered: NDArray[np.int64], uncovered: NDArray[np.int64], row: NDArray[np.uint8]) -> None:
-    """Lay one stroke's coverage over a row of the bitmap, and clear the sums.
+def lay_ink(change: NDArray[np.int64], row: NDArray[np.uint8], start: int, stop: int) -> None:
+    """Lay one stroke over the pixels start...stop-1 of a bitmap's row, and clear the areas.
 
     Args:
-        covered: int64 (side + 2,), sub-rows of which a span opens (less those that close) in
-            each pixel.
-        uncovered: int64 (side + 2,), their part left of the span, in 1/512 pixel.
+        change: int64, covered area less that of the pixel before, in 1/7680 pixel.
         row: uint8 (side,), white ink so far.
+        start: First pixel that the stroke touches.
+        stop: Pixel after the last one.
     """
-    cover = 0
-    for x in range(len(row)):
-        cover += 512 * covered[x]
-        alpha = (17 * (cover - uncovered[x]) + 256) >> 9
-        covered[x] = 0
-        uncovered[x] = 0
-        if alpha:
-            mixed = row[x] * (255 - alpha) + 127
-            row[x] = min(255, alpha + ((mixed + (mixed >> 8)) >> 8))
-    covered[len(row)] = 0
-    uncovered[len(row)] = 0
+    area = 0
+    for x in range(start, stop):
+        area += change[x]
+        change[x] = 0
+        alpha = (17 * area + 256) >> 9
+        mixed = row[x] * (255 - alpha) + 127
+        row[x] = min(255, alpha + ((mixed + (mixed >> 8)) >> 8))
+    change[stop] = 0
+    change[stop + 1] = 0

@@ -5,30 +5,59 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from qd_pipeline.quickdraw.cairo.edges import Edges, collect, edges_room
-from qd_pipeline.quickdraw.cairo.fixed import BOX, place
-from qd_pipeline.quickdraw.cairo.listed import Lists, lists_room, scan_listed
-from qd_pipeline.quickdraw.cairo.outline import Outline, outline_room, trace
+from qd_pipeline.quickdraw.cairo.edges import Edges, edges_room, join
+from qd_pipeline.quickdraw.cairo.fixed import place, thin
+from qd_pipeline.quickdraw.cairo.lanes import Lanes, lanes_room
+from qd_pipeline.quickdraw.cairo.listed import Lists, lists_room
+from qd_pipeline.quickdraw.cairo.outline import Outline, outline_room, trace, trace_dot
 from qd_pipeline.quickdraw.cairo.pen import Pen
+from qd_pipeline.quickdraw.cairo.scan import scan
+from qd_pipeline.quickdraw.cairo.steps import Steps, measure, steps_room
 from qd_pipeline.quickdraw.kernels import kernel
 
 
 class Room(NamedTuple):
-    """Room for all that is known of one stroke."""
+    """Room for one drawing.
 
-    px: NDArray[np.int64]
-    py: NDArray[np.int64]
+    Attributes:
+        px: float64, its points in 1/256 pixel.
+        py: float64.
+        ends: int64, where each stroke's points end.
+        steps: From point to point.
+        outline: Of one stroke.
+        edges: Of one stroke.
+        lanes: Of one stroke.
+        lists: Of one stroke.
+        change: int64 (side + 2,), areas of a pixel row that one stroke covers.
+    """
+
+    px: NDArray[np.float64]
+    py: NDArray[np.float64]
+    ends: NDArray[np.int64]
+    steps: Steps
     outline: Outline
     edges: Edges
+    lanes: Lanes
     lists: Lists
+    change: NDArray[np.int64]
 
 
-def room(side: int, points: int, pen: Pen) -> Room:
-    """Make room for strokes of up to `points` points."""
-    outline = outline_room(points, pen)
-    capacity = outline.x.size
-    px, py = np.empty((2, points), np.int64)
-    return Room(px, py, outline, edges_room(capacity), lists_room(side, capacity))
+def room(side: int, strokes: int, points: int, longest: int, pen: Pen) -> Room:
+    """Make room for drawings of up to so many strokes and points, `longest` in one stroke."""
+    outline = outline_room(longest, pen)
+    capacity = len(outline.x)
+    points = max(2, points)
+    return Room(
+        np.zeros(points),
+        np.zeros(points),
+        np.empty(strokes, np.int64),
+        steps_room(points),
+        outline,
+        edges_room(capacity),
+        lanes_room(side),
+        lists_room(side, capacity),
+        np.zeros(side + 2, np.int64),
+    )
 
 
 @kernel
@@ -53,35 +82,48 @@ def draw(
         ys: uint8.
         affine: float64 (n, 2, 3), a map of each centred drawing, or (n, 0, 3).
         pen: For bitmaps of this size.
-        room: For the longest stroke.
+        room: For the largest drawing and the longest stroke.
         bitmaps: uint8 (n, channels, side, side), zeros.
     """
-    px, py, outline, edges, lists = room
     n, channels, side, _ = bitmaps.shape
-    covered = np.zeros(side + 2, np.int64)
-    uncovered = np.zeros(side + 2, np.int64)
+    px, py, ends, steps, outline, edges, lanes, lists, change = room
+    px[0], py[0], px[1], py[1] = 0.0, 0.0, 1.0, 0.0
+    measure(px, py, 2, pen, steps)
+    east, west = steps.ccw[0], steps.ccw_back[0]
     for i in range(n):
         first, last = drawings[i], drawings[i + 1]
-        right, below = 0, 0
-        for k in range(x_strokes[first], x_strokes[last]):
-            right = max(right, xs[k])
-        for k in range(y_strokes[first], y_strokes[last]):
-            below = max(below, ys[k])
-        left, above = (BOX - right) / 2, (BOX - below) / 2
-        for stroke in range(first, last):
-            count = place(
-                xs[x_strokes[stroke] : x_strokes[stroke + 1]],
-                ys[y_strokes[stroke] : y_strokes[stroke + 1]],
-                left,
-                above,
-                affine[i],
-                side,
-                px,
-                py,
-            )
-            if count == 0:
+        begin, y_begin = x_strokes[first], y_strokes[first]
+        length = x_strokes[last] - begin
+        place(
+            xs[begin : begin + length],
+            ys[y_begin : y_begin + length],
+            affine[i],
+            side,
+            px,
+            py,
+        )
+        end = 0
+        for j in range(last - first):
+            start, stop = x_strokes[first + j] - begin, x_strokes[first + j + 1] - begin
+            end = thin(px, py, start, stop, end)
+            ends[j] = end
+        measure(px, py, end, pen, steps)
+        start = 0
+        for j in range(last - first):
+            stop = ends[j]
+            if stop == start:
                 continue
-            trace(px, py, count, pen, outline)
-            found = collect(outline, side, edges)
-            channel = (stroke - first) * channels // (last - first)
-            scan_listed(edges, found, lists, covered, uncovered, bitmaps[i, channel])
+            if stop - start == 1:
+                pieces = trace_dot(px[start], py[start], east, west, pen, outline)
+            else:
+                pieces = trace(px, py, start, stop, steps, pen, outline)
+            join(outline, pieces[0], pieces[1], pieces[2], side, edges)
+            scan(
+                edges,
+                pieces[2] - 1,
+                lanes,
+                lists,
+                change,
+                bitmaps[i, j * channels // (last - first)],
+            )
+            start = stop

@@ -1,4 +1,4 @@
-"""The outline's lines as edges: descending, with the sub-rows that they cross."""
+"""The outline's lines as edges: from upper to lower end, with the sub-rows that they cross."""
 
 from typing import NamedTuple
 
@@ -16,72 +16,71 @@ HAIR = 1e-8
 
 
 class Edges(NamedTuple):
-    """Room for the edges of one stroke, in cairo's order.
+    """Room for the edges of one stroke; edge i joins the outline's points i and i + 1.
 
     Attributes:
-        top: int64, first sub-row.
-        bottom: int64, sub-row after the last one.
-        sign: int64, 1 where the outline goes down on the left of what it encloses, or -1.
-        x: int64, upper end in 1/256 pixel.
-        y: int64, upper end.
-        dx: int64, to the lower end.
-        dy: int64, to the lower end, above 0.
-        at: float64, place in the sub-row `top` such that its floor is the nearest whole one.
+        top: int32, first sub-row whose middle the edge crosses.
+        bottom: int32, sub-row after the last one; not below `top` where there is none.
+        sign: int32, by which the winding changes from the edge's left to its right.
+        down: int32, 1 if the outline goes down along the edge, or 0.
+        x: float64, upper end in 1/256 pixel.
+        y: float64.
+        dx: float64, to the lower end.
+        dy: float64, not below 0.
+        at: float64, place in the sub-row `top`, half a place further right: its floor is the
+            nearest whole place.
         slope: float64, places a sub-row.
     """
 
-    top: NDArray[np.int64]
-    bottom: NDArray[np.int64]
-    sign: NDArray[np.int64]
-    x: NDArray[np.int64]
-    y: NDArray[np.int64]
-    dx: NDArray[np.int64]
-    dy: NDArray[np.int64]
+    top: NDArray[np.int32]
+    bottom: NDArray[np.int32]
+    sign: NDArray[np.int32]
+    down: NDArray[np.int32]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    dx: NDArray[np.float64]
+    dy: NDArray[np.float64]
     at: NDArray[np.float64]
     slope: NDArray[np.float64]
 
 
 def edges_room(capacity: int) -> Edges:
     """Make room for `capacity` edges."""
-    whole = [np.empty(capacity, np.int64) for _ in range(7)]
-    return Edges(*whole, np.empty(capacity), np.empty(capacity))
+    numbers = [np.empty(capacity, np.int32) for _ in range(4)]
+    places = [np.empty(capacity) for _ in range(6)]
+    return Edges(*numbers, *places)  # type: ignore[arg-type, call-arg]
 
 
 @kernel
-def collect(outline: Outline, side: int, edges: Edges) -> int:
-    """Write the edges of an outline that cross a sub-row of the bitmap; return their number."""
-    count = 0
-    split = outline.used[2]
-    for part in range(3):
-        line = 1 if part == 2 else 0
-        start = split if part == 1 else 0
-        stop = split if part == 0 else outline.used[line]
-        for i in range(start, stop - 1):
-            x1, y1 = outline.x[line, i], outline.y[line, i]
-            x2, y2 = outline.x[line, i + 1], outline.y[line, i + 1]
-            sign = 1 if part == 2 else -1
-            if y1 > y2:
-                x1, y1, x2, y2, sign = x2, y2, x1, y1, -sign
-            top = max(0, (SUBROWS * y1 + 128) >> 8)
-            bottom = min(SUBROWS * side, (SUBROWS * y2 + 128) >> 8)
-            if bottom <= top:
-                continue
-            dx, dy = x2 - x1, y2 - y1
-            slope = dx / (2 * SUBROWS * dy)
-            edges.top[count] = top
-            edges.bottom[count] = bottom
-            edges.sign[count] = sign
-            edges.x[count] = x1
-            edges.y[count] = y1
-            edges.dx[count] = dx
-            edges.dy[count] = dy
-            edges.at[count] = x1 + ((2 * top + 1) * 256 - 2 * SUBROWS * y1) * slope + (0.5 + HAIR)
-            edges.slope[count] = 512 * slope
-            count += 1
-    return count
+def join(outline: Outline, first: int, second: int, third: int, side: int, edges: Edges) -> None:
+    """Write the edges of an outline in three pieces that end where told."""
+    height = float(SUBROWS * side)
+    for i in range(third - 1):
+        x1, y1 = outline.x[i], outline.y[i]
+        x2, y2 = outline.x[i + 1], outline.y[i + 1]
+        down = y2 > y1
+        x = x1 if down else x2
+        y = y1 if down else y2
+        dx = x2 - x1 if down else x1 - x2
+        dy = y2 - y1 if down else y1 - y2
+        top = max(0.0, np.floor((SUBROWS * y + 128.0) / 256.0))
+        bottom = min(height, np.floor((SUBROWS * (y + dy) + 128.0) / 256.0))
+        slope = dx / (2 * SUBROWS * dy)
+        edges.x[i] = x
+        edges.y[i] = y
+        edges.dx[i] = dx
+        edges.dy[i] = dy
+        edges.at[i] = x + ((2.0 * top + 1.0) * 256.0 - 2 * SUBROWS * y) * slope + (0.5 + HAIR)
+        edges.slope[i] = 512.0 * slope
+        edges.top[i] = int(top)
+        edges.bottom[i] = int(bottom)
+        edges.sign[i] = -1 if down == (i < second) else 1
+        edges.down[i] = 1 if down else 0
+    edges.bottom[first - 1] = 0
+    edges.bottom[second - 1] = 0
 
 
 @kernel
 def cell(edges: Edges, edge: int, subrow: int) -> int:
-    """Find the place, in 1/256 pixel, at which an edge crosses a sub-row's middle."""
+    """Find the place, in 1/256 pixel, nearest to where an edge crosses a sub-row's middle."""
     return int(np.floor(edges.at[edge] + (subrow - edges.top[edge]) * edges.slope[edge]))

@@ -19,54 +19,61 @@ LIMIT = float(1 << 20)
 def place(
     xs: NDArray[np.uint8],
     ys: NDArray[np.uint8],
-    left: float,
-    above: float,
     affine: NDArray[np.float64],
     side: int,
-    px: NDArray[np.int64],
-    py: NDArray[np.int64],
-) -> int:
-    """Write a stroke's points in 1/256 pixel, without those that change nothing.
-
-    Cairo drops a point equal to the last one, and the middle one of two steps straight on
-    [cairo-path-fixed.c].
+    px: NDArray[np.float64],
+    py: NDArray[np.float64],
+) -> None:
+    """Put a drawing's points, centred, on the grid.
 
     Args:
         xs: uint8 (n,).
         ys: uint8 (n,).
-        left: Units to add to x so that the drawing is centred in its box.
-        above: Units to add to y.
         affine: float64 (2, 3), or (0, 3) for none: applied to the centred points.
         side: Width and height of the bitmap in pixels.
-        px: Takes up to n points.
-        py: Takes up to n points.
-
-    Returns:
-        The number of points written.
+        px: Takes n whole numbers.
+        py: Takes n whole numbers.
     """
+    right, below = 0, 0
+    for i in range(len(xs)):
+        right = max(right, xs[i])
+        below = max(below, ys[i])
+    left, above = (BOX - right) / 2, (BOX - below) / 2
     scale = side / ROOM
     shift = scale * PADDING
-    mapped = affine.shape[0] == 2
-    count = 0
+    if affine.shape[0] == 0:
+        for i in range(len(xs)):
+            px[i] = np.rint(256.0 * (scale * (xs[i] + left) + shift))
+            py[i] = np.rint(256.0 * (scale * (ys[i] + above) + shift))
+        return
     for i in range(len(xs)):
         x = xs[i] + left
         y = ys[i] + above
-        if mapped:
-            x, y = (
-                affine[0, 0] * x + affine[0, 1] * y + affine[0, 2],
-                affine[1, 0] * x + affine[1, 1] * y + affine[1, 2],
-            )
-        qx = int(min(LIMIT, max(-LIMIT, np.rint(256.0 * (scale * x + shift)))))
-        qy = int(min(LIMIT, max(-LIMIT, np.rint(256.0 * (scale * y + shift)))))
-        if count > 0:
-            if qx == px[count - 1] and qy == py[count - 1]:
+        mx = affine[0, 0] * x + affine[0, 1] * y + affine[0, 2]
+        my = affine[1, 0] * x + affine[1, 1] * y + affine[1, 2]
+        px[i] = min(LIMIT, max(-LIMIT, np.rint(256.0 * (scale * mx + shift))))
+        py[i] = min(LIMIT, max(-LIMIT, np.rint(256.0 * (scale * my + shift))))
+
+
+@kernel
+def thin(px: NDArray[np.float64], py: NDArray[np.float64], start: int, stop: int, to: int) -> int:
+    """Move a stroke's points to `to`, without those that change nothing; return where they end.
+
+    Cairo drops a point equal to the last one, and the middle one of two steps straight on
+    [cairo-path-fixed.c]. `to` is at most `start`.
+    """
+    end = to
+    for i in range(start, stop):
+        x, y = px[i], py[i]
+        if end > to:
+            ex, ey = x - px[end - 1], y - py[end - 1]
+            if ex == 0.0 and ey == 0.0:
                 continue
-            if count > 1:
-                dx, dy = px[count - 1] - px[count - 2], py[count - 1] - py[count - 2]
-                ex, ey = qx - px[count - 1], qy - py[count - 1]
-                if dx * ey == dy * ex and dx * ex + dy * ey >= 0:
-                    count -= 1
-        px[count] = qx
-        py[count] = qy
-        count += 1
-    return count
+            if end - to > 1:
+                dx, dy = px[end - 1] - px[end - 2], py[end - 1] - py[end - 2]
+                if dx * ey == dy * ex and dx * ex + dy * ey >= 0.0:
+                    end -= 1
+        px[end] = x
+        py[end] = y
+        end += 1
+    return end

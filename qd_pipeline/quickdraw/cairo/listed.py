@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from qd_pipeline.quickdraw.cairo.compose import ink
+from qd_pipeline.quickdraw.cairo.compose import lay_ink
 from qd_pipeline.quickdraw.cairo.edges import SUBROWS, Edges, cell
-from qd_pipeline.quickdraw.cairo.spans import add_full, add_place
+from qd_pipeline.quickdraw.cairo.spans import open_along, open_at
 from qd_pipeline.quickdraw.kernels import kernel
 
 
@@ -48,13 +48,15 @@ def sort_by_start(edges: Edges, count: int, lists: Lists) -> None:
     starts = lists.starts
     starts[:] = 0
     for edge in range(count):
-        starts[edges.top[edge] + 2] += 1
+        if edges.bottom[edge] > edges.top[edge]:
+            starts[edges.top[edge] + 2] += 1
     for subrow in range(2, len(starts)):
         starts[subrow] += starts[subrow - 1]
     for edge in range(count):
-        at = starts[edges.top[edge] + 1]
-        lists.order[at] = edge
-        starts[edges.top[edge] + 1] = at + 1
+        if edges.bottom[edge] > edges.top[edge]:
+            at = starts[edges.top[edge] + 1]
+            lists.order[at] = edge
+            starts[edges.top[edge] + 1] = at + 1
 
 
 @kernel
@@ -163,8 +165,7 @@ def add_spans(
     active: int,
     row: int,
     full: bool,
-    covered: NDArray[np.int64],
-    uncovered: NDArray[np.int64],
+    change: NDArray[np.int64],
 ) -> None:
     """Add what lies inside the outline, along one sub-row or a full pixel row."""
     winding = 0
@@ -182,9 +183,9 @@ def add_spans(
         else:
             continue
         if full:
-            add_full(covered, uncovered, edges, edge, row, sign)
+            open_along(change, edges, edge, row, sign)
         else:
-            add_place(covered, uncovered, place, sign)
+            open_at(change, min(max(place, 0), 256 * (len(change) - 2)), sign)
 
 
 @kernel
@@ -192,11 +193,11 @@ def scan_listed(
     edges: Edges,
     count: int,
     lists: Lists,
-    covered: NDArray[np.int64],
-    uncovered: NDArray[np.int64],
+    start: int,
+    change: NDArray[np.int64],
     bitmap: NDArray[np.uint8],
 ) -> None:
-    """Draw what `count` edges enclose on a bitmap of uint8 (side, side)."""
+    """Draw what `count` edges enclose on a bitmap of uint8 (side, side), from row `start` on."""
     side = len(bitmap)
     sort_by_start(edges, count, lists)
     active = 0
@@ -206,11 +207,14 @@ def scan_listed(
         if active == 0 and lists.starts[subrow] == lists.starts[subrow + SUBROWS]:
             continue
         if may_step_full(edges, lists, active, row, 256 * side):
-            add_spans(edges, lists, active, row, True, covered, uncovered)
+            add_spans(edges, lists, active, row, True, change)
             active = step(edges, lists, active, subrow + SUBROWS)
         else:
             for sub in range(SUBROWS):
                 active = enter(edges, lists, active, subrow + sub) if sub else active
-                add_spans(edges, lists, active, row, False, covered, uncovered)
+                add_spans(edges, lists, active, row, False, change)
                 active = step(edges, lists, active, subrow + sub + 1)
-        ink(covered, uncovered, bitmap[row])
+        if row < start:
+            change[:] = 0
+        else:
+            lay_ink(change, bitmap[row], 0, side)

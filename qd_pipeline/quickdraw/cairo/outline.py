@@ -1,7 +1,8 @@
 """The way around a stroke: two long sides, joins and round ends [cairo-path-stroke-polygon.c].
 
-Of the stroke's two sides the one at P+o comes with the way back around its start (side 0), the
-other one, P-o, alone (side 1). Together they close; inside is whatever they wind around.
+Inside is whatever this way winds around. One side begins at P+o of the stroke's first point and
+turns around its end, the start has a piece of its own, and the other side begins at P-o; the
+pieces stand one after the other, as cairo has them.
 """
 
 from typing import NamedTuple
@@ -9,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from qd_pipeline.quickdraw.cairo.pen import Pen, sector, turns_clockwise
+from qd_pipeline.quickdraw.cairo.pen import Pen
+from qd_pipeline.quickdraw.cairo.steps import Steps
 from qd_pipeline.quickdraw.kernels import kernel
 
 
@@ -17,138 +19,165 @@ class Outline(NamedTuple):
     """Room for the outline of one stroke, in 1/256 pixel.
 
     Attributes:
-        x: int64 (2, capacity), a row for each side.
-        y: int64 (2, capacity).
-        used: int64 (3,): points of side 0 and of side 1, and where side 0 is interrupted.
+        x: float64 (capacity,).
+        y: float64 (capacity,).
+        other_x: float64 (capacity,), the other side before it is appended.
+        other_y: float64 (capacity,).
     """
 
-    x: NDArray[np.int64]
-    y: NDArray[np.int64]
-    used: NDArray[np.int64]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    other_x: NDArray[np.float64]
+    other_y: NDArray[np.float64]
 
 
 def outline_room(points: int, pen: Pen) -> Outline:
     """Make room for the outline of a stroke of up to `points` points.
 
-    A join adds at most all vertices of the pen and four points more, an end half as much.
+    A join adds at most all vertices of the pen and four points more to both sides together, and
+    so does an end.
     """
-    capacity = (points + 2) * (len(pen.x) + 5)
-    return Outline(
-        np.empty((2, capacity), np.int64), np.empty((2, capacity), np.int64), np.zeros(3, np.int64)
-    )
+    capacity = (points + 3) * (len(pen.x) // 3 + 6)
+    return Outline(*(np.empty(capacity) for _ in range(4)))
 
 
 @kernel
-def add(outline: Outline, line: int, x: int, y: int) -> None:
-    """Append a point to one side."""
-    at = outline.used[line]
-    outline.x[line, at] = x
-    outline.y[line, at] = y
-    outline.used[line] = at + 1
-
-
-@kernel
-def fan(
-    outline: Outline, pen: Pen, line: int, x: int, y: int, first: int, count: int, step: int
-) -> None:
-    """Append `count` vertices of the pen held at (x, y), from `first` on, up or down."""
-    i = first
-    for _ in range(count):
-        add(outline, line, x + pen.x[i], y + pen.y[i])
-        i += step
-        if i == len(pen.x):
-            i = 0
-        elif i < 0:
-            i += len(pen.x)
-
-
-@kernel
-def back_vertex(pen: Pen, dx: int, dy: int) -> int:
-    """Find the vertex that an anticlockwise fan begins or ends with for a direction."""
-    count = len(pen.x)
-    q, along = sector(pen, -dx, -dy)
-    if along and not (dx > 0 or (dx == 0 and dy > 0)):
-        q -= 1
-    return q % count
-
-
-@kernel
-def anticlockwise(
-    outline: Outline, pen: Pen, line: int, x: int, y: int, ax: int, ay: int, bx: int, by: int
-) -> None:
-    """Append the fan from direction a anticlockwise to direction b."""
-    first, last = back_vertex(pen, ax, ay), back_vertex(pen, bx, by)
-    if first != last:
-        fan(outline, pen, line, x, y, first, (first - last) % len(pen.x) + 1, -1)
-
-
-@kernel
-def clockwise(
-    outline: Outline, pen: Pen, line: int, x: int, y: int, ax: int, ay: int, bx: int, by: int
-) -> None:
-    """Append the fan from direction a clockwise to direction b."""
-    count = len(pen.x)
-    q, along = sector(pen, ax, ay)
-    first = q if along else (q + 1) % count
-    after = (first + 1) % count
-    if not turns_clockwise(bx, by, pen.ex[after], pen.ey[after]):
-        stop, _ = sector(pen, bx, by)
-        fan(outline, pen, line, x, y, first, (stop - first) % count, 1)
+def fan(outline: Outline, pen: Pen, at: int, x: float, y: float, first: int, last: int) -> int:
+    """Write the pen's vertices from `first` anticlockwise to `last`; return where they end."""
+    around = len(pen.x) // 3
+    if first == last:
+        return at
+    if first < last:
+        first += around
+    for i in range(first - last + 1):
+        outline.x[at + i] = x + pen.x[first - i]
+        outline.y[at + i] = y + pen.y[first - i]
+    return at + first - last + 1
 
 
 @kernel
 def trace(
-    px: NDArray[np.int64], py: NDArray[np.int64], count: int, pen: Pen, outline: Outline
-) -> None:
-    """Write the outline of a stroke of `count` points, no two neighbours equal."""
-    outline.used[:] = 0
-    if count == 1:
-        trace_dot(px[0], py[0], pen, outline)
-        return
-    ax, ay, ox, oy = 0, 0, 0, 0
-    firstx, firsty = 0, 0
-    for i in range(count - 1):
-        x, y = px[i], py[i]
-        bx, by = px[i + 1] - x, py[i + 1] - y
-        length = np.sqrt(float(bx * bx + by * by))
-        qx = int(np.rint(-by * pen.radius / length))
-        qy = int(np.rint(bx * pen.radius / length))
-        if i == 0:
-            add(outline, 0, x + qx, y + qy)
-            add(outline, 1, x - qx, y - qy)
-            firstx, firsty = qx, qy
+    px: NDArray[np.float64],
+    py: NDArray[np.float64],
+    start: int,
+    stop: int,
+    steps: Steps,
+    pen: Pen,
+    outline: Outline,
+) -> tuple[int, int, int]:
+    """Write the outline of a stroke of at least two points, no two neighbours equal.
+
+    Returns:
+        Where its three pieces end.
+    """
+    around = len(pen.x) // 3
+    ax, ay, bx, by = outline.x, outline.y, outline.other_x, outline.other_y
+    ox, oy = steps.ox[start], steps.oy[start]
+    ax[0] = px[start] + ox
+    ay[0] = py[start] + oy
+    bx[0] = px[start] - ox
+    by[0] = py[start] - oy
+    m, n = 1, 1
+    for i in range(start, stop - 2):
+        x, y = px[i + 1], py[i + 1]
+        ox, oy = steps.ox[i], steps.oy[i]
+        qx, qy = steps.ox[i + 1], steps.oy[i + 1]
+        ax[m] = x + ox
+        ay[m] = y + oy
+        bx[n] = x - ox
+        by[n] = y - oy
+        m += 1
+        n += 1
+        dx, dy, ex, ey = steps.dx[i], steps.dy[i], steps.dx[i + 1], steps.dy[i + 1]
+        cross = dx * ey - dy * ex
+        apart = ox != qx or oy != qy
+        if cross > 0.0 or (
+            cross == 0.0 and dx * ex + dy * ey < 0.0 and (dx > 0.0 or (dx == 0.0 and dy > 0.0))
+        ):
+            if apart:
+                first, last = steps.cw[i], steps.sector[i + 1]
+                vx, vy = pen.ex[first + 1], pen.ey[first + 1]
+                short = ex * vy - ey * vx
+                if not (
+                    short > 0.0
+                    or (
+                        short == 0.0
+                        and ex * vx + ey * vy < 0.0
+                        and (ex > 0.0 or (ex == 0.0 and ey > 0.0))
+                    )
+                ):
+                    if last < first:
+                        last += around
+                    for k in range(first, last):
+                        bx[n] = x + pen.x[k]
+                        by[n] = y + pen.y[k]
+                        n += 1
+                bx[n] = x - qx
+                by[n] = y - qy
+                n += 1
+            ax[m] = x
+            ay[m] = y
+            ax[m + 1] = x + qx
+            ay[m + 1] = y + qy
+            m += 2
         else:
-            right = turns_clockwise(ax, ay, bx, by)
-            outer = 1 if right else 0
-            sign = -1 if right else 1
-            if ox != qx or oy != qy:
-                if right:
-                    clockwise(outline, pen, 1, x, y, ax, ay, bx, by)
-                else:
-                    anticlockwise(outline, pen, 0, x, y, ax, ay, bx, by)
-                add(outline, outer, x + sign * qx, y + sign * qy)
-            add(outline, 1 - outer, x, y)
-            add(outline, 1 - outer, x - sign * qx, y - sign * qy)
-        add(outline, 0, x + bx + qx, y + by + qy)
-        add(outline, 1, x + bx - qx, y + by - qy)
-        ax, ay, ox, oy = bx, by, qx, qy
-    x, y = px[count - 1], py[count - 1]
-    anticlockwise(outline, pen, 0, x, y, ax, ay, -ax, -ay)
-    add(outline, 0, x - ox, y - oy)
-    outline.used[2] = outline.used[0]
-    bx, by = px[1] - px[0], py[1] - py[0]
-    add(outline, 0, px[0] - firstx, py[0] - firsty)
-    anticlockwise(outline, pen, 0, px[0], py[0], -bx, -by, bx, by)
-    add(outline, 0, px[0] + firstx, py[0] + firsty)
+            if apart:
+                m = fan(outline, pen, m, x, y, steps.ccw[i], steps.ccw[i + 1])
+                ax[m] = x + qx
+                ay[m] = y + qy
+                m += 1
+            bx[n] = x
+            by[n] = y
+            bx[n + 1] = x - qx
+            by[n + 1] = y - qy
+            n += 2
+    end = stop - 2
+    x, y = px[stop - 1], py[stop - 1]
+    ox, oy = steps.ox[end], steps.oy[end]
+    ax[m] = x + ox
+    ay[m] = y + oy
+    bx[n] = x - ox
+    by[n] = y - oy
+    n += 1
+    m = fan(outline, pen, m + 1, x, y, steps.ccw[end], steps.ccw_back[end])
+    ax[m] = x - ox
+    ay[m] = y - oy
+    first_end = m + 1
+    x, y = px[start], py[start]
+    ox, oy = steps.ox[start], steps.oy[start]
+    ax[m + 1] = x - ox
+    ay[m + 1] = y - oy
+    m = fan(outline, pen, m + 2, x, y, steps.ccw_back[start], steps.ccw[start])
+    ax[m] = x + ox
+    ay[m] = y + oy
+    m += 1
+    for i in range(n):
+        ax[m + i] = bx[i]
+        ay[m + i] = by[i]
+    return first_end, m, m + n
 
 
 @kernel
-def trace_dot(x: int, y: int, pen: Pen, outline: Outline) -> None:
-    """Write the outline of a stroke that stays where it is."""
-    radius = int(np.rint(pen.radius))
-    anticlockwise(outline, pen, 0, x, y, -1, 0, 1, 0)
-    add(outline, 0, x, y + radius)
-    anticlockwise(outline, pen, 0, x, y, 1, 0, -1, 0)
-    add(outline, 0, x, y - radius)
-    add(outline, 0, outline.x[0, 0], outline.y[0, 0])
-    outline.used[2] = outline.used[0]
+def trace_dot(
+    x: float, y: float, east: int, west: int, pen: Pen, outline: Outline
+) -> tuple[int, int, int]:
+    """Write the outline of a stroke that stays where it is: one piece.
+
+    Args:
+        x: The dot.
+        y: The dot.
+        east: Vertex that an anticlockwise fan begins with for the direction (1, 0).
+        west: The same for the way back.
+        pen: For bitmaps of this size.
+        outline: Takes the points.
+    """
+    radius = np.rint(pen.radius)
+    m = fan(outline, pen, 0, x, y, west, east)
+    outline.x[m] = x
+    outline.y[m] = y + radius
+    m = fan(outline, pen, m + 1, x, y, east, west)
+    outline.x[m] = x
+    outline.y[m] = y - radius
+    outline.x[m + 1] = outline.x[0]
+    outline.y[m + 1] = outline.y[0]
+    return m + 2, m + 2, m + 2

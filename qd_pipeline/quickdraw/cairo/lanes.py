@@ -1,0 +1,100 @@
+"""Room for the quick scan, in which the 15 sub-rows of a pixel row go side by side.
+
+What crosses a sub-row is one number, 4 * place + sign + 1, so that sorting the numbers sorts
+the places and keeps the signs with them.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qd_pipeline.quickdraw.cairo.edges import SUBROWS
+
+WIDTH = 16
+"""Sub-rows of a pixel row, and one that is not used: a round number for the processor."""
+
+DEPTH = 32
+"""Crossings of a pixel row that the quick scan takes on; beyond, the list of edges is used."""
+
+NOTHING = (1 << 28) + 1
+"""Fills the sub-rows that a crossing does not reach: right of everything, with the sign 0."""
+
+
+class Lanes(NamedTuple):
+    """Room for the crossings of one stroke.
+
+    Attributes:
+        trail: int32 (15 * side + 48,), crossings along the outline while it descends, or while
+            it rises; sub-row 0 is at 16.
+        slots: int32 (side, DEPTH, 16), pieces of such trails in each pixel row.
+        used: int64 (side,), their number.
+        ends: uint8 (15 * side + 48,), 1 where an edge has its top or bottom.
+        winding: int32 (16,), in each sub-row as far as it is summed up.
+        place: int32 (16,), of one crossing in each sub-row.
+        sign: int32 (16,), whether a span opens (1) or closes (-1) with it.
+        edge: int64 (DEPTH,), edges that cross a pixel row.
+        begun: int64 (DEPTH,), their places in the first sub-row.
+        reached: int64 (DEPTH,), their places in the sub-row after the last.
+        lower: int64, the network that sorts slots: the smaller number goes there,
+        upper: int64, the greater there,
+        network: int64 (DEPTH + 2,), and n slots are sorted by those from network[n] to
+            network[n + 1].
+    """
+
+    trail: NDArray[np.int32]
+    slots: NDArray[np.int32]
+    used: NDArray[np.int64]
+    ends: NDArray[np.uint8]
+    winding: NDArray[np.int32]
+    place: NDArray[np.int32]
+    sign: NDArray[np.int32]
+    edge: NDArray[np.int64]
+    begun: NDArray[np.int64]
+    reached: NDArray[np.int64]
+    lower: NDArray[np.int64]
+    upper: NDArray[np.int64]
+    network: NDArray[np.int64]
+
+
+def lanes_room(side: int) -> Lanes:
+    """Make room for strokes on bitmaps of `side` pixels."""
+    networks = [_network(count) for count in range(DEPTH + 1)]
+    pairs = np.array([pair for network in networks for pair in network], np.int64)
+    return Lanes(
+        trail=np.empty(SUBROWS * side + 3 * WIDTH, np.int32),
+        slots=np.empty((side, DEPTH, WIDTH), np.int32),
+        used=np.zeros(side, np.int64),
+        ends=np.zeros(SUBROWS * side + 3 * WIDTH, np.uint8),
+        winding=np.empty(WIDTH, np.int32),
+        place=np.empty(WIDTH, np.int32),
+        sign=np.empty(WIDTH, np.int32),
+        edge=np.empty(DEPTH, np.int64),
+        begun=np.empty(DEPTH, np.int64),
+        reached=np.empty(DEPTH, np.int64),
+        lower=pairs[:, 0].copy(),
+        upper=pairs[:, 1].copy(),
+        network=np.cumsum([0] + [len(network) for network in networks]),
+    )
+
+
+def _network(count: int) -> list[tuple[int, int]]:
+    """Name the pairs that sort `count` numbers when put in order one after the other.
+
+    Batcher's merge exchange (Knuth, The Art of Computer Programming 3, 5.2.2, algorithm M).
+
+    >>> _network(3)
+    [(0, 2), (0, 1), (1, 2)]
+    """
+    pairs = []
+    top = 1 << max(0, (count - 1).bit_length() - 1)
+    p = top if count > 1 else 0
+    while p:
+        q, r, d = top, 0, p
+        while True:
+            pairs += [(i, i + d) for i in range(count - d) if i & p == r]
+            if q == p:
+                break
+            d, q, r = q - p, q // 2, p
+        p //= 2
+    return pairs
