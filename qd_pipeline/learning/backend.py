@@ -6,6 +6,7 @@ so they take the two libraries as `backend.keras` and `backend.tf`, which import
 """
 
 import importlib
+import logging
 import os
 import re
 import sys
@@ -53,6 +54,8 @@ def _without_absl_lines() -> Iterator[None]:
 
 def _import(name: str) -> ModuleType:
     os.environ.update(_ENVIRONMENT)
+    # It warns of retracing when several small networks are trained one after the other.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     with _without_absl_lines():
         return importlib.import_module(name)
 

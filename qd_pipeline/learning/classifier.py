@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -16,7 +17,7 @@ from qd_pipeline.learning.data import pixels
 from qd_pipeline.learning.recipe import Recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import keras
@@ -77,6 +78,15 @@ class Classifier:
         """Height and width of the bitmaps that it takes, in pixels."""
         return int(self.network.input_shape[1])
 
+    @cached_property
+    def _answer(self) -> Callable[[NDArray[np.float32]], Any]:
+        """The network in graph mode, traced once for any number of bitmaps."""
+        tf = backend.tf
+        signature = [tf.TensorSpec((None, self.side, self.side, 1), tf.float32)]
+        return tf.function(  # type: ignore[no-any-return]
+            lambda batch: self.network(batch, training=False), input_signature=signature
+        )
+
     def predict(self, bitmaps: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Give each category's probability for each bitmap.
 
@@ -99,7 +109,7 @@ class Classifier:
         probabilities = np.empty((len(bitmaps), len(self.class_set)), np.float32)
         for start in range(0, len(bitmaps), _BATCH):
             batch = pixels(bitmaps[start : start + _BATCH])
-            probabilities[start : start + _BATCH] = self.network.predict_on_batch(batch)
+            probabilities[start : start + _BATCH] = self._answer(batch)
         return probabilities
 
     def fingerprint(self) -> str:

@@ -200,4 +200,4 @@ def pixels(bitmaps: NDArray[np.uint8]) -> NDArray[np.float32]:
     >>> pixels(np.array([[[0, 51], [255, 0]]], np.uint8)).ravel().tolist()
     [0.0, 0.20000000298023224, 1.0, 0.0]
     """
-    return np.multiply(bitmaps, np.float32(1 / 255), dtype=np.float32)[..., np.newaxis]
+    return np.divide(bitmaps, np.float32(255), dtype=np.float32)[..., np.newaxis]

@@ -1,0 +1,115 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qd_pipeline.errors import BadSetting, DamagedPartition, MissingPartition
+from qd_pipeline.learning.data import ClassSetData, load_category, pixels
+from qd_pipeline.quickdraw.split import sides
+from qd_pipeline_tests.learning.shapes import (
+    draw_shape,
+    keys_by_side,
+    marks,
+    write_category,
+    write_shapes,
+)
+
+
+def test_a_categorys_facts_come_from_its_stroke_table(tmp_path: Path) -> None:
+    data = write_category(
+        tmp_path,
+        "line",
+        draw_shape("line", 3),
+        recognized=[True, False, True],
+        countries=["DE", "", "FR"],
+        strokes=[1, 4, 2],
+    )
+    assert len(data) == 3
+    assert data.recognized.tolist() == [True, False, True]
+    assert data.countrycodes.tolist() == ["DE", "", "FR"]
+    assert data.stroke_counts.tolist() == [1, 4, 2]
+
+
+def test_bitmaps_stay_on_disk(tmp_path: Path) -> None:
+    data = write_category(tmp_path, "line", draw_shape("line", 3))
+    assert isinstance(data.bitmaps, np.memmap)
+    assert data.bitmaps.dtype == np.uint8
+
+
+def test_every_drawing_is_on_one_side_with_its_own_bitmap(tmp_path: Path) -> None:
+    data = write_shapes(tmp_path)
+    parts = (data.training, data.validation, data.test)
+    assert sum(map(len, parts)) == 3 * 120
+    for code, part in enumerate(parts):
+        assert (sides(part.column("key_ids").astype(np.uint64)) == code).all()
+        gathered = part.bitmaps(slice(None))
+        for bitmap, label, row in zip(gathered, part.labels, part.rows, strict=True):
+            assert (bitmap == part.categories[label].bitmaps[row]).all()
+
+
+def test_a_batch_keeps_the_order_it_was_asked_for_in(tmp_path: Path) -> None:
+    keys = [keys_by_side(2, 0, 0, seed=seed) for seed in (1, 2)]
+    data = ClassSetData.split(
+        [
+            write_category(tmp_path, "circle", marks([0, 1]), key_ids=keys[0]),
+            write_category(tmp_path, "line", marks([2, 3]), key_ids=keys[1]),
+        ]
+    )
+    batch = data.training.bitmaps(np.array([3, 0, 2, 0]))
+    assert batch[:, 0].argmax(axis=1).tolist() == [3, 0, 2, 0]
+    assert data.training.labels.tolist() == [0, 0, 1, 1]
+
+
+def test_pixels_are_scaled_to_0_and_1() -> None:
+    scaled = pixels(np.array([[[0, 255], [51, 102]]], np.uint8))
+    assert scaled.shape == (1, 2, 2, 1)
+    assert scaled.dtype == np.float32
+    assert scaled.ravel() == pytest.approx([0, 1, 0.2, 0.4])
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    write_category(tmp_path, "line", draw_shape("line", 3))
+    with pytest.raises(MissingPartition, match=r"line\.npz is not there"):
+        load_category("line", tmp_path / "line.parquet", tmp_path / "line.npz")
+
+
+@pytest.mark.parametrize("name", ["line.parquet", "line.npy"])
+def test_a_damaged_file_is_named(tmp_path: Path, name: str) -> None:
+    write_category(tmp_path, "line", draw_shape("line", 3))
+    (tmp_path / name).write_bytes(b"no such thing")
+    with pytest.raises(DamagedPartition, match=name):
+        load_category("line", tmp_path / "line.parquet", tmp_path / "line.npy")
+
+
+@pytest.mark.parametrize(
+    "bitmaps",
+    [
+        np.zeros((2, 28, 28), np.uint8),
+        np.zeros((3, 28, 28), np.float32),
+        np.zeros((3, 784), np.uint8),
+        np.uint8(3),
+    ],
+    ids=["too few", "of floats", "flat", "none"],
+)
+def test_bitmaps_that_are_not_the_tables_are_refused(
+    tmp_path: Path, bitmaps: np.ndarray[tuple[int, ...], np.dtype[np.generic]]
+) -> None:
+    write_category(tmp_path, "line", draw_shape("line", 3))
+    np.save(tmp_path / "line.npy", bitmaps)
+    with pytest.raises(DamagedPartition, match="for 3 drawings: draw line again"):
+        load_category("line", tmp_path / "line.parquet", tmp_path / "line.npy")
+
+
+def test_a_category_without_training_drawings_is_refused(tmp_path: Path) -> None:
+    circle = write_category(tmp_path, "circle", draw_shape("circle", 9))
+    keys = keys_by_side(0, 1, 2)
+    line = write_category(tmp_path, "line", draw_shape("line", 3), key_ids=keys)
+    with pytest.raises(BadSetting, match="category line has no drawing on the training side"):
+        ClassSetData.split([circle, line])
+
+
+def test_a_class_set_takes_two_different_categories(tmp_path: Path) -> None:
+    line = write_category(tmp_path, "line", draw_shape("line", 9))
+    for categories in ([], [line], [line, line]):
+        with pytest.raises(BadSetting, match="two categories or more"):
+            ClassSetData.split(categories)

@@ -1,0 +1,71 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from qd_pipeline.errors import BadSetting
+from qd_pipeline.learning import networks
+
+SEED_CNN: list[tuple[str, dict[str, Any]]] = [
+    ("Conv2D", {"filters": 32, "kernel_size": (5, 5), "activation": "relu", "padding": "valid"}),
+    ("MaxPooling2D", {"pool_size": (2, 2)}),
+    ("Conv2D", {"filters": 128, "kernel_size": (3, 3), "activation": "relu", "padding": "valid"}),
+    ("MaxPooling2D", {"pool_size": (2, 2)}),
+    ("Dropout", {"rate": 0.4}),
+    ("Flatten", {}),
+    ("Dense", {"units": 128, "activation": "relu"}),
+    ("Dense", {"units": 50, "activation": "relu"}),
+    ("Dense", {"units": 8, "activation": "softmax"}),
+]
+
+
+def test_seed_cnn_is_the_notebooks_layer_by_layer() -> None:
+    network = networks.build("seed_cnn", 8)
+    assert network.input_shape == (None, 28, 28, 1)
+    assert [type(layer).__name__ for layer in network.layers] == [name for name, _ in SEED_CNN]
+    for layer, (_, settings) in zip(network.layers, SEED_CNN, strict=True):
+        assert settings.items() <= layer.get_config().items()
+
+
+def test_dense_baseline_is_512_units_on_56_by_56_pixels() -> None:
+    network = networks.build("dense_baseline", 4, side=56)
+    assert network.input_shape == (None, 56, 56, 1)
+    _, hidden, output = network.layers
+    assert (hidden.units, hidden.activation.__name__) == (512, "relu")
+    assert (output.units, output.activation.__name__) == (4, "softmax")
+
+
+@pytest.mark.parametrize("name", sorted(networks.NETWORKS))
+def test_every_network_gives_a_probability_for_each_category(name: str) -> None:
+    network = networks.build(name, 3)
+    probabilities = network.predict_on_batch(np.ones((2, 28, 28, 1), np.float32))
+    assert probabilities.shape == (2, 3)
+    assert probabilities.sum(axis=1) == pytest.approx([1, 1], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"), [("seed_cnn", 454_410), ("dense_baseline", 406_024)]
+)
+def test_a_docstring_states_its_networks_parameters(name: str, parameters: int) -> None:
+    assert networks.build(name, 8).count_params() == parameters
+    assert f"{parameters:,}" in (networks.NETWORKS[name].__doc__ or "")
+
+
+def test_a_function_with_the_decorator_is_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(networks, "NETWORKS", dict(networks.NETWORKS))
+
+    @networks.network
+    def another(class_count: int, side: int) -> str:
+        return f"{class_count} classes at {side} px"
+
+    assert networks.build("another", 5) == "5 classes at 28 px"
+
+
+def test_an_unknown_network_is_refused_with_those_there_are() -> None:
+    with pytest.raises(BadSetting, match="'resnet' is not known: give one of dense_baseline, "):
+        networks.build("resnet", 2)
+
+
+def test_one_class_is_no_class_set() -> None:
+    with pytest.raises(BadSetting, match="class count is 1"):
+        networks.build("seed_cnn", 1)

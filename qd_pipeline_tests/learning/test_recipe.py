@@ -1,0 +1,48 @@
+import json
+from typing import Any
+
+import pytest
+
+from qd_pipeline.errors import BadSetting
+from qd_pipeline.learning.recipe import Recipe
+
+
+@pytest.mark.parametrize(("class_count", "epochs"), [(2, 10), (4, 15), (8, 20), (15, 15)])
+def test_the_notebooks_recipe_is_adam_at_a_thousandth(class_count: int, epochs: int) -> None:
+    assert Recipe.notebook(class_count) == Recipe("seed_cnn", epochs, 128, 0.001, "adam", 0)
+
+
+@pytest.mark.parametrize(
+    ("setting", "complaint"),
+    [
+        ({"epochs": 0}, "epochs is 0"),
+        ({"epochs": -2}, "epochs is -2"),
+        ({"batch_size": 0}, "batch size is 0"),
+        ({"learning_rate": 0.0}, "learning rate is 0.0"),
+        ({"learning_rate": float("nan")}, "learning rate is nan"),
+        ({"learning_rate": float("inf")}, "learning rate is inf"),
+        ({"optimizer": "lion"}, "optimizer 'lion' is not known: give one of adam, rmsprop, sgd"),
+        ({"network": "vgg"}, "network 'vgg' is not known"),
+        ({"seed": -1}, "seed is -1"),
+        ({"seed": 2**32}, "seed is 4294967296"),
+    ],
+)
+def test_a_setting_outside_its_range_is_refused(setting: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(BadSetting, match=complaint):
+        Recipe(**setting)
+
+
+def test_settings_that_are_none_stay_as_they_are() -> None:
+    recipe = Recipe.notebook(8)
+    assert recipe.with_settings(epochs=None, seed=None) == recipe
+    assert recipe.with_settings(epochs=3).epochs == 3
+
+
+def test_a_changed_recipe_is_checked_too() -> None:
+    with pytest.raises(BadSetting):
+        Recipe.notebook(2).with_settings(epochs=0)
+
+
+def test_a_recipe_survives_json() -> None:
+    recipe = Recipe(epochs=2, seed=7)
+    assert Recipe(**json.loads(json.dumps(recipe.to_json()))) == recipe
