@@ -20,13 +20,16 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
+    LocationValueError,
     NameResolutionError,
     NewConnectionError,
+    ProxyError,
+    ProxySchemeUnknown,
     ReadTimeoutError,
     SSLError,
 )
 
-from qd_pipeline.errors import SourceFailed
+from qd_pipeline.errors import BadSetting, SourceFailed
 from qd_pipeline.quickdraw.address import masked
 from qd_pipeline.quickdraw.limits import Interrupted, Limits
 
@@ -84,6 +87,7 @@ def reply_to(
         limits: Timeouts and the number of redirects.
 
     Raises:
+        BadSetting: The environment names a proxy that can be none.
         SourceFailed: A certificate or a redirect cannot be trusted.
         Interrupted: The connection failed.
     """
@@ -144,9 +148,13 @@ def _pool(url: str, limits: Limits) -> urllib3.PoolManager:
     if not proxy or local or urllib.request.proxy_bypass(parts.hostname or ""):
         pool = urllib3.PoolManager(timeout=timeout, retries=False)
     else:
-        auth = urllib3.util.parse_url(proxy).auth
-        known = urllib3.make_headers(proxy_basic_auth=unquote(auth)) if auth else None
-        pool = urllib3.ProxyManager(proxy, proxy_headers=known, timeout=timeout, retries=False)
+        try:
+            auth = urllib3.util.parse_url(proxy).auth
+            known = urllib3.make_headers(proxy_basic_auth=unquote(auth)) if auth else None
+            pool = urllib3.ProxyManager(proxy, proxy_headers=known, timeout=timeout, retries=False)
+        except (LocationValueError, ProxySchemeUnknown) as error:
+            remedy = "give the proxy's URL, http://host:port, or unset it"
+            raise BadSetting(f"{parts.scheme}_proxy", "is no address of a proxy", remedy) from error
     pool.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
     return pool
 
@@ -204,6 +212,8 @@ def _origin(parts: SplitResult) -> tuple[str, str, int]:
 
 def _spoken(error: HTTPError, limits: Limits) -> str:
     match error:
+        case ProxyError():
+            return "could not be reached through the proxy that the environment names"
         case NameResolutionError():
             return "has a host name that nobody knows (no network?)"
         case NewConnectionError():

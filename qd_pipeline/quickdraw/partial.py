@@ -62,7 +62,7 @@ class Partial:
         self.forget()
         self.identity = identity
         if identity.validator:
-            note = {"address": self.address, **asdict(identity)}
+            note = {"address": self.address, "boot": _boot(), **asdict(identity)}
             (self._folder / _IDENTITY).write_text(json.dumps(note), encoding="utf-8")
 
     def append(self, chunk: bytes) -> None:
@@ -163,7 +163,13 @@ def _leave(own: Path, place: Path) -> None:
 def _identity_in(folder: Path, address: str) -> Identity | None:
     try:
         note = json.loads((folder / _IDENTITY).read_text(encoding="utf-8"))
-        found = note.pop("address")
-        return Identity(**note) if found == address else None
+        found = note.pop("address"), note.pop("boot")
+        return Identity(**note) if found == (address, _boot()) else None
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _boot() -> str:
+    """Name this run of the machine: after a crash of it, bytes may be there that are not right."""
+    name = Path("/proc/sys/kernel/random/boot_id")
+    return name.read_text(encoding="ascii").strip() if name.exists() else ""

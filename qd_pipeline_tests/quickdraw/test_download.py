@@ -294,6 +294,46 @@ def test_what_was_spoilt_on_the_disk_is_read_again(mirror: Mirror, home: Path) -
     assert (content, fetched.resumed_from) == (WHOLE, 0)
 
 
+def test_an_interrupted_process_keeps_what_arrived(mirror: Mirror, home: Path) -> None:
+    def interrupted(_done: int, _total: int) -> None:
+        raise KeyboardInterrupt
+
+    source = Source.parse(mirror.url)
+    with pytest.raises(KeyboardInterrupt):
+        fetch(source, "cow", home / "x", home / "partial", drawings=None, on_progress=interrupted)
+    content, fetched = get(mirror.url, home)
+    assert content == WHOLE
+    assert fetched.resumed_from > 0
+
+
+def test_what_an_earlier_boot_of_the_machine_left_is_not_trusted(
+    mirror: Mirror, home: Path
+) -> None:
+    interrupt(mirror, home)
+    note = home / "partial" / "identity.json"
+    note.write_text(json.dumps(json.loads(note.read_text()) | {"boot": "an earlier one"}))
+    content, fetched = get(mirror.url, home)
+    assert (content, fetched.resumed_from) == (WHOLE, 0)
+
+
+def test_a_local_file_that_changes_while_it_is_read_is_read_again(
+    tmp_path: Path, home: Path
+) -> None:
+    older, newer = WHOLE * 4, WHOLE.replace(b"cow", b"COW") * 4
+    source = Source.parse(write(tmp_path / "mirror", older))
+    told: list[int] = []
+
+    def change_it(done: int, _total: int) -> None:
+        if not told:
+            write(tmp_path / "mirror", newer)
+        told.append(done)
+
+    limits = Limits(backoff=0.001)
+    target, partial = home / "cow.ndjson", home / "partial"
+    fetch(source, "cow", target, partial, drawings=None, limits=limits, on_progress=change_it)
+    assert target.read_bytes() == newer
+
+
 def test_a_killed_download_leaves_what_the_next_run_takes_over(mirror: Mirror, home: Path) -> None:
     mirror.script("cow", stall(after=50_000))
     with running(mirror.url, home) as process:

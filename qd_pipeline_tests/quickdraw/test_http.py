@@ -351,6 +351,15 @@ def test_a_proxy_of_the_environment_is_used(
     assert mirror.asked("cow")[0].headers["Host"] == "mirror.invalid"
 
 
+def test_a_proxy_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    assert "through the proxy" in refusal("http://mirror.invalid/", tmp_path).cause
+    monkeypatch.setenv("http_proxy", "ftp://bob:s3cret@proxy")
+    with pytest.raises(BadSetting, match="http_proxy is no address of a proxy"):
+        get("http://mirror.invalid/", tmp_path)
+
+
 def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
     context, _ = tls(tmp_path)
     with Mirror(tmp_path / "mirror", tls=context) as mirror:
