@@ -2,8 +2,8 @@
 
 A partition is a folder of files that a manifest names and vouches for:
 
-    store/<stage>/<key>/manifest.json          names the folder; replaced in one stroke
-    store/<stage>/<key>/<owner>~<random>/…     the files, never changed once published
+    store/<stage>/<key>/manifest.json     names the folder; replaced in one stroke
+    store/<stage>/<key>/<random>/…        the files, never changed once published
 
 Writers write into a folder of their own and publish by replacing the manifest, which is
 atomic without any lock: two writers of one partition end with one of the two complete
@@ -18,6 +18,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ from qd_pipeline.errors import BadSetting, DamagedPartition, MissingPartition, d
 
 MANIFEST: Final = "manifest.json"
 Json = Mapping[str, Any]
+
+_OWNER: Final = ".owner"
+_SECONDS_TO_SIGN: Final = 60.0
 
 _SAFE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 
@@ -103,7 +107,7 @@ class Draft:
             facts: What was measured (JSON).
             version: Hash of the content, by default of all files.
         """
-        names = sorted(p.name for p in self.folder.iterdir())
+        names = sorted(entry.name for entry in self.folder.iterdir() if entry.name != _OWNER)
         files = {name: _sha256(self.path(name), durable=True) for name in names}
         _sync_folder(self.folder)
         body = {
@@ -117,7 +121,7 @@ class Draft:
         }
         manifest = self.folder.parent / MANIFEST
         superseded = _published_folder(self.folder.parent)
-        staged = self.folder.parent / f"{self.folder.name}.json"
+        staged = self.folder / MANIFEST
         with staged.open("w", encoding="utf-8") as stream:
             json.dump({**body, "seal": _digest(body)}, stream, indent=1)
             stream.flush()
@@ -196,9 +200,10 @@ class Store:
             HomeFailed: The home cannot be written; the published partition is untouched.
         """
         home = self._home_of(stage, key)
-        folder = home / f"{owner.token()}~{secrets.token_hex(4)}"
+        folder = home / secrets.token_hex(4)
         try:
             folder.mkdir(parents=True)
+            (folder / _OWNER).write_text(owner.token(), encoding="utf-8")
             _sweep(home)
             yield Draft(stage, key, folder)
         except OSError as error:
@@ -220,9 +225,23 @@ def _sweep(home: Path) -> None:
     """Remove litter: what no manifest names and nobody alive is writing."""
     published = _published_folder(home)
     for entry in home.iterdir():
-        name = entry.name.removesuffix(".json")
-        if name not in {published, "manifest"} and not owner.is_alive(name.rpartition("~")[0]):
+        if entry.name not in {published, MANIFEST} and not _is_being_written(entry):
             _remove(entry)
+
+
+def _is_being_written(folder: Path) -> bool:
+    try:
+        return owner.is_alive((folder / _OWNER).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        # Its owner may have made it this very moment, and not yet signed it.
+        return time.time() - _modified(folder) < _SECONDS_TO_SIGN
+
+
+def _modified(entry: Path) -> float:
+    try:
+        return entry.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _published_folder(home: Path) -> str | None:

@@ -22,7 +22,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 # Every database statement would be announced when the store is first made.
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 
-import mlflow.keras  # (it reads the variables above when it is imported)
+import mlflow  # it reads the variables above
 import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
@@ -127,9 +127,12 @@ class TrackedRun:
             inputs=Schema([TensorSpec(np.dtype(np.float32), (-1, side, side, 1))]),
             outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, class_count))]),
         )
+        # Only who logs a network pays for importing its flavour, and TensorFlow with it.
+        from mlflow import keras as flavour  # noqa: PLC0415
+
         needs = [f"{name}=={version(name)}" for name in ("keras", "tensorflow", "numpy")]
         with _explained(), mlflow.start_run(run_id=self.id, log_system_metrics=False):
-            mlflow.keras.log_model(
+            flavour.log_model(
                 network, name="classifier", signature=signature, pip_requirements=needs
             )
 

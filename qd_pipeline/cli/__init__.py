@@ -7,7 +7,7 @@ import warnings
 import typer
 from rich.console import Console
 
-from qd_pipeline.cli import chain
+from qd_pipeline.cli import chain, ui
 from qd_pipeline.errors import QdError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.command("run")(chain.run)
 app.command("make")(chain.make)
+app.command("ui")(ui.ui)
 
 
 def main() -> None:

@@ -84,7 +84,7 @@ def run(
     }
     driver = _driver(settings, chosen, drawings, training)
     began = time.monotonic()
-    console = Console()
+    console = summary.console()
     with Screen(console) as screen:
         driver.run_chain(screen.partition)
     summary.show(console, driver, settings.class_sets, time.monotonic() - began)

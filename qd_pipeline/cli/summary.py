@@ -1,6 +1,7 @@
 """What a command has done, for people."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.table import Table
@@ -12,14 +13,23 @@ if TYPE_CHECKING:
     from qd_pipeline.orchestration.driver import Driver
 
 
+_WIDTH_OF_FILES: Final = 120
+
+
+def console() -> Console:
+    """Give the terminal, or what takes its place, wide enough for the table."""
+    terminal = Console()
+    return terminal if terminal.is_terminal else Console(width=_WIDTH_OF_FILES)
+
+
 def show(console: Console, driver: "Driver", class_sets: ClassSets, seconds: float) -> None:
     """Print the classifiers' table, what was made and what failed, and what to do next."""
-    source = driver.workshop.source_for()
+    source = driver.workshop.source_for(driver.choices.raw_drawings.drawings)
     title = f"Classifiers on the {source.describe()}"
-    table = Table(title=title, title_justify="left", caption_justify="left")
+    table = Table(title=title, title_justify="left")
     for heading in ("classes", "categories", "accuracy (95 % interval)", "training", "report"):
         table.add_column(heading, overflow="fold")
-    table.add_column("MLflow run", overflow="fold")
+    table.add_column("MLflow run", no_wrap=True)
     for key in driver.choices.class_sets:
         evaluated = driver.workshop.store.find("evaluations", key)
         if evaluated and key not in driver.failures:
@@ -61,6 +71,11 @@ def _row(key: str, categories: tuple[str, ...], evaluated: Partition) -> tuple[s
         ", ".join(categories),
         f"{figures['test_accuracy']:.2%} ({low:.2%} – {high:.2%})",
         f"{figures['training_seconds']:.1f} s",
-        str(evaluated.folder / "report.html"),
-        evaluated.facts["mlflow_run"],
+        _short(evaluated.folder / "report.html"),
+        evaluated.facts["mlflow_run"][:8],
     )
+
+
+def _short(path: Path) -> str:
+    """Give a path from here where it lies below, whole otherwise."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

@@ -26,7 +26,8 @@ def stale_of_category(workshop: Workshop, key: str, config: RawDrawingsConfig) -
         return CATEGORY_STAGES
     raw = store.read("raw_drawings", key)
     previous = Fetched.from_json(raw.facts["fetched"])
-    if not is_current(source, catalog.category_of(key), previous, drawings=wanted):
+    category, limits = catalog.category_of(key), workshop.limits
+    if not is_current(source, category, previous, drawings=wanted, limits=limits):
         return CATEGORY_STAGES
     if not store.is_fresh("strokes", key, recipes.strokes(raw)):
         return CATEGORY_STAGES[1:]

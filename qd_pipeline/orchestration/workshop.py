@@ -1,5 +1,6 @@
 """Where assets work: the one resource that knows the home, the source and MLflow."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from qd_pipeline import catalog
 from qd_pipeline.errors import DamagedPartition, QdError
 from qd_pipeline.orchestration.partitions import CLASS_SETS, category_keys
 from qd_pipeline.orchestration.stage import Stage
+from qd_pipeline.quickdraw.limits import Limits
 from qd_pipeline.quickdraw.source import SAMPLE_DRAWINGS, Source
 from qd_pipeline.store import Partition, Store
 
@@ -39,6 +41,11 @@ class Workshop(dg.ConfigurableResource[None]):
     def store(self) -> Store:
         """The store of partitions."""
         return Store(Path(self.home) / "store")
+
+    @property
+    def limits(self) -> Limits:
+        """Timeouts, attempts and sizes of downloads (`QD_HTTP_…`)."""
+        return Limits.from_environment(os.environ)
 
     @property
     def partials(self) -> Path:

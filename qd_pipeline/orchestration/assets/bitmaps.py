@@ -26,7 +26,7 @@ _IN_MONTAGE = 60
     code_version=recipes.CODE_VERSIONS["bitmaps"],
     check_specs=checks.BITMAPS,
 )
-def bitmaps(context: dg.AssetExecutionContext, workshop: Workshop) -> dg.MaterializeResult[None]:
+def bitmaps(context: dg.AssetExecutionContext, workshop: Workshop) -> dg.MaterializeResult:
     """One category's drawings as pictures of 28×28 pixels, drawn as the dataset's makers do."""
     with workshop.stage(context) as stage:
         table = workshop.store.read("strokes", context.partition_key)

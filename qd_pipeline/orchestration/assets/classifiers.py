@@ -62,7 +62,7 @@ class ClassifierConfig(dg.Config):
 )
 def classifiers(
     context: dg.AssetExecutionContext, config: ClassifierConfig, workshop: Workshop
-) -> dg.MaterializeResult[None]:
+) -> dg.MaterializeResult:
     """A network trained to tell the categories of one class set apart."""
     with workshop.stage(context) as stage:
         class_set = CLASS_SETS[context.partition_key]

@@ -24,9 +24,7 @@ REPORT = "report.html"
     code_version=recipes.CODE_VERSIONS["evaluations"],
     check_specs=checks.EVALUATIONS,
 )
-def evaluations(
-    context: dg.AssetExecutionContext, workshop: Workshop
-) -> dg.MaterializeResult[None]:
+def evaluations(context: dg.AssetExecutionContext, workshop: Workshop) -> dg.MaterializeResult:
     """How well a classifier does on drawings that it never saw, and why it errs: a report."""
     with workshop.stage(context, continues="classifiers") as stage:
         trained = workshop.store.read("classifiers", context.partition_key)

@@ -47,7 +47,7 @@ class RawDrawingsConfig(dg.Config):
 )
 def raw_drawings(
     context: dg.AssetExecutionContext, config: RawDrawingsConfig, workshop: Workshop
-) -> dg.MaterializeResult[None]:
+) -> dg.MaterializeResult:
     """The drawings of one category as the dataset gives them: NDJSON, a line each."""
     with workshop.stage(context) as stage:
         source = workshop.source_for(config.drawings)
@@ -58,7 +58,8 @@ def raw_drawings(
             stage.path(NDJSON),
             workshop.partials / context.partition_key,
             drawings=wanted,
-            on_progress=stage.on_progress("bytes"),
+            limits=workshop.limits,
+            on_progress=stage.on_progress("drawings" if wanted else "bytes"),
         )
         return stage.publish(
             recipe=recipes.raw_drawings(source, wanted),

@@ -36,7 +36,7 @@ _COLUMNS = dg.TableSchema(
     code_version=recipes.CODE_VERSIONS["strokes"],
     check_specs=checks.STROKES,
 )
-def strokes(context: dg.AssetExecutionContext, workshop: Workshop) -> dg.MaterializeResult[None]:
+def strokes(context: dg.AssetExecutionContext, workshop: Workshop) -> dg.MaterializeResult:
     """A table of one category's valid drawings: strokes, country, time, recognised or not."""
     with workshop.stage(context) as stage:
         raw = workshop.store.read("raw_drawings", context.partition_key)

@@ -1,0 +1,168 @@
+"""Processes that are started together, watched together and ended together."""
+
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+import psutil
+
+from qd_pipeline.errors import BadSetting, HomeFailed
+
+_SECONDS_TO_END: Final = 10.0
+_SECONDS_TO_START: Final = 60.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """A process to start.
+
+    Attributes:
+        name: What people call it, and what its log is called.
+        command: The command line.
+        port: Port that it answers on, or None.
+        setting: The setting that gives it another port.
+    """
+
+    name: str
+    command: Sequence[str]
+    port: int | None = None
+    setting: str = ""
+
+
+class Stopped(Exception):
+    """Somebody asked for the end, with Ctrl-C or SIGTERM."""
+
+
+class Servers:
+    """A group of servers, from the first to start to the last to end.
+
+    Each is in a session of its own: Ctrl-C reaches only us, and we end them in good order,
+    with all that they have started. That also holds where we run in the background with
+    SIGINT ignored, which they would inherit and Dagster's would take to SIGTERM too.
+    """
+
+    def __init__(self, logs: Path, environment: Mapping[str, str]) -> None:
+        self._logs = logs
+        self._environment = dict(environment)
+        self._started: list[tuple[Server, subprocess.Popen[bytes]]] = []
+
+    def __enter__(self) -> Self:
+        # With handlers of our own, children start with the defaults.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _stop)
+        self._logs.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        family = [process for _, started in self._started for process in _family(started.pid)]
+        for process in family:
+            _tell(process, signal.SIGTERM)
+        stubborn = psutil.wait_procs(family, timeout=_SECONDS_TO_END)[1]
+        for process in stubborn:
+            _tell(process, signal.SIGKILL)
+        psutil.wait_procs(stubborn, timeout=_SECONDS_TO_END)
+
+    def start(self, server: Server) -> None:
+        """Start one.
+
+        Raises:
+            BadSetting: Its port is taken.
+        """
+        if server.port is not None and _is_taken(server.port):
+            raise BadSetting(
+                f"port {server.port}",
+                f"is taken, and {server.name} needs it",
+                f"stop what uses it, or set {server.setting} to another port",
+            )
+        with (self._logs / f"{server.name}.log").open("wb") as log:
+            process = subprocess.Popen(
+                server.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._environment,
+                start_new_session=True,
+            )
+        self._started.append((server, process))
+
+    def wait_until_up(self) -> None:
+        """Wait until each answers on its port.
+
+        Raises:
+            HomeFailed: One has ended, or does not answer in a minute.
+        """
+        deadline = time.monotonic() + _SECONDS_TO_START
+        for server, _ in self._started:
+            while server.port is not None and not _answers(server.port):
+                self._see_all_alive()
+                if time.monotonic() > deadline:
+                    raise self._failed(server, "does not answer")
+                time.sleep(0.1)
+        self._see_all_alive()
+
+    def watch(self) -> None:
+        """Stay until one of them ends or somebody asks for the end.
+
+        Raises:
+            HomeFailed: One has ended by itself.
+            Stopped: Somebody asked.
+        """
+        while True:
+            self._see_all_alive()
+            time.sleep(0.5)
+
+    def _see_all_alive(self) -> None:
+        for server, process in self._started:
+            if process.poll() is not None:
+                raise self._failed(server, "has ended")
+
+    def _failed(self, server: Server, cause: str) -> HomeFailed:
+        return HomeFailed(server.name, cause, f"see {self._logs / server.name}.log")
+
+
+def _stop(*_: object) -> None:
+    raise Stopped
+
+
+def _family(process: int) -> list[psutil.Process]:
+    try:
+        parent = psutil.Process(process)
+        return [parent, *parent.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _tell(process: psutil.Process, number: int) -> None:
+    try:
+        process.send_signal(number)
+    except psutil.NoSuchProcess:
+        return
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=2):
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False

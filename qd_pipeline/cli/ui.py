@@ -1,0 +1,68 @@
+"""`qd ui`: Dagster's and MLflow's pages over one home."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from qd_pipeline.cli.chain import ClassSetsOption, HomeOption, SourceOption, apply
+from qd_pipeline.cli.servers import Server, Servers, Stopped
+from qd_pipeline.settings import Settings
+
+_WORKSPACE: Final = Path(__file__).parents[2] / "workspace.yaml"
+
+
+def ui(
+    source: SourceOption = None, class_sets: ClassSetsOption = None, home: HomeOption = None
+) -> None:
+    """Start Dagster's and MLflow's pages on this machine; Ctrl-C stops them."""
+    settings = apply(source=source, home=home, class_sets=class_sets)
+    from qd_pipeline.orchestration import instance  # noqa: PLC0415 (Dagster is slow to import)
+
+    instance.prepare(settings.home)
+    # Children are other processes: they see the settings as we do only through these.
+    os.environ.update(QD_HOME=str(settings.home), QD_SOURCE=settings.source)
+    console = Console()
+    try:
+        with Servers(settings.home / "logs", os.environ) as servers:
+            for server in _servers(settings):
+                servers.start(server)
+            with console.status("Starting Dagster and MLflow …"):
+                servers.wait_until_up()
+            console.print(f"Dagster  http://127.0.0.1:{settings.dagster_port}", highlight=False)
+            console.print(f"MLflow   {settings.mlflow_ui}", highlight=False)
+            console.print("Ctrl-C stops both.", highlight=False)
+            servers.watch()
+    except Stopped:
+        console.print("Stopped.")
+
+
+def _servers(settings: Settings) -> list[Server]:
+    workspace = ["-w", str(_WORKSPACE)]
+    dagster, mlflow = settings.dagster_port, settings.mlflow_port
+    servers = [
+        Server(
+            "dagster-webserver",
+            [*_program("dagster-webserver"), *workspace, *_at(dagster), "--log-level", "warning"],
+            dagster,
+            "QD_DAGSTER_PORT",
+        ),
+        Server("dagster-daemon", [*_program("dagster-daemon"), "run", *workspace]),
+    ]
+    if settings.tracking_uri.startswith("sqlite:"):
+        store = ["--backend-store-uri", settings.tracking_uri, "--workers", "1"]
+        artifacts = ["--artifacts-destination", str(settings.home / "mlartifacts")]
+        command = [*_program("mlflow"), "server", *store, *artifacts, *_at(mlflow)]
+        servers.append(Server("mlflow", command, mlflow, "QD_MLFLOW_PORT"))
+    return servers
+
+
+def _program(name: str) -> list[str]:
+    """Give a console script of this very environment, whatever the PATH says."""
+    return [sys.executable, str(Path(sys.executable).with_name(name))]
+
+
+def _at(port: int) -> list[str]:
+    return ["--host", "127.0.0.1", "--port", str(port)]

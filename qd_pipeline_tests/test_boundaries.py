@@ -1,0 +1,89 @@
+"""The rooms stay apart: the drawings, the learning, the orchestration."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "qd_pipeline"
+LEARNING_LIBRARIES = {"keras", "tensorflow", "sklearn"}
+ORCHESTRATION_LIBRARIES = {"dagster", "dagster_webserver"}
+
+
+def imports(folder: Path) -> Iterator[tuple[str, str]]:
+    """Give every module under a folder with each module that it imports, anywhere in it."""
+    for path in sorted(folder.rglob("*.py")) if folder.is_dir() else [folder]:
+        name = str(path.relative_to(PACKAGE.parent))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                yield from ((name, alias.name) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                yield name, node.module
+                yield from ((name, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def importers_of(libraries: set[str], folder: Path = PACKAGE) -> set[str]:
+    return {name for name, module in imports(folder) if module.split(".")[0] in libraries}
+
+
+def test_only_tracking_imports_mlflow() -> None:
+    assert importers_of({"mlflow"}) == {"qd_pipeline/tracking.py"}
+
+
+@pytest.mark.parametrize("room", ["quickdraw", "learning"])
+def test_the_drawings_and_the_learning_know_no_dagster(room: str) -> None:
+    assert importers_of(ORCHESTRATION_LIBRARIES | {"mlflow"}, PACKAGE / room) == set()
+
+
+def test_the_drawings_know_no_learning() -> None:
+    assert importers_of(LEARNING_LIBRARIES, PACKAGE / "quickdraw") == set()
+
+
+@pytest.mark.parametrize(
+    ("room", "forbidden"),
+    [
+        ("quickdraw", ("learning", "orchestration", "cli", "tracking", "store")),
+        ("learning", ("orchestration", "cli", "tracking", "store")),
+        ("orchestration", ("cli",)),
+        ("store.py", ("quickdraw", "learning", "orchestration", "cli", "tracking")),
+        ("tracking.py", ("quickdraw", "orchestration", "cli", "store")),
+    ],
+)
+def test_imports_go_one_way(room: str, forbidden: tuple[str, ...]) -> None:
+    names = tuple(f"qd_pipeline.{name}" for name in forbidden)
+    against = {
+        (name, module)
+        for name, module in imports(PACKAGE / room)
+        if any(module == each or module.startswith(f"{each}.") for each in names)
+    }
+    assert against == set()
+
+
+def test_nothing_of_ours_imports_what_a_library_keeps_private() -> None:
+    libraries = {"dagster", "mlflow", "keras", "tensorflow", "pyarrow", "numba", "rich", "typer"}
+    private = {
+        (name, module)
+        for name, module in imports(PACKAGE)
+        if module.split(".")[0] in libraries
+        and any(part.startswith("_") for part in module.split("."))
+    }
+    assert private == set()
+
+
+def test_loading_the_definitions_imports_no_tensorflow_and_no_mlflow() -> None:
+    script = (
+        "import sys, qd_pipeline.definitions;"
+        "print(*sorted({'tensorflow', 'keras', 'mlflow'} & set(sys.modules)))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    )
+    assert loaded.stdout.split() == []
+
+
+def test_no_module_is_a_grab_bag() -> None:
+    names = {path.stem for path in PACKAGE.rglob("*.py")}
+    assert not names & {"utils", "helpers", "common", "misc"}
