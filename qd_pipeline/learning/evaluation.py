@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning import guesses
@@ -205,6 +204,9 @@ def evaluate(classifier: Classifier, data: ClassSetData) -> Evaluation:
     sureness = probabilities.max(axis=1)
     own = probabilities[np.arange(len(test)), labels]
     rank = (probabilities > own[:, np.newaxis]).sum(axis=1)
+    # scikit-learn takes a second to import, and loading the definitions should not.
+    from sklearn.metrics import confusion_matrix  # noqa: PLC0415
+
     matrix = confusion_matrix(labels, predicted, labels=range(len(class_set)))
     surest = np.argsort(-sureness, kind="stable")
     wrong = surest[~correct[surest]]
@@ -279,6 +281,8 @@ def _shown(
 def _scores(
     class_set: Sequence[str], labels: NDArray[np.integer], predicted: NDArray[np.integer]
 ) -> tuple[CategoryScores, ...]:
+    from sklearn.metrics import precision_recall_fscore_support  # noqa: PLC0415 (as above)
+
     *scores, support = precision_recall_fscore_support(
         labels, predicted, labels=range(len(class_set)), zero_division=np.nan
     )

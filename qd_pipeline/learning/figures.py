@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 INK: Final = "#1d2733"
 TRAINING: Final = "#2563c9"
@@ -16,7 +17,14 @@ _NAMED_UP_TO: Final = 40
 _COUNTED_UP_TO: Final = 20
 
 
-def _png(figure: Figure) -> bytes:
+def _figure(width: float, height: float) -> "Figure":
+    # Matplotlib takes a second to import, and whoever only names this module should not wait.
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _png(figure: "Figure") -> bytes:
     held = BytesIO()
     figure.savefig(held, format="png", dpi=120)
     return held.getvalue()
@@ -32,7 +40,9 @@ def learning_curves(history: Sequence[Mapping[str, float]]) -> bytes:
     Returns:
         A PNG.
     """
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    from matplotlib.ticker import MaxNLocator, PercentFormatter  # noqa: PLC0415 (as above)
+
+    figure = _figure(9, 3.6)
     epochs = range(1, len(history) + 1)
     for place, metric in enumerate(("accuracy", "loss")):
         axes = figure.add_subplot(1, 2, place + 1)
@@ -67,7 +77,7 @@ def confusion_matrix(class_set: Sequence[str], confusion: Sequence[Sequence[int]
     classes = len(class_set)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     inches = min(12.0, 2.5 + 0.45 * classes)
-    figure = Figure(figsize=(inches, inches), layout="constrained")
+    figure = _figure(inches, inches)
     axes = figure.add_subplot()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set(xlabel="taken for", ylabel="is")
