@@ -75,7 +75,8 @@ def read_blocks(file: BufferedIOBase, block_bytes: int = BLOCK_BYTES) -> Iterato
         # A block that is not full is the file's last.
         cut = length if length < block_bytes else room.rfind(b"\n", 0, length) + 1
         if cut == 0:
-            yield Block(_closed(room[:_BEGINNING] + b"\n", _BEGINNING), overlong=True, end=end)
+            beginning = room[: min(length, _BEGINNING)] + b"\n"
+            yield Block(np.frombuffer(beginning, np.uint8), overlong=True, end=end)
             rest, count = _skip_line(file, room)
             end += count
         else:

@@ -89,7 +89,7 @@ def _batch(columns: Columns, rows: int, strokes: int) -> pa.RecordBatch:
     )
 
 
-def _room(size: int, lines: int) -> Columns:
+def room(size: int, lines: int) -> Columns:
     """Make room for whatever so many bytes in so many lines may hold."""
     rows = min(lines, size // _LEAST_DRAWING + 1)
     coordinates = size // _LEAST_COORDINATE + 1
@@ -119,7 +119,7 @@ def parse(block: Block, category: str | None) -> Parsed:
         return Parsed(pa.RecordBatch.from_pylist([], SCHEMA), data, starts, reasons, block.end)
     count = count_lines(data)
     lines = Lines(np.empty(count, np.int32), np.empty(count, np.uint8))
-    columns = _room(len(data), count)
+    columns = room(len(data), count)
     word = np.array(bytearray((category or "").encode()), np.uint8)
     rows, strokes = read_lines(data, word, columns, lines)
     return Parsed(_batch(columns, rows, strokes), data, lines.starts, lines.reasons, block.end)
