@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from qd_pipeline.quickdraw.ndjson.blocks import BLOCK_BYTES, Block, read_blocks
 from qd_pipeline.quickdraw.ndjson.columns import parse, parsed_blocks, room
-from qd_pipeline.quickdraw.ndjson.lines import Columns, Lines, count_lines, read_lines
+from qd_pipeline.quickdraw.ndjson.lines import Lines, count_lines, read_lines
+from qd_pipeline.quickdraw.ndjson.objects import Columns
 from qd_pipeline_tests.quickdraw import plain_ndjson
 
 LINE = (

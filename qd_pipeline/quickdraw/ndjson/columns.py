@@ -10,7 +10,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from qd_pipeline.quickdraw.ndjson.blocks import Block, read_blocks
-from qd_pipeline.quickdraw.ndjson.lines import Columns, Lines, count_lines, read_lines
+from qd_pipeline.quickdraw.ndjson.lines import Lines, count_lines, read_lines
+from qd_pipeline.quickdraw.ndjson.objects import Columns
 from qd_pipeline.quickdraw.ndjson.reasons import Reason
 
 _COORDINATES: Final = pa.list_(pa.field("element", pa.uint8()))
