@@ -30,6 +30,13 @@ Threads are ours (`in_threads`), not numba's `prange`: its bundled threading lay
 be entered from two Python threads, and Dagster's steps may well be threads.
 """
 
+inlined = numba.njit(cache=True, nogil=True, error_model="numpy", inline="always")
+"""Decorator of a piece of a kernel, for kernels to call at no cost.
+
+It becomes part of each of them before they are compiled: a call between compiled functions
+would count the references to every array that it hands over.
+"""
+
 
 def core_count() -> int:
     """Cores that this process may use, at least 1."""

@@ -1,27 +1,72 @@
 """From measured areas to ink on the bitmap [cairo-image-compositor.c]."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from qd_pipeline.quickdraw.kernels import kernel
 
+BLOCK = 16
+"""Pixels that are inked at once."""
+
+
+class Sheet(NamedTuple):
+    """Room for one bitmap, and for what the stroke at hand covers of it.
+
+    Attributes:
+        change: int32 (side, over side + 16), covered area less that of the pixel before, in
+            1/7680 pixel. Zero but for the rows of the stroke at hand.
+        start: int64 (side,), first pixel of each row that the stroke touches.
+        stop: int64 (side,), the pixel after the last one, or up to one more than the side.
+        ink: uint8 (side, over side + 16), white ink so far.
+    """
+
+    change: NDArray[np.int32]
+    start: NDArray[np.int64]
+    stop: NDArray[np.int64]
+    ink: NDArray[np.uint8]
+
+
+def sheet_room(side: int) -> Sheet:
+    """Make room for bitmaps of `side` pixels, with whole blocks to the right of them."""
+    width = side + 2 * BLOCK
+    return Sheet(
+        np.zeros((side, width), np.int32),
+        np.zeros(side, np.int64),
+        np.zeros(side, np.int64),
+        np.zeros((side, width), np.uint8),
+    )
+
 
 @kernel
-def lay_ink(change: NDArray[np.int64], row: NDArray[np.uint8], start: int, stop: int) -> None:
-    """Lay one stroke over the pixels start...stop-1 of a bitmap's row, and clear the areas.
+def lay_ink(sheet: Sheet, low: int, high: int) -> None:
+    """Lay one stroke over the rows low...high-1 of the sheet, and clear its areas."""
+    width = min(BLOCK, len(sheet.change[0]))
+    for row in range(low, high):
+        start, stop = sheet.start[row], sheet.stop[row] + 1
+        sheet.stop[row] = 0
+        area = np.int32(0)
+        for x in range(start, stop):
+            area = np.int32(area + sheet.change[row, x])
+            sheet.change[row, x] = area
+        for x in range(start, stop, BLOCK):
+            areas = sheet.change[row, x : x + BLOCK]
+            ink = sheet.ink[row, x : x + BLOCK]
+            for k in range(width):
+                alpha = np.int32(np.int32(17 * areas[k] + 256) >> 9)
+                mixed = np.int32(ink[k] * np.int32(255 - alpha) + 127)
+                mixed = np.int32(alpha + (np.int32(mixed + (mixed >> 8)) >> 8))
+                ink[k] = np.uint8(min(np.int32(255), mixed))
+                areas[k] = 0
 
-    Args:
-        change: int64, covered area less that of the pixel before, in 1/7680 pixel.
-        row: uint8 (side,), white ink so far.
-        start: First pixel that the stroke touches.
-        stop: Pixel after the last one.
-    """
-    area = 0
-    for x in range(start, stop):
-        area += change[x]
-        change[x] = 0
-        alpha = (17 * area + 256) >> 9
-        mixed = row[x] * (255 - alpha) + 127
-        row[x] = min(255, alpha + ((mixed + (mixed >> 8)) >> 8))
-    change[stop] = 0
-    change[stop + 1] = 0
+
+@kernel
+def lift(sheet: Sheet, bitmap: NDArray[np.uint8]) -> None:
+    """Move the ink to a bitmap of uint8 (side, side); leave the sheet black."""
+    side = len(bitmap)
+    for row in range(side):
+        for x in range(side):
+            bitmap[row, x] = sheet.ink[row, x]
+        for x in range(sheet.ink.shape[1]):
+            sheet.ink[row, x] = 0

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from qd_pipeline.quickdraw.cairo.compose import Sheet, lift, sheet_room
 from qd_pipeline.quickdraw.cairo.edges import Edges, edges_room, join
 from qd_pipeline.quickdraw.cairo.fixed import place, thin
 from qd_pipeline.quickdraw.cairo.lanes import Lanes, lanes_room
@@ -28,7 +29,7 @@ class Room(NamedTuple):
         edges: Of one stroke.
         lanes: Of one stroke.
         lists: Of one stroke.
-        change: int64 (side + 2,), areas of a pixel row that one stroke covers.
+        sheet: For one bitmap.
     """
 
     px: NDArray[np.float64]
@@ -39,7 +40,7 @@ class Room(NamedTuple):
     edges: Edges
     lanes: Lanes
     lists: Lists
-    change: NDArray[np.int64]
+    sheet: Sheet
 
 
 def room(side: int, strokes: int, points: int, longest: int, pen: Pen) -> Room:
@@ -56,7 +57,7 @@ def room(side: int, strokes: int, points: int, longest: int, pen: Pen) -> Room:
         edges_room(capacity),
         lanes_room(side),
         lists_room(side, capacity),
-        np.zeros(side + 2, np.int64),
+        sheet_room(side),
     )
 
 
@@ -86,7 +87,7 @@ def draw(
         bitmaps: uint8 (n, channels, side, side), zeros.
     """
     n, channels, side, _ = bitmaps.shape
-    px, py, ends, steps, outline, edges, lanes, lists, change = room
+    px, py, ends, steps, outline, edges, lanes, lists, sheet = room
     px[0], py[0], px[1], py[1] = 0.0, 0.0, 1.0, 0.0
     measure(px, py, 2, pen, steps)
     east, west = steps.ccw[0], steps.ccw_back[0]
@@ -109,7 +110,11 @@ def draw(
             ends[j] = end
         measure(px, py, end, pen, steps)
         start = 0
+        channel = 0
         for j in range(last - first):
+            if j * channels // (last - first) != channel:
+                lift(sheet, bitmaps[i, channel])
+                channel = j * channels // (last - first)
             stop = ends[j]
             if stop == start:
                 continue
@@ -118,12 +123,6 @@ def draw(
             else:
                 pieces = trace(px, py, start, stop, steps, pen, outline)
             join(outline, pieces[0], pieces[1], pieces[2], side, edges)
-            scan(
-                edges,
-                pieces[2] - 1,
-                lanes,
-                lists,
-                change,
-                bitmaps[i, j * channels // (last - first)],
-            )
+            scan(edges, pieces[2] - 1, lanes, lists, sheet)
             start = stop
+        lift(sheet, bitmaps[i, channel])

@@ -17,6 +17,9 @@ WIDTH = 16
 DEPTH = 32
 """Crossings of a pixel row that the quick scan takes on; beyond, the list of edges is used."""
 
+SIGNS = DEPTH * WIDTH
+SUMS = 2 * DEPTH * WIDTH
+
 NOTHING = (1 << 28) + 1
 """Fills the sub-rows that a crossing does not reach: right of everything, with the sign 0."""
 
@@ -27,16 +30,17 @@ class Lanes(NamedTuple):
     Attributes:
         trail: int32 (15 * side + 48,), crossings along the outline while it descends, or while
             it rises; sub-row 0 is at 16.
-        slots: int32 (side, DEPTH, 16), pieces of such trails in each pixel row.
+        slots: int32 (side, DEPTH * 16), pieces of such trails in each pixel row.
         used: int64 (side,), their number.
+        way: int64 (side,), how each pixel row is measured.
         ends: uint8 (15 * side + 48,), 1 where an edge has its top or bottom.
-        winding: int32 (16,), in each sub-row as far as it is summed up.
-        place: int32 (16,), of one crossing in each sub-row.
-        sign: int32 (16,), whether a span opens (1) or closes (-1) with it.
+        lane: int32 (16,).
+        work: int32, one pixel row's slots, then from SIGNS on whether a span opens (1) or closes
+            (-1) with them, then from SUMS on the winding before each.
         edge: int64 (DEPTH,), edges that cross a pixel row.
         begun: int64 (DEPTH,), their places in the first sub-row.
         reached: int64 (DEPTH,), their places in the sub-row after the last.
-        lower: int64, the network that sorts slots: the smaller number goes there,
+        lower: int64, the network that sorts slots: the smaller number goes there (16 a slot),
         upper: int64, the greater there,
         network: int64 (DEPTH + 2,), and n slots are sorted by those from network[n] to
             network[n + 1].
@@ -45,10 +49,10 @@ class Lanes(NamedTuple):
     trail: NDArray[np.int32]
     slots: NDArray[np.int32]
     used: NDArray[np.int64]
+    way: NDArray[np.int64]
     ends: NDArray[np.uint8]
-    winding: NDArray[np.int32]
-    place: NDArray[np.int32]
-    sign: NDArray[np.int32]
+    lane: NDArray[np.int32]
+    work: NDArray[np.int32]
     edge: NDArray[np.int64]
     begun: NDArray[np.int64]
     reached: NDArray[np.int64]
@@ -63,17 +67,17 @@ def lanes_room(side: int) -> Lanes:
     pairs = np.array([pair for network in networks for pair in network], np.int64)
     return Lanes(
         trail=np.empty(SUBROWS * side + 3 * WIDTH, np.int32),
-        slots=np.empty((side, DEPTH, WIDTH), np.int32),
+        slots=np.empty((side, DEPTH * WIDTH), np.int32),
         used=np.zeros(side, np.int64),
+        way=np.zeros(side, np.int64),
         ends=np.zeros(SUBROWS * side + 3 * WIDTH, np.uint8),
-        winding=np.empty(WIDTH, np.int32),
-        place=np.empty(WIDTH, np.int32),
-        sign=np.empty(WIDTH, np.int32),
+        lane=np.empty(WIDTH, np.int32),
+        work=np.empty(SUMS + WIDTH * (DEPTH + 1), np.int32),
         edge=np.empty(DEPTH, np.int64),
         begun=np.empty(DEPTH, np.int64),
         reached=np.empty(DEPTH, np.int64),
-        lower=pairs[:, 0].copy(),
-        upper=pairs[:, 1].copy(),
+        lower=WIDTH * pairs[:, 0],
+        upper=WIDTH * pairs[:, 1],
         network=np.cumsum([0] + [len(network) for network in networks]),
     )
 

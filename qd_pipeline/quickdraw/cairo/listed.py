@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from qd_pipeline.quickdraw.cairo.compose import lay_ink
+from qd_pipeline.quickdraw.cairo.compose import Sheet, lay_ink
 from qd_pipeline.quickdraw.cairo.edges import SUBROWS, Edges, cell
 from qd_pipeline.quickdraw.cairo.spans import open_along, open_at
 from qd_pipeline.quickdraw.kernels import kernel
@@ -101,7 +101,8 @@ def sort_new(lists: Lists, start: int, stop: int) -> None:
         while count > 1 and (last or runs[count - 1] * 2 == runs[count - 2] + end):
             begin, middle = runs[count - 2], runs[count - 1]
             merge(place, order[begin:middle], order[middle:end], lists.spare[: end - begin])
-            order[begin:end] = lists.spare[: end - begin]
+            for i in range(begin, end):
+                order[i] = lists.spare[i - begin]
             count -= 1
 
 
@@ -117,7 +118,8 @@ def enter(edges: Edges, lists: Lists, active: int, subrow: int) -> int:
     sort_new(lists, start, stop)
     total = active + stop - start
     merge(lists.place, lists.active[:active], lists.order[start:stop], lists.spare[:total])
-    lists.active[:total] = lists.spare[:total]
+    for i in range(total):
+        lists.active[i] = lists.spare[i]
     return total
 
 
@@ -165,7 +167,8 @@ def add_spans(
     active: int,
     row: int,
     full: bool,
-    change: NDArray[np.int64],
+    width: int,
+    change: NDArray[np.int32],
 ) -> None:
     """Add what lies inside the outline, along one sub-row or a full pixel row."""
     winding = 0
@@ -185,36 +188,32 @@ def add_spans(
         if full:
             open_along(change, edges, edge, row, sign)
         else:
-            open_at(change, min(max(place, 0), 256 * (len(change) - 2)), sign)
+            open_at(change, min(max(place, 0), width), sign)
 
 
 @kernel
-def scan_listed(
-    edges: Edges,
-    count: int,
-    lists: Lists,
-    start: int,
-    change: NDArray[np.int64],
-    bitmap: NDArray[np.uint8],
-) -> None:
-    """Draw what `count` edges enclose on a bitmap of uint8 (side, side), from row `start` on."""
-    side = len(bitmap)
+def scan_listed(edges: Edges, count: int, lists: Lists, start: int, sheet: Sheet) -> None:
+    """Draw what `count` edges enclose on the sheet, from row `start` on."""
+    side = len(sheet.start)
+    width = 256 * side
     sort_by_start(edges, count, lists)
     active = 0
     for row in range(side):
         subrow = SUBROWS * row
+        change = sheet.change[row]
         active = enter(edges, lists, active, subrow)
         if active == 0 and lists.starts[subrow] == lists.starts[subrow + SUBROWS]:
             continue
-        if may_step_full(edges, lists, active, row, 256 * side):
-            add_spans(edges, lists, active, row, True, change)
+        if may_step_full(edges, lists, active, row, width):
+            add_spans(edges, lists, active, row, True, width, change)
             active = step(edges, lists, active, subrow + SUBROWS)
         else:
             for sub in range(SUBROWS):
                 active = enter(edges, lists, active, subrow + sub) if sub else active
-                add_spans(edges, lists, active, row, False, change)
+                add_spans(edges, lists, active, row, False, width, change)
                 active = step(edges, lists, active, subrow + sub + 1)
         if row < start:
             change[:] = 0
         else:
-            lay_ink(change, bitmap[row], 0, side)
+            sheet.start[row], sheet.stop[row] = 0, side
+            lay_ink(sheet, row, row + 1)

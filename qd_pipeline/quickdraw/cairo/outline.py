@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from qd_pipeline.quickdraw.cairo.pen import Pen
 from qd_pipeline.quickdraw.cairo.steps import Steps
-from qd_pipeline.quickdraw.kernels import kernel
+from qd_pipeline.quickdraw.kernels import inlined, kernel
 
 
 class Outline(NamedTuple):
@@ -37,11 +37,11 @@ def outline_room(points: int, pen: Pen) -> Outline:
     A join adds at most all vertices of the pen and four points more to both sides together, and
     so does an end.
     """
-    capacity = (points + 3) * (len(pen.x) // 3 + 6)
-    return Outline(*(np.empty(capacity) for _ in range(4)))
+    capacity = (points + 3) * (len(pen.x) // 3 + 6) + 64
+    return Outline(*(np.zeros(capacity) for _ in range(4)))
 
 
-@kernel
+@inlined
 def fan(outline: Outline, pen: Pen, at: int, x: float, y: float, first: int, last: int) -> int:
     """Write the pen's vertices from `first` anticlockwise to `last`; return where they end."""
     around = len(pen.x) // 3

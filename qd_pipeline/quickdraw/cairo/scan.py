@@ -1,63 +1,100 @@
 """The quick scan: how much of each pixel a stroke covers, a pixel row at a time."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from qd_pipeline.quickdraw.cairo.compose import lay_ink
+from qd_pipeline.quickdraw.cairo.compose import Sheet, lay_ink
 from qd_pipeline.quickdraw.cairo.edges import SUBROWS, Edges, cell
 from qd_pipeline.quickdraw.cairo.gather import gather
-from qd_pipeline.quickdraw.cairo.lanes import WIDTH, Lanes
+from qd_pipeline.quickdraw.cairo.lanes import DEPTH, SIGNS, SUMS, WIDTH, Lanes
 from qd_pipeline.quickdraw.cairo.listed import Lists, scan_listed
 from qd_pipeline.quickdraw.cairo.spans import open_along
-from qd_pipeline.quickdraw.kernels import kernel
+from qd_pipeline.quickdraw.kernels import inlined, kernel
 
 BY_SUBROWS, AT_ONCE, BY_LIST = 0, 1, 2
 
 
 @kernel
-def scan(
-    edges: Edges,
-    count: int,
-    lanes: Lanes,
-    lists: Lists,
-    change: NDArray[np.int64],
-    bitmap: NDArray[np.uint8],
-) -> None:
-    """Draw what `count` edges enclose on a bitmap of uint8 (side, side)."""
-    low, high, fits = gather(edges, count, lanes)
-    if not fits:
-        low, high = 0, len(bitmap)
+def scan(edges: Edges, count: int, lanes: Lanes, lists: Lists, sheet: Sheet) -> None:
+    """Draw what `count` edges enclose on the sheet."""
+    low, high, most = gather(edges, count, lanes)
+    listed = low
+    if most <= DEPTH:
+        listed = measure_at_once(edges, count, lanes, sheet, low, high)
+        measure_by_subrows(lanes, sheet, low, listed)
+        lay_ink(sheet, low, listed)
+    if listed < high:
+        scan_listed(edges, count, lists, listed, sheet)
     for row in range(low, high):
-        used = lanes.used[row]
-        if used == 0 and fits:
-            continue
-        way = way_to_measure(edges, count, lanes, row, used) if fits else BY_LIST
-        if way == BY_LIST:
-            scan_listed(edges, count, lists, row, change, bitmap)
-            break
-        if way == AT_ONCE:
-            start, stop = measure_at_once(edges, lanes, row, used, change)
-        else:
-            start, stop = measure_by_subrows(lanes, row, used, change)
-        lay_ink(change, bitmap[row], start, min(stop, len(bitmap)))
-    lanes.used[low:high] = 0
-    lanes.ends[SUBROWS * low : SUBROWS * high + 1] = 0
+        lanes.used[row] = 0
+    for subrow in range(SUBROWS * low, SUBROWS * high + 1):
+        lanes.ends[subrow] = 0
 
 
 @kernel
-def way_to_measure(edges: Edges, count: int, lanes: Lanes, row: int, used: int) -> int:
-    """Find out whether cairo measures a pixel row at once: no start, no end, no crossing in it.
+def measure_at_once(
+    edges: Edges, count: int, lanes: Lanes, sheet: Sheet, low: int, high: int
+) -> int:
+    """Measure the pixel rows that cairo measures at once: no start, no end, no crossing in them.
 
-    Then the edges stand in `lanes.edge`, from left to right. Where different lines share a
-    place, only cairo's list tells their order.
+    Where different lines share a place in such a row, only cairo's list tells their order.
+
+    Returns:
+        The first row that takes the list, or `high`.
     """
+    side = len(lanes.used)
+    listed = high
+    for row in range(low, high):
+        ends = lanes.ends[SUBROWS * row : SUBROWS * (row + 1)]
+        inner = 0
+        for k in range(1, SUBROWS):
+            inner |= ends[k]
+        lanes.way[row] = BY_SUBROWS
+        used = lanes.used[row]
+        if inner or used == 0:
+            continue
+        find(edges, count, lanes, row)
+        way = AT_ONCE
+        last = 0
+        for i in range(used):
+            begun, reached = lanes.begun[i], lanes.reached[i]
+            if begun < 0 or reached < last or max(begun, reached) >= 256 * side - 1:
+                way = BY_SUBROWS
+            last = reached
+        if way == BY_SUBROWS:
+            continue
+        for i in range(1, used):
+            one, other = lanes.edge[i - 1], lanes.edge[i]
+            dx, dy = edges.dx[one], edges.dy[one]
+            if lanes.begun[i - 1] == lanes.begun[i] and (
+                dx * edges.dy[other] != dy * edges.dx[other]
+                or (edges.x[other] - edges.x[one]) * dy != (edges.y[other] - edges.y[one]) * dx
+            ):
+                way = BY_LIST
+        if way == BY_LIST:
+            listed = row
+            break
+        lanes.way[row] = AT_ONCE
+        winding = 0
+        inside = False
+        start, stop = side, 0
+        for i in range(used):
+            edge = lanes.edge[i]
+            winding += edges.sign[edge]
+            if inside and (
+                winding != 0 or (i + 1 < used and lanes.begun[i + 1] == lanes.begun[i])
+            ):
+                continue
+            inside = not inside
+            left, right = open_along(sheet.change[row], edges, edge, row, 1 if inside else -1)
+            start, stop = min(start, left), max(stop, right + 1)
+        sheet.start[row], sheet.stop[row] = start, stop
+    return listed
+
+
+@inlined
+def find(edges: Edges, count: int, lanes: Lanes, row: int) -> None:
+    """Write the edges through all of a pixel row to `lanes.edge`, from left to right."""
     first = SUBROWS * row
-    ends = lanes.ends[first + 1 : first + SUBROWS]
-    inner = 0
-    for k in range(SUBROWS - 1):
-        inner |= ends[k]
-    if inner:
-        return BY_SUBROWS
     found = 0
     for i in range(count):
         if edges.top[i] <= first and edges.bottom[i] >= first + SUBROWS:
@@ -75,95 +112,57 @@ def way_to_measure(edges: Edges, count: int, lanes: Lanes, row: int, used: int) 
             lanes.begun[at] = begun
             lanes.reached[at] = reached
             found += 1
-    width = 256 * len(lanes.used)
-    last = 0
-    for i in range(used):
-        begun, reached = lanes.begun[i], lanes.reached[i]
-        if begun < 0 or reached < last or max(begun, reached) >= width - 1:
-            return BY_SUBROWS
-        last = reached
-    for i in range(1, used):
-        if lanes.begun[i - 1] == lanes.begun[i] and not one_line(
-            edges, lanes.edge[i - 1], lanes.edge[i]
-        ):
-            return BY_LIST
-    return AT_ONCE
 
 
 @kernel
-def one_line(edges: Edges, one: int, other: int) -> bool:
-    """Tell whether two edges are parts of the same line."""
-    dx, dy = edges.dx[one], edges.dy[one]
-    return (
-        dx * edges.dy[other] == dy * edges.dx[other]
-        and (edges.x[other] - edges.x[one]) * dy == (edges.y[other] - edges.y[one]) * dx
-    )
+def measure_by_subrows(lanes: Lanes, sheet: Sheet, low: int, high: int) -> None:
+    """Measure the other pixel rows, their 15 sub-rows side by side.
 
-
-@kernel
-def measure_at_once(
-    edges: Edges, lanes: Lanes, row: int, used: int, change: NDArray[np.int64]
-) -> tuple[int, int]:
-    """Add the spans between the edges in `lanes.edge`; return the pixels that they touch."""
-    winding = 0
-    inside = False
-    start, stop = len(lanes.used), 0
-    for i in range(used):
-        edge = lanes.edge[i]
-        winding += edges.sign[edge]
-        if not inside:
-            inside = True
-            left, right = open_along(change, edges, edge, row, 1)
-        elif winding == 0 and (i + 1 == used or lanes.begun[i + 1] != lanes.begun[i]):
-            inside = False
-            left, right = open_along(change, edges, edge, row, -1)
-        else:
+    In each sub-row the crossings are sorted and their signs summed up; where the sum leaves
+    zero a span opens, where it returns to zero the span closes.
+    """
+    # The compiler makes one step of a loop over all lanes if it does not know quite how many
+    # they are, and if all that the loop reads and writes lies in one array.
+    width = min(WIDTH, len(lanes.lane))
+    keys, signs = lanes.work[:SIGNS], lanes.work[SIGNS:SUMS]
+    for row in range(low, high):
+        used = lanes.used[row]
+        if used == 0 or lanes.way[row] != BY_SUBROWS:
             continue
-        start, stop = min(start, left), max(stop, right + 1)
-    return start, stop
-
-
-@kernel
-def measure_by_subrows(
-    lanes: Lanes, row: int, used: int, change: NDArray[np.int64]
-) -> tuple[int, int]:
-    """Add the spans of each sub-row of a pixel row; return the pixels that they touch."""
-    slots = lanes.slots[row]
-    for pair in range(lanes.network[used], lanes.network[used + 1]):
-        lower, upper = slots[lanes.lower[pair]], slots[lanes.upper[pair]]
-        for k in range(WIDTH):
-            one, other = lower[k], upper[k]
-            lower[k] = min(one, other)
-            upper[k] = max(one, other)
-    winding, place, sign = lanes.winding, lanes.place, lanes.sign
-    for k in range(WIDTH):
-        winding[k] = 0
-    start, stop = len(lanes.used), 0
-    for slot in range(used):
-        crossing = slots[slot]
-        left, right, total = np.int32(1 << 20), np.int32(-1), np.int32(0)
-        for k in range(WIDTH):
-            before = winding[k]
-            after = np.int32(before + (crossing[k] & 3) - 1)
-            opens = np.int32(np.int32(after != 0) - np.int32(before != 0))
-            winding[k] = after
-            sign[k] = opens
-            place[k] = crossing[k] >> 2
-            pixel = np.int32(crossing[k] >> 10)
-            left = min(left, pixel if opens != 0 else np.int32(1 << 20))
-            right = max(right, pixel if opens != 0 else np.int32(-1))
-            total = np.int32(total + opens)
-        if right < 0:
-            continue
-        start, stop = min(start, left), max(stop, right + 1)
-        before = 0
-        for pixel in range(left, right + 1):
+        count = WIDTH * used
+        slots = lanes.slots[row]
+        for k in range(count):
+            keys[k] = slots[k]
+        for pair in range(lanes.network[used], lanes.network[used + 1]):
+            lower = keys[lanes.lower[pair] :]
+            upper = keys[lanes.upper[pair] :]
+            for k in range(width):
+                one, other = lower[k], upper[k]
+                lower[k] = min(one, other)
+                upper[k] = max(one, other)
+        for k in range(width):
+            lanes.work[SUMS + k] = 0
+        for slot in range(used):
+            lane = lanes.work[WIDTH * slot :]
+            for k in range(width):
+                before = lane[SUMS + k]
+                after = np.int32(before + (lane[k] & 3) - 1)
+                lane[SUMS + WIDTH + k] = after
+                lane[SIGNS + k] = np.int32(np.int32(after != 0) - np.int32(before != 0))
+                lane[k] = np.int32(lane[k] >> 2)
+        left, right = np.int32(1 << 20), np.int32(0)
+        for k in range(count):
+            left = min(left, keys[k])
+            right = max(right, keys[k] if signs[k] != 0 else np.int32(0))
+        before = np.int32(0)
+        change = sheet.change[row]
+        for pixel in range(left >> 8, (right >> 8) + 1):
             end = np.int32(256 * (pixel + 1))
-            covered = np.int32(0)
-            for k in range(WIDTH):
-                length = min(np.int32(256), max(np.int32(0), np.int32(end - place[k])))
-                covered = np.int32(covered + sign[k] * length)
-            change[pixel] += 2 * covered - before
-            before = 2 * covered
-        change[right + 1] += 512 * total - before
-    return start, stop
+            area = np.int32(0)
+            for k in range(count):
+                length = min(np.int32(256), max(np.int32(0), np.int32(end - keys[k])))
+                area = np.int32(area + signs[k] * length)
+            change[pixel] = 2 * (area - before)
+            before = area
+        change[(right >> 8) + 1] = -2 * before
+        sheet.start[row], sheet.stop[row] = left >> 8, (right >> 8) + 1

@@ -8,19 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qd_pipeline.quickdraw.cairo.edges import SUBROWS, Edges
-from qd_pipeline.quickdraw.kernels import kernel
+from qd_pipeline.quickdraw.kernels import inlined
 
 
-@kernel
-def open_at(change: NDArray[np.int64], place: int, sign: int) -> None:
+@inlined
+def open_at(change: NDArray[np.int32], place: int, sign: int) -> None:
     """Open (sign 1) or close (sign -1) a span at a place of one sub-row."""
     change[place >> 8] += sign * 2 * (256 - (place & 255))
     change[(place >> 8) + 1] += sign * 2 * (place & 255)
 
 
-@kernel
+@inlined
 def open_along(
-    change: NDArray[np.int64], edges: Edges, edge: int, row: int, sign: int
+    change: NDArray[np.int32], edges: Edges, edge: int, row: int, sign: int
 ) -> tuple[int, int]:
     """Open or close a span along an edge through all sub-rows of a pixel row at once.
 
