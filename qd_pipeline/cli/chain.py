@@ -52,6 +52,10 @@ EpochsOption = Annotated[
 ]
 BatchSizeOption = Annotated[int, typer.Option(help="Drawings a training step.")]
 LearningRateOption = Annotated[float, typer.Option(help="Step size of the optimiser.")]
+UnitsOption = Annotated[
+    int | None,
+    typer.Option(help="Width of the network's hidden dense layer. [default: the network's own]"),
+]
 SeedOption = Annotated[int, typer.Option(help="Same seed, same machine: same classifier.")]
 
 
@@ -65,6 +69,7 @@ def run(
     epochs: EpochsOption = None,
     batch_size: BatchSizeOption = 128,
     learning_rate: LearningRateOption = 0.001,
+    units: UnitsOption = None,
     seed: SeedOption = 0,
     class_sets: ClassSetsOption = None,
     home: HomeOption = None,
@@ -80,6 +85,7 @@ def run(
         "epochs": epochs,
         "batch_size": batch_size,
         "learning_rate": learning_rate,
+        "units": units,
         "seed": seed,
     }
     driver = _driver(settings, chosen, drawings, training)

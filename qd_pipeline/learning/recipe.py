@@ -25,6 +25,8 @@ class Recipe:
         learning_rate: Step size of the optimiser, above 0.
         optimizer: `adam`, `rmsprop` or `sgd`, otherwise with Keras' own settings.
         seed: From which initial weights, order of drawings and dropout follow, 0 – 2³²-1.
+        units: Width of the network's hidden dense layer, at least 1, for networks that have
+            one to set; None: as the network's docstring says.
 
     Raises:
         BadSetting: when a setting is outside its range.
@@ -40,9 +42,12 @@ class Recipe:
     learning_rate: float = 0.001
     optimizer: str = "adam"
     seed: int = 0
+    units: int | None = None
 
     def __post_init__(self) -> None:
         networks.check_name(self.network)
+        if self.units is not None:
+            networks.check_units(self.network, self.units)
         for name in ("epochs", "batch_size"):
             value = getattr(self, name)
             if value < 1:
@@ -76,7 +81,7 @@ class Recipe:
 
         >>> Recipe.notebook(8).with_settings(seed=3, epochs=None)
         Recipe(network='seed_cnn', epochs=20, batch_size=128, learning_rate=0.001, \
-optimizer='adam', seed=3)
+optimizer='adam', seed=3, units=None)
         """
         given = {name: value for name, value in settings.items() if value is not None}
         return dataclasses.replace(self, **given)

@@ -51,7 +51,7 @@ def train(
     keras = backend.keras
     keras.utils.set_random_seed(recipe.seed)
     backend.tf.config.experimental.enable_op_determinism()
-    network = networks.build(recipe.network, len(data.class_set), data.side)
+    network = networks.build(recipe.network, len(data.class_set), data.side, units=recipe.units)
     network.compile(
         optimizer=keras.optimizers.get(
             {"class_name": recipe.optimizer, "config": {"learning_rate": recipe.learning_rate}}

@@ -35,6 +35,17 @@ def test_dense_baseline_is_512_units_on_56_by_56_pixels() -> None:
     assert (output.units, output.activation.__name__) == (4, "softmax")
 
 
+def test_units_are_the_width_of_the_first_hidden_dense_layer() -> None:
+    for name, layer in (("seed_cnn", 6), ("dense_baseline", 1)):
+        assert networks.build(name, 4, units=16).layers[layer].units == 16
+
+
+def test_a_network_without_units_refuses_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(networks.NETWORKS, "fixed", lambda class_count, side: (class_count, side))
+    with pytest.raises(BadSetting, match=r"has no units to set: .* dense_baseline, seed"):
+        networks.build("fixed", 4, units=16)
+
+
 @pytest.mark.parametrize("name", sorted(networks.NETWORKS))
 def test_every_network_gives_a_probability_for_each_category(name: str) -> None:
     network = networks.build(name, 3)

@@ -36,6 +36,9 @@ class ClassifierConfig(dg.Config):
     )
     batch_size: int = Field(default=128, ge=1, description="Drawings a step.")
     learning_rate: float = Field(default=0.001, gt=0, description="Step size of the optimiser.")
+    units: int | None = Field(
+        default=None, ge=1, description="Width of the network's hidden dense layer, if it has one."
+    )
     seed: int = Field(default=0, ge=0, description="Same seed, same machine: same classifier.")
 
     def recipe(self, class_count: int) -> Recipe:
