@@ -1,0 +1,131 @@
+"""Whether one classifier is better than another, told by the drawings that both were tested on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.compute as pc
+
+from qd_pipeline.errors import BadSetting
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class McNemar:
+    """Outcome of McNemar's exact test of two classifiers on the same drawings.
+
+    Attributes:
+        only_first: Drawings that the first alone gets right.
+        only_second: Drawings that the second alone gets right.
+        first_better: One-sided p-value: were both equally good, the first would be ahead by
+            as much or more with this probability. Small: the first is better.
+        second_better: The same for the second.
+        different: Two-sided p-value. Small: one of them is better.
+    """
+
+    only_first: int
+    only_second: int
+    first_better: float
+    second_better: float
+    different: float
+
+
+def mcnemar(only_first: int, only_second: int) -> McNemar:
+    """Test two classifiers on the drawings that exactly one of them gets right.
+
+    From Q. McNemar, "Note on the sampling error of the difference between correlated
+    proportions or percentages", Psychometrika 12 (1947), 153–157; exact, by the binomial
+    distribution, so that it also holds for few drawings. Drawings that both get right, or
+    both wrong, tell nothing about which is better.
+
+    Args:
+        only_first: Drawings that the first alone gets right, at least 0.
+        only_second: Drawings that the second alone gets right, at least 0.
+
+    >>> test = mcnemar(only_first=9, only_second=1)
+    >>> round(test.first_better, 4), round(test.second_better, 4), round(test.different, 4)
+    (0.0107, 0.999, 0.0215)
+    >>> mcnemar(0, 0).different
+    1.0
+    """
+    # SciPy's statistics take a second to import, and loading the definitions should not.
+    from scipy.stats import binom  # noqa: PLC0415
+
+    discordant = only_first + only_second
+    first = float(binom.sf(only_first - 1, discordant, 0.5))
+    second = float(binom.sf(only_second - 1, discordant, 0.5))
+    return McNemar(only_first, only_second, first, second, min(1.0, 2 * min(first, second)))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two classifiers on the test drawings that they share.
+
+    Attributes:
+        drawings: Test drawings that both predicted.
+        first_correct: Of these, how many the first gets right.
+        second_correct: Of these, how many the second gets right.
+        test: McNemar's test on them.
+    """
+
+    drawings: int
+    first_correct: int
+    second_correct: int
+    test: McNemar
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the figures by name."""
+        return asdict(self)
+
+
+def compare(first: pa.Table, second: pa.Table) -> Comparison:
+    """Compare two tables of predictions, drawing by drawing.
+
+    Args:
+        first: `key_id`, `true` and `predicted`, as `Evaluation.predictions`; in any order.
+        second: The same; only drawings in both tables count.
+
+    Raises:
+        BadSetting: The two disagree about what a drawing is.
+    """
+    columns = ["key_id", "true", "predicted"]
+    both = _as_text(first.select(columns)).join(
+        _as_text(second.select(columns)),
+        "key_id",
+        join_type="inner",
+        right_suffix=" of the second",
+    )
+    truth = both["true"]
+    if not pc.all(pc.equal(truth, both["true of the second"])).as_py() and both.num_rows:
+        raise BadSetting(
+            "the two classifiers",
+            "were tested on drawings that are not of the same categories",
+            "compare classifiers of one class set",
+        )
+    first_right = pc.equal(truth, both["predicted"])
+    second_right = pc.equal(truth, both["predicted of the second"])
+    return Comparison(
+        drawings=both.num_rows,
+        first_correct=_count(first_right),
+        second_correct=_count(second_right),
+        test=mcnemar(
+            _count(pc.and_not(first_right, second_right)),
+            _count(pc.and_not(second_right, first_right)),
+        ),
+    )
+
+
+def _as_text(predictions: pa.Table) -> pa.Table:
+    """Take categories out of their dictionaries, which differ in order between tables."""
+    for name in ("true", "predicted"):
+        place = predictions.column_names.index(name)
+        text = pc.cast(predictions[name], "string")
+        predictions = predictions.set_column(place, name, text)
+    return predictions
+
+
+def _count(mask: pa.ChunkedArray) -> int:
+    return int(pc.sum(mask).as_py() or 0)
