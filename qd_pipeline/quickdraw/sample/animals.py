@@ -1,0 +1,32 @@
+"""The eight animals and how each is drawn.
+
+A recipe draws an animal that faces left, with a hand; what mirrors, bends and shakes it
+comes later. Its `face_only` says whether this person would draw no more than the face.
+"""
+
+from typing import Final, Protocol
+
+from qd_pipeline.quickdraw.sample.four_legged import camel, cow, elephant
+from qd_pipeline.quickdraw.sample.hand import Hand
+from qd_pipeline.quickdraw.sample.round_headed import frog, panda, rabbit
+from qd_pipeline.quickdraw.sample.waterside import duck, shark
+
+
+class Recipe(Protocol):
+    """How one animal is drawn."""
+
+    def __call__(self, hand: Hand, *, face_only: bool) -> None:
+        """Draw it."""
+
+
+RECIPES: Final[dict[str, Recipe]] = {
+    "cow": cow,
+    "panda": panda,
+    "frog": frog,
+    "rabbit": rabbit,
+    "elephant": elephant,
+    "duck": duck,
+    "camel": camel,
+    "shark": shark,
+}
+"""The recipe of each animal, in the notebook's order."""
