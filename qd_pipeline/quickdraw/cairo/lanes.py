@@ -4,6 +4,7 @@ What crosses a sub-row is one number, 4 * place + sign + 1, so that sorting the 
 the places and keeps the signs with them.
 """
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from qd_pipeline.quickdraw.cairo.edges import SUBROWS
 WIDTH = 16
 """Sub-rows of a pixel row, and one that is not used: a round number for the processor."""
 
-DEPTH = 32
+DEPTH = 64
 """Crossings of a pixel row that the quick scan takes on; beyond, the list of edges is used."""
 
 SIGNS = DEPTH * WIDTH
@@ -36,7 +37,8 @@ class Lanes(NamedTuple):
         ends: uint8 (15 * side + 48,), 1 where an edge has its top or bottom.
         lane: int32 (16,).
         work: int32, one pixel row's slots, then from SIGNS on whether a span opens (1) or closes
-            (-1) with them, then from SUMS on the winding before each.
+            (-1) with them, then from SUMS on the winding before each: zero
+            before the first.
         edge: int64 (DEPTH,), edges that cross a pixel row.
         begun: int64 (DEPTH,), their places in the first sub-row.
         reached: int64 (DEPTH,), their places in the sub-row after the last.
@@ -63,23 +65,38 @@ class Lanes(NamedTuple):
 
 def lanes_room(side: int) -> Lanes:
     """Make room for strokes on bitmaps of `side` pixels."""
-    networks = [_network(count) for count in range(DEPTH + 1)]
-    pairs = np.array([pair for network in networks for pair in network], np.int64)
+    lower, upper, network = _networks()
     return Lanes(
         trail=np.empty(SUBROWS * side + 3 * WIDTH, np.int32),
-        slots=np.empty((side, DEPTH * WIDTH), np.int32),
+        slots=_in_lines(side * DEPTH * WIDTH).reshape(side, -1),
         used=np.zeros(side, np.int64),
         way=np.zeros(side, np.int64),
         ends=np.zeros(SUBROWS * side + 3 * WIDTH, np.uint8),
         lane=np.empty(WIDTH, np.int32),
-        work=np.empty(SUMS + WIDTH * (DEPTH + 1), np.int32),
+        work=_in_lines(SUMS + WIDTH * (DEPTH + 1)),
         edge=np.empty(DEPTH, np.int64),
         begun=np.empty(DEPTH, np.int64),
         reached=np.empty(DEPTH, np.int64),
-        lower=WIDTH * pairs[:, 0],
-        upper=WIDTH * pairs[:, 1],
-        network=np.cumsum([0] + [len(network) for network in networks]),
+        lower=lower,
+        upper=upper,
+        network=network,
     )
+
+
+def _in_lines(count: int) -> NDArray[np.int32]:
+    """Make zeros that begin with a line of the processor's cache, 64 bytes."""
+    zeros = np.zeros(count + WIDTH, np.int32)
+    skipped = -zeros.ctypes.data % 64 // 4
+    return zeros[skipped : skipped + count]
+
+
+@cache
+def _networks() -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Give `lower`, `upper` and `network` of the lanes."""
+    networks = [_network(count) for count in range(DEPTH + 1)]
+    pairs = WIDTH * np.array([pair for network in networks for pair in network], np.int64)
+    starts = np.cumsum([0] + [len(network) for network in networks])
+    return pairs[:, 0].copy(), pairs[:, 1].copy(), starts
 
 
 def _network(count: int) -> list[tuple[int, int]]:

@@ -13,7 +13,7 @@ from qd_pipeline.quickdraw.kernels import inlined, kernel
 BY_SUBROWS, AT_ONCE, BY_LIST = 0, 1, 2
 
 
-@kernel
+@inlined
 def scan(edges: Edges, count: int, lanes: Lanes, lists: Lists, sheet: Sheet) -> None:
     """Draw what `count` edges enclose on the sheet."""
     low, high, most = gather(edges, count, lanes)
@@ -24,10 +24,7 @@ def scan(edges: Edges, count: int, lanes: Lanes, lists: Lists, sheet: Sheet) -> 
         lay_ink(sheet, low, listed)
     if listed < high:
         scan_listed(edges, count, lists, listed, sheet)
-    for row in range(low, high):
-        lanes.used[row] = 0
-    for subrow in range(SUBROWS * low, SUBROWS * high + 1):
-        lanes.ends[subrow] = 0
+    clear(lanes, low, high)
 
 
 @kernel
@@ -129,9 +126,8 @@ def measure_by_subrows(lanes: Lanes, sheet: Sheet, low: int, high: int) -> None:
         used = lanes.used[row]
         if used == 0 or lanes.way[row] != BY_SUBROWS:
             continue
-        count = WIDTH * used
         slots = lanes.slots[row]
-        for k in range(count):
+        for k in range(WIDTH * used):
             keys[k] = slots[k]
         for pair in range(lanes.network[used], lanes.network[used + 1]):
             lower = keys[lanes.lower[pair] :]
@@ -140,8 +136,6 @@ def measure_by_subrows(lanes: Lanes, sheet: Sheet, low: int, high: int) -> None:
                 one, other = lower[k], upper[k]
                 lower[k] = min(one, other)
                 upper[k] = max(one, other)
-        for k in range(width):
-            lanes.work[SUMS + k] = 0
         for slot in range(used):
             lane = lanes.work[WIDTH * slot :]
             for k in range(width):
@@ -150,9 +144,13 @@ def measure_by_subrows(lanes: Lanes, sheet: Sheet, low: int, high: int) -> None:
                 lane[SUMS + WIDTH + k] = after
                 lane[SIGNS + k] = np.int32(np.int32(after != 0) - np.int32(before != 0))
                 lane[k] = np.int32(lane[k] >> 2)
+        # Four slots at a time.
+        count = (used + 3) // 4 * 4 * WIDTH
+        for k in range(WIDTH * used, count):
+            signs[k] = 0
         left, right = np.int32(1 << 20), np.int32(0)
         for k in range(count):
-            left = min(left, keys[k])
+            left = min(left, keys[k] if signs[k] != 0 else np.int32(1 << 20))
             right = max(right, keys[k] if signs[k] != 0 else np.int32(0))
         before = np.int32(0)
         change = sheet.change[row]
@@ -166,3 +164,12 @@ def measure_by_subrows(lanes: Lanes, sheet: Sheet, low: int, high: int) -> None:
             before = area
         change[(right >> 8) + 1] = -2 * before
         sheet.start[row], sheet.stop[row] = left >> 8, (right >> 8) + 1
+
+
+@kernel
+def clear(lanes: Lanes, low: int, high: int) -> None:
+    """Make the pixel rows low...high-1 ready for the next stroke."""
+    for row in range(low, high):
+        lanes.used[row] = 0
+    for subrow in range(SUBROWS * low, SUBROWS * high + 1):
+        lanes.ends[subrow] = 0
