@@ -16,7 +16,7 @@ import psutil
 from qd_pipeline.errors import BadSetting, HomeFailed
 
 _SECONDS_TO_END: Final = 10.0
-_SECONDS_TO_START: Final = 60.0
+_SECONDS_TO_START: Final = 180.0
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,8 @@ class Servers:
         """Wait until each answers on its port.
 
         Raises:
-            HomeFailed: One has ended, or does not answer in a minute.
+            HomeFailed: One has ended, or does not answer in three minutes, which only a machine
+                with much else to do needs.
         """
         deadline = time.monotonic() + _SECONDS_TO_START
         for server, _ in self._started:

@@ -11,7 +11,7 @@ from qd_pipeline.cli.chain import ClassSetsOption, HomeOption, SourceOption, app
 from qd_pipeline.cli.servers import Server, Servers, Stopped
 from qd_pipeline.settings import Settings
 
-_WORKSPACE: Final = Path(__file__).parents[2] / "workspace.yaml"
+_OURS: Final = ("-w", str(Path(__file__).parents[2] / "workspace.yaml"))
 
 
 def ui(
@@ -24,13 +24,17 @@ def ui(
     instance.prepare(settings.home)
     # Children are other processes: they see the settings as we do only through these.
     os.environ.update(QD_HOME=str(settings.home), QD_SOURCE=settings.source)
+    # MLflow's own jobs, which we have none of, would take five processes more.
+    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     console = Console()
     try:
         with Servers(settings.home / "logs", os.environ) as servers:
-            for server in _servers(settings):
-                servers.start(server)
+            for page in _pages(settings):
+                servers.start(page)
             with console.status("Starting Dagster and MLflow …"):
                 servers.wait_until_up()
+            # Nobody waits for the daemon: the pages have the processor to themselves until now.
+            servers.start(_daemon())
             console.print(f"Dagster  http://127.0.0.1:{settings.dagster_port}", highlight=False)
             console.print(f"MLflow   {settings.mlflow_ui}", highlight=False)
             console.print("Ctrl-C stops both.", highlight=False)
@@ -39,17 +43,15 @@ def ui(
         console.print("Stopped.")
 
 
-def _servers(settings: Settings) -> list[Server]:
-    workspace = ["-w", str(_WORKSPACE)]
+def _pages(settings: Settings) -> list[Server]:
     dagster, mlflow = settings.dagster_port, settings.mlflow_port
     servers = [
         Server(
             "dagster-webserver",
-            [*_program("dagster-webserver"), *workspace, *_at(dagster), "--log-level", "warning"],
+            [*_program("dagster-webserver"), *_OURS, *_at(dagster), "--log-level", "warning"],
             dagster,
             "QD_DAGSTER_PORT",
-        ),
-        Server("dagster-daemon", [*_program("dagster-daemon"), "run", *workspace]),
+        )
     ]
     if settings.tracking_uri.startswith("sqlite:"):
         store = ["--backend-store-uri", settings.tracking_uri, "--workers", "1"]
@@ -57,6 +59,10 @@ def _servers(settings: Settings) -> list[Server]:
         command = [*_program("mlflow"), "server", *store, *artifacts, *_at(mlflow)]
         servers.append(Server("mlflow", command, mlflow, "QD_MLFLOW_PORT"))
     return servers
+
+
+def _daemon() -> Server:
+    return Server("dagster-daemon", [*_program("dagster-daemon"), "run", *_OURS])
 
 
 def _program(name: str) -> list[str]:
