@@ -6,9 +6,11 @@ the word is the category; the drawing has at least one stroke, each a pair of x 
 length with at least one point, all integers from 0 to 255; and no line before it had its key_id.
 """
 
+import os
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from io import BufferedReader
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -85,9 +87,29 @@ def _ahead(items: Iterator[_Item]) -> Generator[_Item, None, None]:
             yield item
 
 
-def _unreadable(path: Path, error: OSError) -> HomeFailed:
-    cause = f"cannot be read ({error.strerror or error})"
-    return HomeFailed(str(path), cause, "run the stage that makes it again")
+def _why(error: OSError) -> str:
+    """Say what the system says, without the libraries' own words."""
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
+def _opened(ndjson: Path) -> BufferedReader:
+    try:
+        return ndjson.open("rb")
+    except OSError as error:
+        raise _unreadable(ndjson, error) from error
+
+
+def _unreadable(ndjson: Path, error: OSError) -> HomeFailed:
+    cause = f"cannot be read ({_why(error)})"
+    return HomeFailed(str(ndjson), cause, "run the stage that makes it again")
+
+
+def _blocks(file: BufferedReader, ndjson: Path, category: str | None) -> Iterator[Parsed]:
+    """Read block by block; what the disk refuses is told of the file that is read."""
+    try:
+        yield from parsed_blocks(file, category, BLOCK_BYTES)
+    except OSError as error:
+        raise _unreadable(ndjson, error) from error
 
 
 def _no_drawing(ndjson: Path, category: str, lines: int, rejects: Rejects) -> BadDrawing:
@@ -115,12 +137,9 @@ def read_ndjson(path: Path, category: str | None = None) -> pa.Table:
         HomeFailed: The file cannot be read.
     """
     selection = _Selection(None, None)
-    try:
-        with path.open("rb") as file:
-            blocks = _ahead(parsed_blocks(file, category, BLOCK_BYTES))
-            batches = [selection.take(block)[0] for block in blocks]
-    except OSError as error:
-        raise _unreadable(path, error) from error
+    with _opened(path) as file:
+        blocks = _ahead(_blocks(file, path, category))
+        batches = [selection.take(block)[0] for block in blocks]
     return pa.Table.from_batches(batches, SCHEMA).unify_dictionaries()
 
 
@@ -147,24 +166,21 @@ def convert(
         on_progress: Told the bytes read so far, and the bytes of the file.
 
     Raises:
-        BadDrawing: No line is a valid drawing. There is no table then.
+        BadDrawing: No line is a valid drawing. There is no table then; the rejects say why.
         BadSetting: The limit is below 1.
         HomeFailed: A file cannot be read or written.
     """
     if limit is not None and limit < 1:
         raise BadSetting("the number of drawings", f"is {limit}", "give a whole number from 1")
-    try:
-        total = ndjson.stat().st_size
-        source = ndjson.open("rb")
-    except OSError as error:
-        raise _unreadable(ndjson, error) from error
+    source = _opened(ndjson)
+    total = ndjson.stat().st_size
     tally = Tally()
     try:
         with (
             source,
             rejects.open("w", encoding="utf-8", newline="\n") as file,
             pq.ParquetWriter(table, SCHEMA, **_ENCODING) as writer,
-            closing(_ahead(parsed_blocks(source, category, BLOCK_BYTES))) as blocks,
+            closing(_ahead(_blocks(source, ndjson, category))) as blocks,
         ):
             rejected = Rejects(file)
             selection = _Selection(limit, rejected)
@@ -184,6 +200,6 @@ def convert(
         return tally.facts(table.stat().st_size, rejected)
     except OSError as error:
         table.unlink(missing_ok=True)
-        cause = f"cannot be written ({error.strerror or error})"
+        cause = f"cannot be written ({_why(error)})"
         remedy = "free some space, or see to its permissions, and run again"
         raise HomeFailed(str(table), cause, remedy) from error

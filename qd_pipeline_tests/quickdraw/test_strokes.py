@@ -247,6 +247,15 @@ def test_a_file_without_a_drawing_is_one_clear_error(tmp_path: Path) -> None:
         Converted(tmp_path, b"")
 
 
+def test_a_category_longer_than_any_text_is_no_drawings_word(tmp_path: Path) -> None:
+    path = tmp_path / "long.ndjson"
+    path.write_bytes(line(word="x" * 300))
+    assert len(read_ndjson(path)) == 1
+    assert len(read_ndjson(path, "x" * 300)) == 0
+    path.write_bytes(b"")
+    assert read_ndjson(path).schema == SCHEMA
+
+
 def test_the_rejects_stay_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rejects_module, "WITH_TEXT", 2)
     monkeypatch.setattr(rejects_module, "KEPT", 4)
@@ -297,7 +306,7 @@ def files_of_at_most(size: int) -> Iterator[None]:
 def test_a_table_that_cannot_be_written_leaves_nothing_half_done(tmp_path: Path) -> None:
     ndjson, table = tmp_path / "cat.ndjson", tmp_path / "table.parquet"
     ndjson.write_bytes(b"\n".join(line(key_id=str(i)) for i in range(1000)))
-    with files_of_at_most(2000), pytest.raises(HomeFailed, match="cannot be written"):
+    with files_of_at_most(2000), pytest.raises(HomeFailed, match=r"written \(File too large\)"):
         convert(ndjson, "cat", table, tmp_path / "rejects")
     assert not table.exists()
     with pytest.raises(HomeFailed, match="No such file"):
@@ -305,7 +314,7 @@ def test_a_table_that_cannot_be_written_leaves_nothing_half_done(tmp_path: Path)
     with pytest.raises(HomeFailed, match="cannot be read"):
         convert(tmp_path / "none.ndjson", "cat", table, tmp_path / "rejects")
     with pytest.raises(HomeFailed, match="cannot be read"):
-        read_ndjson(tmp_path / "none.ndjson")
+        read_ndjson(tmp_path)
 
 
 def test_real_files_are_read_whole_and_in_order(real_drawings: Path) -> None:

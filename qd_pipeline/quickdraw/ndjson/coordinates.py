@@ -17,6 +17,7 @@ from qd_pipeline.quickdraw.ndjson.tokens import (
 )
 
 Ends = NDArray[np.int32]
+"""Where each list of a column ends, in a kernel, as `Bytes` are."""
 
 _DRAWING = -int(Reason.DRAWING)
 _NO_STROKE = -int(Reason.NO_STROKE)

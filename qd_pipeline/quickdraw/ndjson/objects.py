@@ -24,8 +24,9 @@ TRUE = ord("t")
 FALSE = ord("f")
 
 FIELDS = 6
-"""A field's number is what its reasons stand above: `Reason.NO_WORD + 0`, `Reason.WORD + 0`."""
 WORD, COUNTRY, TIMESTAMP, RECOGNIZED, KEY_ID, DRAWING = range(FIELDS)
+
+# The reasons for a field's absence, and for its being wrong, come in the order of the fields.
 _ABSENT = int(Reason.NO_WORD)
 _WRONG = int(Reason.WORD)
 

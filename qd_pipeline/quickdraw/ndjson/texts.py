@@ -154,8 +154,8 @@ def is_text(text: Bytes, length: int) -> bool:
 
 @kernel
 def same(text: Bytes, length: int, other: Bytes, size: int) -> bool:
-    """Tell whether a text is just these bytes, at most `MAX_TEXT` of them."""
-    if length != size:
+    """Tell whether a text is just these bytes; none longer than `MAX_TEXT` is."""
+    if length != size or size > MAX_TEXT:
         return False
     for place in range(size):
         if text[place] != other[place]:
