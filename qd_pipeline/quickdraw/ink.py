@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
-from skimage.filters import apply_hysteresis_threshold
+from skimage.filters import apply_hysteresis_threshold, threshold_otsu
+from skimage.morphology import convex_hull_image
 
 from qd_pipeline.errors import BadDrawing
 
@@ -24,14 +25,29 @@ COARSE_SIDE = 512
 INK_SIDE = 320
 """Pixels of the longer side to which the ink found is cropped and scaled."""
 
-CELLS = 16
+PARTS = 16
 """Parts along a photograph's longer side in which its ground is measured."""
 
-CELL_SIDE = 8
+PART_SIDE = 8
 """Pixels of such a part's side, of which the median is taken."""
 
 MOST_CHANGE = 0.12 * 255
 """Difference of light between a part and those around it from which it is all ink."""
+
+SHEET = 0.7
+"""Share of its convex hull that a sheet of paper fills with light."""
+
+SMALLEST = 0.2
+"""Share of the picture that a sheet fills."""
+
+SHEET_EDGE = 3
+"""How much of its edge is not looked at; the picture has `PARTS` × `PART_SIDE` of these pixels."""
+
+DARKER = 0.8
+"""Times a sheet's light that what it lies on has at most, close to its edge."""
+
+FRAMED = 0.25
+"""Share of the picture's frame that a sheet may reach."""
 
 FAINTEST = 0.08
 """Contrast below which nothing is ink; 1 is between full light and none."""
@@ -61,10 +77,11 @@ def ink_mask(picture: Image.Image) -> Mask:
     picture = _opaque(picture)
     coarse = picture.copy()
     coarse.thumbnail((COARSE_SIDE, COARSE_SIDE), Image.Resampling.BOX)
-    ground = _ground(coarse)
+    paper, ground = _paper_and_ground(coarse)
     contrast = _contrast(coarse, ground.resize(coarse.size, Image.Resampling.BILINEAR))
-    steps = np.abs(np.diff(contrast, append=contrast[:, -1:]))
+    steps = np.abs(np.diff(contrast[::2], append=contrast[::2, -1:]))
     faintest = max(FAINTEST, NOISE * float(np.median(steps)))
+    contrast *= np.asarray(paper.resize(coarse.size, Image.Resampling.NEAREST)) > 0
     rows, columns = np.nonzero(_threshold(contrast, faintest))
     if not len(rows):
         raise BadDrawing(
@@ -78,7 +95,8 @@ def ink_mask(picture: Image.Image) -> Mask:
     )
     ink = _crop(picture, box, Image.Resampling.BICUBIC)
     under = _crop(ground, box, Image.Resampling.BILINEAR, size=ink.size)
-    return _threshold(_contrast(ink, under), faintest)
+    within = _crop(paper, box, Image.Resampling.NEAREST, size=ink.size)
+    return _threshold(_contrast(ink, under) * (np.asarray(within) > 0), faintest)
 
 
 def _opaque(picture: Image.Image) -> Image.Image:
@@ -95,21 +113,48 @@ def _opaque(picture: Image.Image) -> Image.Image:
     return Image.alpha_composite(ground, picture).convert("RGB")
 
 
-def _ground(picture: Image.Image) -> Image.Image:
-    """Estimate the ground, as a picture of one pixel or of one a part."""
+def _paper_and_ground(picture: Image.Image) -> tuple[Image.Image, Image.Image]:
+    """Give where the paper is (255 on it), and the colour of the ground: both small pictures."""
     pixels = np.asarray(picture).astype(np.int16)
     frame = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     colour = np.median(frame, axis=0)
     if (np.abs(frame - colour).max(1) <= 1).mean() > 1 / 2:
-        return Image.new("RGB", (1, 1), tuple(colour.astype(int).tolist()))
-    part = max(picture.size) / CELLS
+        everywhere = Image.new("L", (1, 1), 255)
+        return everywhere, Image.new("RGB", (1, 1), tuple(colour.astype(int).tolist()))
+    part = max(picture.size) / PARTS
     columns, rows = (max(1, round(side / part)) for side in picture.size)
-    small = picture.resize((columns * CELL_SIDE, rows * CELL_SIDE), Image.Resampling.BOX)
-    parts = np.asarray(small).reshape(rows, CELL_SIDE, columns, CELL_SIDE, 3)
+    small = picture.resize((columns * PART_SIDE, rows * PART_SIDE), Image.Resampling.BOX)
+    paper = _paper(small)
+    # Beside the paper, the ground is that of its nearest place.
+    nearest = ndimage.distance_transform_edt(~paper, return_distances=False, return_indices=True)
+    parts = np.asarray(small)[tuple(nearest)].reshape(rows, PART_SIDE, columns, PART_SIDE, 3)
     medians = np.median(parts, axis=(1, 3))
     around = ndimage.median_filter(medians, size=(5, 5, 1), mode="nearest")
     all_ink = np.abs(medians - around).max(2, keepdims=True) > MOST_CHANGE
-    return Image.fromarray(np.where(all_ink, around, medians).astype(np.uint8))
+    ground = np.where(all_ink, around, medians).astype(np.uint8)
+    return Image.fromarray(paper.astype(np.uint8) * 255), Image.fromarray(ground)
+
+
+def _paper(picture: Image.Image) -> Mask:
+    """Find a sheet of paper that lies on something darker; where there is none, all is paper."""
+    grey = np.asarray(picture.convert("L"))
+    everywhere = np.ones(grey.shape, bool)
+    if grey.min() == grey.max():
+        return everywhere
+    regions, _ = ndimage.label(ndimage.median_filter(grey, 3) > threshold_otsu(grey))
+    largest = regions == np.bincount(regions[regions > 0], minlength=2).argmax()
+    hull = convex_hull_image(largest)
+    frame = np.concatenate([hull[0], hull[-1], hull[:, 0], hull[:, -1]])
+    # Light lines leave most of their hull empty, and a light ground reaches the frame.
+    if largest.sum() < SHEET * hull.sum() or hull.mean() < SMALLEST or frame.mean() > FRAMED:
+        return everywhere
+    inside: Mask = ndimage.binary_erosion(hull, iterations=SHEET_EDGE, border_value=1)
+    beside = ndimage.binary_dilation(hull, iterations=SHEET_EDGE) & ~hull
+    # Where the light falls off by and by there is no edge of a sheet.
+    edge = hull & ~inside
+    if np.median(grey[beside]) > DARKER * np.median(grey[edge]) or not inside.any():
+        return everywhere
+    return inside
 
 
 def _crop(
@@ -131,8 +176,9 @@ def _contrast(picture: Image.Image, ground: Image.Image) -> Contrast:
     """Give each pixel's distance from the ground, `float32 (height, width)`."""
     light = np.asarray(ground, np.float32)
     away = np.asarray(picture, np.float32) - light
-    room = np.maximum(light, 255 - light).mean(2)
-    contrast: Contrast = np.sqrt(np.square(away).mean(2)) / room
+    # As products, since numpy is slow at means over a short last axis.
+    contrast: Contrast = np.sqrt(np.einsum("ijk,ijk->ij", away, away) / 3)
+    contrast /= np.maximum(light, 255 - light) @ np.full(3, 1 / 3, np.float32)
     return contrast
 
 

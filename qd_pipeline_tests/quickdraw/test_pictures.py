@@ -114,6 +114,15 @@ def test_ink_and_ground_do_not_matter(variant: str) -> None:
     assert difference(seen(VARIANTS[variant]), bitmap_of(FACE)) < 5
 
 
+def test_the_table_around_the_paper_is_no_ink() -> None:
+    rng = np.random.default_rng(3)
+    table = Image.fromarray(rng.integers(40, 90, (700, 800), np.uint8))
+    sheet = painted(FACE).convert("RGBA").rotate(4, expand=True, resample=Image.Resampling.BICUBIC)
+    table.paste(sheet.convert("L"), (170, 120), sheet)
+    straight = seen(painted(FACE).rotate(4, fillcolor=255, resample=Image.Resampling.BICUBIC))
+    assert difference(seen(table, "JPEG"), straight) < 5
+
+
 @pytest.mark.parametrize(
     ("picture_format", "options"),
     [("JPEG", {"quality": 40}), ("WEBP", {"quality": 40}), ("WEBP", {"lossless": True})],
