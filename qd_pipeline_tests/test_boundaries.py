@@ -30,7 +30,9 @@ def importers_of(libraries: set[str], folder: Path = PACKAGE) -> set[str]:
 
 
 def test_only_tracking_imports_mlflow() -> None:
-    assert importers_of({"mlflow"}) == {"qd_pipeline/tracking.py"}
+    importers = importers_of({"mlflow"})
+    assert importers
+    assert all(name.startswith("qd_pipeline/tracking/") for name in importers)
 
 
 @pytest.mark.parametrize("room", ["quickdraw", "learning"])
@@ -49,7 +51,7 @@ def test_the_drawings_know_no_learning() -> None:
         ("learning", ("orchestration", "cli", "tracking", "store")),
         ("orchestration", ("cli",)),
         ("store.py", ("quickdraw", "learning", "orchestration", "cli", "tracking")),
-        ("tracking.py", ("quickdraw", "orchestration", "cli", "store")),
+        ("tracking", ("quickdraw", "orchestration", "cli", "store")),
     ],
 )
 def test_imports_go_one_way(room: str, forbidden: tuple[str, ...]) -> None:

@@ -1,0 +1,121 @@
+"""The store that runs lie in."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+
+from qd_pipeline.tracking.failures import explained
+from qd_pipeline.tracking.runs import Identity, TrackedRun
+
+DATA: Final = "quickdraw-data"
+"""Experiment of the data stages."""
+
+CLASSIFIERS: Final = "quickdraw-classifiers"
+"""Experiment of training and evaluation."""
+
+_NOTE: Final = "mlflow.note.content"
+
+
+class Tracker:
+    """An MLflow store.
+
+    Args:
+        uri: Its tracking URI; SQLite in the home by default.
+        artifacts: Folder of the artifacts of a local store; a server has its own.
+        ui: Address of MLflow's UI, for links.
+    """
+
+    def __init__(self, uri: str, artifacts: Path, ui: str) -> None:
+        self._uri = uri
+        self._artifacts = artifacts
+        self._ui = ui.rstrip("/")
+        # The model flavours know no client, only the address in force.
+        mlflow.set_tracking_uri(uri)
+        self._client = MlflowClient(tracking_uri=uri)
+
+    @contextmanager
+    def run(
+        self,
+        experiment: str,
+        identity: Identity,
+        *,
+        name: str,
+        tags: Mapping[str, str],
+        note: str = "",
+    ) -> Iterator[TrackedRun]:
+        """Open the run of an identity, new or again, and close it as it went.
+
+        Args:
+            experiment: `DATA` or `CLASSIFIERS`.
+            identity: What it is found by when the step is tried again.
+            name: What the run list shows.
+            tags: What runs are grouped and filtered by.
+            note: Markdown that heads the run's page.
+
+        Raises:
+            TrackingFailed: MLflow cannot be reached.
+        """
+        all_tags = {**tags, **identity.tags, **({_NOTE: note} if note else {})}
+        with explained():
+            home = self._experiment_id(experiment)
+            run = self._find(home, identity) or self._client.create_run(
+                home, run_name=name, tags=all_tags
+            )
+        with self._closing(run) as tracked:
+            tracked.log(tags=all_tags)
+            yield tracked
+
+    @contextmanager
+    def again(self, run_id: str) -> Iterator[TrackedRun]:
+        """Continue a run that is known by its id, and close it as it went.
+
+        Raises:
+            TrackingFailed: MLflow cannot be reached, or has no such run.
+        """
+        with explained():
+            run = self._client.get_run(run_id)
+        with self._closing(run) as tracked:
+            yield tracked
+
+    @contextmanager
+    def _closing(self, run: Run) -> Iterator[TrackedRun]:
+        with explained():
+            self._client.update_run(run.info.run_id, status="RUNNING")
+        status = "FAILED"
+        try:
+            yield TrackedRun(self._client, run, self._link(run))
+            status = "FINISHED"
+        except KeyboardInterrupt:
+            status = "KILLED"
+            raise
+        finally:
+            with explained():
+                self._client.set_terminated(run.info.run_id, status)
+
+    def _link(self, run: Run) -> str:
+        return f"{self._ui}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
+
+    def _experiment_id(self, name: str) -> str:
+        found = self._client.get_experiment_by_name(name)
+        if found is None:
+            local = self._uri.startswith("sqlite:")
+            location = (self._artifacts / name).absolute().as_uri() if local else None
+            try:
+                return str(self._client.create_experiment(name, artifact_location=location))
+            except MlflowException:
+                # Another process may have been faster.
+                found = self._client.get_experiment_by_name(name)
+                if found is None:
+                    raise
+        return str(found.experiment_id)
+
+    def _find(self, experiment_id: str, identity: Identity) -> Run | None:
+        terms = [f"tags.`{key}` = '{value}'" for key, value in identity.tags.items()]
+        runs = self._client.search_runs([experiment_id], " and ".join(terms), max_results=1)
+        return runs[0] if runs else None
