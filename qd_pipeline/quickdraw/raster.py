@@ -121,7 +121,7 @@ def _maps(affine: NDArray[np.floating] | None, count: int) -> NDArray[np.float64
     """Give the maps as float64 (n, 2, 3), or (n, 0, 3) for none."""
     if affine is None:
         return np.empty((count, 0, 3))
-    maps = np.array(affine, np.float64)
+    maps = np.array(affine, np.float64, order="C")
     if maps.shape != (count, 2, 3):
         raise BadSetting(
             "affine", f"has the shape {maps.shape}", f"give a map for each drawing, {count, 2, 3}"
@@ -154,8 +154,16 @@ def _flat(drawings: pa.Array) -> Flat:
             "a stroke", "has not as many x as y", "drop its drawing, or convert it again"
         )
     drawings_of = offsets.to_numpy() - offsets[0].as_py()
-    return Flat(drawings_of, xs_of, ys_of, xs.values.to_numpy(), ys.values.to_numpy())
+    return Flat(drawings_of, xs_of, ys_of, _coordinates(xs.values), _coordinates(ys.values))
 
 
 def _offsets(lists: pa.ListArray) -> NDArray[np.int32]:
     return lists.offsets.to_numpy() if len(lists) else np.zeros(1, np.int32)
+
+
+def _coordinates(values: pa.UInt8Array) -> NDArray[np.uint8]:
+    """Look at the values of a column, nulls that a slice leaves out among them."""
+    coordinates = np.frombuffer(values.buffers()[1] or b"", np.uint8)
+    # Compiled code is made anew for arrays that may be written to.
+    coordinates.flags.writeable = False
+    return coordinates[values.offset : values.offset + len(values)]

@@ -1,9 +1,14 @@
 """Cairo's arithmetic for wide, round-ended strokes, as compiled kernels.
 
 The dataset's bitmaps were drawn by cairo 1.16, and equal bits need equal arithmetic. The
-files follow a stroke's way through it: `fixed` puts its points on cairo's grid, `pen` holds
-the polygon that stands for the round tip, `outline` walks around the stroke, `edges` cuts the
-outline into descending lines, `scan` measures how much of each pixel they enclose, `listed`
-does so where the order of cairo's own list of edges tells, and `compose` lays the ink on the
-bitmap. `drawing` goes through the drawings of a column.
+files follow a stroke's way through it: `fixed` puts its points on cairo's grid, `steps`
+measures from point to point, `pen` holds the polygon that stands for the round tip, `outline`
+walks around the stroke, and `edges` are the outline's lines. `gather` finds where they cross
+the sub-rows of the bitmap, `lanes` holds these crossings, and `scan` measures how much of each
+pixel they enclose, with `spans` for whole pixel rows and `listed` where the order of cairo's
+own list of edges tells. `compose` lays the ink on the bitmap, and `drawing` goes through the
+drawings of a column.
+
+Numba's cache does not see changes of a kernel that is called from another file: whoever
+changes one deletes the `__pycache__` folders.
 """

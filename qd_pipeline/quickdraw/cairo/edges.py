@@ -52,7 +52,7 @@ def edges_room(capacity: int) -> Edges:
     capacity += BLOCK
     numbers = [np.empty(capacity, np.int32) for _ in range(4)]
     places = [np.empty(capacity) for _ in range(6)]
-    return Edges(*numbers, *places)  # type: ignore[arg-type, call-arg]
+    return Edges(*numbers, *places)  # type: ignore[arg-type]
 
 
 @kernel

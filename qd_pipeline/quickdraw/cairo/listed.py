@@ -38,8 +38,9 @@ class Lists(NamedTuple):
 
 def lists_room(side: int, capacity: int) -> Lists:
     """Make room for `capacity` edges."""
-    lists = [np.empty(capacity, np.int64) for _ in range(4)]
-    return Lists(np.zeros(SUBROWS * side + 2, np.int64), *lists, np.empty(65, np.int64))
+    order, active, spare, place = (np.empty(capacity, np.int64) for _ in range(4))
+    starts, runs = np.zeros(SUBROWS * side + 2, np.int64), np.empty(65, np.int64)
+    return Lists(starts, order, active, spare, place, runs)
 
 
 @kernel
@@ -109,7 +110,7 @@ def sort_new(lists: Lists, start: int, stop: int) -> None:
 @kernel
 def enter(edges: Edges, lists: Lists, active: int, subrow: int) -> int:
     """Merge the edges that start in a sub-row into the list; return its length."""
-    start, stop = lists.starts[subrow], lists.starts[subrow + 1]
+    start, stop = int(lists.starts[subrow]), int(lists.starts[subrow + 1])
     if start == stop:
         return active
     for i in range(start, stop):
@@ -124,18 +125,16 @@ def enter(edges: Edges, lists: Lists, active: int, subrow: int) -> int:
 
 
 @kernel
-def may_step_full(edges: Edges, lists: Lists, active: int, row: int, width: int) -> bool:
+def may_step_full(edges: Edges, lists: Lists, active: int, row: int) -> bool:
     """Tell whether cairo measures this pixel row at once: no start, no end, no crossing in it."""
     subrow = SUBROWS * row
     if lists.starts[subrow + 1] != lists.starts[subrow + SUBROWS]:
         return False
-    last = 0
+    last = cell(edges, lists.active[0], subrow + SUBROWS)
     for i in range(active):
         edge = lists.active[i]
-        if edges.bottom[edge] < subrow + SUBROWS or lists.place[edge] < 0:
-            return False
         reached = cell(edges, edge, subrow + SUBROWS)
-        if reached < last or max(reached, lists.place[edge]) >= width - 1:
+        if edges.bottom[edge] < subrow + SUBROWS or reached < last:
             return False
         last = reached
     return True
@@ -167,7 +166,7 @@ def add_spans(
     active: int,
     row: int,
     full: bool,
-    width: int,
+    side: int,
     change: NDArray[np.int32],
 ) -> None:
     """Add what lies inside the outline, along one sub-row or a full pixel row."""
@@ -186,16 +185,15 @@ def add_spans(
         else:
             continue
         if full:
-            open_along(change, edges, edge, row, sign)
+            open_along(change, edges, edge, row, sign, side)
         else:
-            open_at(change, min(max(place, 0), width), sign)
+            open_at(change, place >> 8, 2 * (place & 255), sign, side)
 
 
 @kernel
 def scan_listed(edges: Edges, count: int, lists: Lists, start: int, sheet: Sheet) -> None:
     """Draw what `count` edges enclose on the sheet, from row `start` on."""
     side = len(sheet.start)
-    width = 256 * side
     sort_by_start(edges, count, lists)
     active = 0
     for row in range(side):
@@ -204,13 +202,13 @@ def scan_listed(edges: Edges, count: int, lists: Lists, start: int, sheet: Sheet
         active = enter(edges, lists, active, subrow)
         if active == 0 and lists.starts[subrow] == lists.starts[subrow + SUBROWS]:
             continue
-        if may_step_full(edges, lists, active, row, width):
-            add_spans(edges, lists, active, row, True, width, change)
+        if may_step_full(edges, lists, active, row):
+            add_spans(edges, lists, active, row, True, side, change)
             active = step(edges, lists, active, subrow + SUBROWS)
         else:
             for sub in range(SUBROWS):
                 active = enter(edges, lists, active, subrow + sub) if sub else active
-                add_spans(edges, lists, active, row, False, width, change)
+                add_spans(edges, lists, active, row, False, side, change)
                 active = step(edges, lists, active, subrow + sub + 1)
         if row < start:
             change[:] = 0

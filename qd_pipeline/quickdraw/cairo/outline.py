@@ -55,6 +55,14 @@ def fan(outline: Outline, pen: Pen, at: int, x: float, y: float, first: int, las
     return at + first - last + 1
 
 
+@inlined
+def turns_clockwise(ax: float, ay: float, bx: float, by: float) -> bool:
+    """Tell whether a to b is a clockwise turn, about-turns by cairo's rule [cairo-slope.c]."""
+    cross = ax * by - ay * bx
+    back = cross == 0.0 and ax * bx + ay * by < 0.0
+    return cross > 0.0 or (back and (ax > 0.0 or (ax == 0.0 and ay > 0.0)))
+
+
 @kernel
 def trace(
     px: NDArray[np.float64],
@@ -89,23 +97,11 @@ def trace(
         m += 1
         n += 1
         dx, dy, ex, ey = steps.dx[i], steps.dy[i], steps.dx[i + 1], steps.dy[i + 1]
-        cross = dx * ey - dy * ex
         apart = ox != qx or oy != qy
-        if cross > 0.0 or (
-            cross == 0.0 and dx * ex + dy * ey < 0.0 and (dx > 0.0 or (dx == 0.0 and dy > 0.0))
-        ):
+        if turns_clockwise(dx, dy, ex, ey):
             if apart:
                 first, last = steps.cw[i], steps.sector[i + 1]
-                vx, vy = pen.ex[first + 1], pen.ey[first + 1]
-                short = ex * vy - ey * vx
-                if not (
-                    short > 0.0
-                    or (
-                        short == 0.0
-                        and ex * vx + ey * vy < 0.0
-                        and (ex > 0.0 or (ex == 0.0 and ey > 0.0))
-                    )
-                ):
+                if not turns_clockwise(ex, ey, pen.ex[first + 1], pen.ey[first + 1]):
                     if last < first:
                         last += around
                     for k in range(first, last):

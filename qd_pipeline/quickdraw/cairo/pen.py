@@ -46,5 +46,5 @@ def round_pen(side: int) -> Pen:
     angles = 2 * math.pi * np.arange(count) / count
     x = np.rint(256 * radius * np.cos(angles)) + 0.0
     y = np.rint(256 * radius * np.sin(angles)) + 0.0
-    around = (x, y, x - np.roll(x, 1), y - np.roll(y, 1))
-    return Pen(*(np.tile(values, 3) for values in around), radius=256 * radius)
+    x, y, ex, ey = (np.tile(v, 3) for v in (x, y, x - np.roll(x, 1), y - np.roll(y, 1)))
+    return Pen(x, y, ex, ey, 256 * radius)

@@ -51,12 +51,9 @@ def measure_at_once(
             continue
         find(edges, count, lanes, row)
         way = AT_ONCE
-        last = 0
-        for i in range(used):
-            begun, reached = lanes.begun[i], lanes.reached[i]
-            if begun < 0 or reached < last or max(begun, reached) >= 256 * side - 1:
+        for i in range(1, used):
+            if lanes.reached[i] < lanes.reached[i - 1]:
                 way = BY_SUBROWS
-            last = reached
         if way == BY_SUBROWS:
             continue
         for i in range(1, used):
@@ -77,12 +74,11 @@ def measure_at_once(
         for i in range(used):
             edge = lanes.edge[i]
             winding += edges.sign[edge]
-            if inside and (
-                winding != 0 or (i + 1 < used and lanes.begun[i + 1] == lanes.begun[i])
-            ):
+            if inside and (winding != 0 or (i + 1 < used and lanes.begun[i + 1] == lanes.begun[i])):
                 continue
             inside = not inside
-            left, right = open_along(sheet.change[row], edges, edge, row, 1 if inside else -1)
+            sign = 1 if inside else -1
+            left, right = open_along(sheet.change[row], edges, edge, row, sign, side)
             start, stop = min(start, left), max(stop, right + 1)
         sheet.start[row], sheet.stop[row] = start, stop
     return listed

@@ -12,15 +12,19 @@ from qd_pipeline.quickdraw.kernels import inlined
 
 
 @inlined
-def open_at(change: NDArray[np.int32], place: int, sign: int) -> None:
-    """Open (sign 1) or close (sign -1) a span at a place of one sub-row."""
-    change[place >> 8] += sign * 2 * (256 - (place & 255))
-    change[(place >> 8) + 1] += sign * 2 * (place & 255)
+def open_at(change: NDArray[np.int32], x: int, left: int, sign: int, side: int) -> None:
+    """Open a span (sign 1 for each sub-row, or -1 to close it) `left` / 512 into pixel x."""
+    if x < 0:
+        change[0] += sign * 512
+    else:
+        at = min(x, side)
+        change[at] += sign * (512 - left)
+        change[at + 1] += sign * left
 
 
 @inlined
 def open_along(
-    change: NDArray[np.int32], edges: Edges, edge: int, row: int, sign: int
+    change: NDArray[np.int32], edges: Edges, edge: int, row: int, sign: int, side: int
 ) -> tuple[int, int]:
     """Open or close a span along an edge through all sub-rows of a pixel row at once.
 
@@ -28,7 +32,7 @@ def open_along(
     lost where the step is odd, which shows, so it is lost here too.
 
     Returns:
-        The first and the last pixel that the edge passes through.
+        The first and the last pixel that the edge passes through, `side` for all beyond.
     """
     dx, dy = int(edges.dx[edge]), 2 * SUBROWS * int(edges.dy[edge])
     step = abs(512 * dx) // dy
@@ -45,21 +49,15 @@ def open_along(
         start, stop = stop, start
     first, last = start // dy, stop // dy
     begin, end = first >> 8, last >> 8
-    left = first & 255
-    passed = 0
     if begin == end:
-        left += last & 255
-        change[begin] += sign * SUBROWS * (512 - left)
-        change[begin + 1] += sign * SUBROWS * left
-        return begin, end
-    left += 256
-    for x in range(begin, end):
-        reached = SUBROWS * ((x + 1) * 256 * dy - start) // (stop - start)
-        change[x] += sign * (reached - passed) * (512 - left)
-        change[x + 1] += sign * (reached - passed) * left
-        passed = reached
-        left = 256
-    left = last & 255
-    change[end] += sign * (SUBROWS - passed) * (512 - left)
-    change[end + 1] += sign * (SUBROWS - passed) * left
-    return begin, end
+        open_at(change, begin, (first & 255) + (last & 255), sign * SUBROWS, side)
+    else:
+        passed = 0
+        left = 256 + (first & 255)
+        for x in range(begin, end):
+            reached = SUBROWS * ((x + 1) * 256 * dy - start) // (stop - start)
+            open_at(change, x, left, sign * (reached - passed), side)
+            passed = reached
+            left = 256
+        open_at(change, end, last & 255, sign * (SUBROWS - passed), side)
+    return min(max(begin, 0), side), min(max(end, 0), side)

@@ -47,7 +47,7 @@ def steps_room(points: int) -> Steps:
     """Make room for the steps between `points` points."""
     places = [np.zeros(points) for _ in range(7)]
     numbers = [np.zeros(points, np.int64) for _ in range(4)]
-    return Steps(*places, *numbers)  # type: ignore[arg-type, call-arg]
+    return Steps(*places, *numbers)  # type: ignore[arg-type]
 
 
 @kernel
