@@ -14,7 +14,8 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 
 # MLflow reads the variables above when it is imported.
+from qd_pipeline.tracking.logged import LoggedRun
 from qd_pipeline.tracking.runs import Identity, TrackedRun
-from qd_pipeline.tracking.tracker import CLASSIFIERS, DATA, Tracker
+from qd_pipeline.tracking.tracker import CLASSIFIERS, DATA, STUDIES, Tracker
 
-__all__ = ["CLASSIFIERS", "DATA", "Identity", "TrackedRun", "Tracker"]
+__all__ = ["CLASSIFIERS", "DATA", "STUDIES", "Identity", "LoggedRun", "TrackedRun", "Tracker"]

@@ -28,11 +28,13 @@ class Identity:
         root_run: The Dagster run that all retries and re-executions go back to.
         asset: The asset that logs.
         partition: Its partition key.
+        part: Which part of it, where one logs several runs, each of its own.
     """
 
     root_run: str
     asset: str
     partition: str
+    part: str = ""
 
     @property
     def tags(self) -> dict[str, str]:
@@ -41,6 +43,7 @@ class Identity:
             "dagster_root_run": self.root_run,
             "asset": self.asset,
             "partition": self.partition,
+            **({"part": self.part} if self.part else {}),
         }
 
 

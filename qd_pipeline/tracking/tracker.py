@@ -11,6 +11,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from qd_pipeline.tracking.failures import explained
+from qd_pipeline.tracking.logged import LoggedRun
 from qd_pipeline.tracking.runs import Identity, TrackedRun
 
 DATA: Final = "quickdraw-data"
@@ -18,6 +19,9 @@ DATA: Final = "quickdraw-data"
 
 CLASSIFIERS: Final = "quickdraw-classifiers"
 """Experiment of training and evaluation."""
+
+STUDIES: Final = "quickdraw-studies"
+"""Experiment of what is only made when asked for: cross-validations, searches, comparisons."""
 
 _NOTE: Final = "mlflow.note.content"
 
@@ -52,7 +56,7 @@ class Tracker:
         """Open the run of an identity, new or again, and close it as it went.
 
         Args:
-            experiment: `DATA` or `CLASSIFIERS`.
+            experiment: `DATA`, `CLASSIFIERS` or `STUDIES`.
             identity: What it is found by when the step is tried again.
             name: What the run list shows.
             tags: What runs are grouped and filtered by.
@@ -82,6 +86,41 @@ class Tracker:
             run = self._client.get_run(run_id)
         with self._closing(run) as tracked:
             yield tracked
+
+    def last_runs(self, partition: str, count: int) -> tuple[LoggedRun, ...]:
+        """Give the last runs that trained and evaluated a classifier, the newest first.
+
+        Args:
+            partition: The class set's key.
+            count: How many at most.
+
+        Raises:
+            TrackingFailed: MLflow cannot be reached.
+        """
+        with explained():
+            home = self._client.get_experiment_by_name(CLASSIFIERS)
+            if home is None:
+                return ()
+            found = self._client.search_runs(
+                [home.experiment_id],
+                f"tags.asset = 'classifiers' and tags.partition = '{partition}' "
+                "and metrics.test_accuracy >= 0",
+                order_by=["attributes.start_time DESC"],
+                max_results=count,
+            )
+        return tuple(LoggedRun.of(run, self._link(run)) for run in found)
+
+    def fetch(self, run_id: str, name: str, folder: Path) -> Path:
+        """Copy a file that a run kept into a folder.
+
+        Returns:
+            Its path there.
+
+        Raises:
+            TrackingFailed: MLflow cannot be reached, or does not hold the file.
+        """
+        with explained():
+            return Path(self._client.download_artifacts(run_id, name, str(folder)))
 
     @contextmanager
     def _closing(self, run: Run) -> Iterator[TrackedRun]:
