@@ -1,8 +1,15 @@
 """What every test may lean on."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+# The tests mean the defaults, whatever is set where they run; and the definitions read the
+# settings when they are imported, which may be before any fixture.
+for name in list(os.environ):
+    if name.startswith(("QD_", "MLFLOW_", "DAGSTER_")) and name != "QD_STRESS":
+        del os.environ[name]
 
 REAL_DRAWINGS = Path(__file__).parents[2] / "shared" / "quickdraw"
 

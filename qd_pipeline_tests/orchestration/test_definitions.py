@@ -1,0 +1,66 @@
+"""What Dagster loads, spelled out by hand."""
+
+import dagster as dg
+
+from qd_pipeline.definitions import defs
+from qd_pipeline.orchestration.partitions import class_sets_of_category
+
+ANIMALS = {"cow", "panda", "frog", "rabbit", "elephant", "duck", "camel", "shark"}
+STAGES = {
+    "raw_drawings": set(),
+    "strokes": {"raw_drawings"},
+    "bitmaps": {"strokes"},
+    "classifiers": {"strokes", "bitmaps"},
+    "evaluations": {"classifiers"},
+}
+
+
+def specs() -> dict[str, dg.AssetSpec]:
+    return {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+
+
+def test_the_five_stages_are_chained() -> None:
+    for name, upstream in STAGES.items():
+        assert {dep.asset_key.to_user_string() for dep in specs()[name].deps} == upstream
+
+
+def test_the_data_stages_have_a_partition_a_category_and_the_others_one_a_class_count() -> None:
+    for name in STAGES:
+        partitions = specs()[name].partitions_def
+        assert partitions is not None
+        keys = set(partitions.get_partition_keys())
+        expected = {"2", "4", "8"} if name in {"classifiers", "evaluations"} else ANIMALS
+        assert keys == expected
+
+
+def test_every_stage_says_what_it_is_and_whose() -> None:
+    for name in STAGES:
+        spec = specs()[name]
+        assert spec.description
+        assert spec.description.count(".") == 1
+        assert spec.kinds
+        assert spec.owners
+        assert spec.group_name in {"drawings", "learning"}
+        assert spec.code_version
+
+
+def test_every_stage_is_checked() -> None:
+    keys = defs.resolve_asset_graph().asset_check_keys
+    checked = {key.asset_key.to_user_string() for key in keys}
+    assert checked >= set(STAGES)
+
+
+def test_a_category_feeds_the_class_sets_that_name_it() -> None:
+    mapping = class_sets_of_category.downstream_partition_keys_by_upstream_partition_key
+    assert mapping["cow"] == {"2", "8"}
+    assert mapping["frog"] == {"4", "8"}
+    assert mapping["shark"] == {"8"}
+
+
+def test_there_is_a_job_for_the_categories_and_one_for_the_class_sets() -> None:
+    for job, stages in (
+        ("categories", {"raw_drawings", "strokes", "bitmaps"}),
+        ("classifiers_and_evaluations", {"classifiers", "evaluations"}),
+    ):
+        keys = defs.resolve_job_def(job).asset_layer.executable_asset_keys
+        assert {key.to_user_string() for key in keys} == stages
