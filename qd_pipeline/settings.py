@@ -4,15 +4,18 @@
 so that the command line, the Dagster processes and the tests mean the same thing.
 """
 
+import contextlib
 import errno
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from qd_pipeline import class_sets
 from qd_pipeline.errors import BadSetting, disk_failure
+from qd_pipeline.timetable import Timetable
 
 DEFAULT_HOME: Final = ".qd"
 DEFAULT_SOURCE: Final = "sample"
@@ -30,6 +33,10 @@ class Settings:
         tracking_uri: MLflow's store (`MLFLOW_TRACKING_URI`, default: SQLite in the home).
         mlflow_port: Port of MLflow's UI on this machine (`QD_MLFLOW_PORT`, default 5000).
         dagster_port: Port of Dagster's UI (`QD_DAGSTER_PORT`, default 3000).
+        timetable: When the schedules tick (`QD_SCHEDULE_…`).
+        promotion_significance: Level at which a new classifier counts as worse than the
+            champion (`QD_PROMOTION_SIGNIFICANCE`, default 0.05).
+        webhook_url: Address that hears of failed runs (`QD_WEBHOOK_URL`), or None.
     """
 
     home: Path
@@ -38,13 +45,16 @@ class Settings:
     tracking_uri: str
     mlflow_port: int
     dagster_port: int
+    timetable: Timetable
+    promotion_significance: float
+    webhook_url: str | None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
         """Read the settings.
 
         Raises:
-            BadSetting: The class sets are not valid, or a port is no port.
+            BadSetting: One of them is not valid.
         """
         home = Path(environment.get("QD_HOME") or DEFAULT_HOME).expanduser().absolute()
         sets_file = environment.get("QD_CLASS_SETS")
@@ -55,6 +65,9 @@ class Settings:
             tracking_uri=environment.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home}/mlflow.db",
             mlflow_port=_port(environment, "QD_MLFLOW_PORT", 5000),
             dagster_port=_port(environment, "QD_DAGSTER_PORT", 3000),
+            timetable=Timetable.from_environment(environment),
+            promotion_significance=_significance(environment, "QD_PROMOTION_SIGNIFICANCE"),
+            webhook_url=_address(environment, "QD_WEBHOOK_URL"),
         )
 
     @property
@@ -89,3 +102,21 @@ def _port(environment: Mapping[str, str], name: str, default: int) -> int:
     if not (text.isdecimal() and 0 < int(text) < 2**16):
         raise BadSetting(name, f"is {text[:40]!r}", "give a port from 1 to 65535")
     return int(text)
+
+
+def _significance(environment: Mapping[str, str], name: str) -> float:
+    text = environment.get(name) or "0.05"
+    with contextlib.suppress(ValueError):
+        if 0 < float(text) < 1:
+            return float(text)
+    raise BadSetting(name, f"is {text[:40]!r}", "give a level above 0 and below 1, like 0.05")
+
+
+def _address(environment: Mapping[str, str], name: str) -> str | None:
+    text = environment.get(name)
+    if not text:
+        return None
+    # The address itself may be the secret, and is never shown.
+    if urlsplit(text).scheme not in {"http", "https"} or not urlsplit(text).hostname:
+        raise BadSetting(name, "is no address of the web", "give one that begins with https://")
+    return text

@@ -33,3 +33,35 @@ def test_a_home_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     settings = Settings.from_environment({"QD_HOME": str(tmp_path / "file" / "home")})
     with pytest.raises(HomeFailed, match="cannot be written"):
         settings.prepare_home()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("QD_SCHEDULE_TIME", "25:00"),
+        ("QD_SCHEDULE_TIME", "noon"),
+        ("QD_SCHEDULE_WEEKDAY", "Caturday"),
+        ("QD_SCHEDULE_ZONE", "Europe/Atlantis"),
+        ("QD_SCHEDULE_ZONE", "../etc/passwd"),
+        ("QD_PROMOTION_SIGNIFICANCE", "0"),
+        ("QD_PROMOTION_SIGNIFICANCE", "nan"),
+        ("QD_WEBHOOK_URL", "file:///etc/passwd"),
+        ("QD_WEBHOOK_URL", "https://"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_refused_by_name(name: str, text: str) -> None:
+    with pytest.raises(BadSetting, match=name):
+        Settings.from_environment({name: text})
+
+
+def test_the_schedules_tick_when_they_are_told_to() -> None:
+    settings = Settings.from_environment(
+        {
+            "QD_SCHEDULE_TIME": "21:05",
+            "QD_SCHEDULE_WEEKDAY": "Friday",
+            "QD_SCHEDULE_ZONE": "Asia/Tokyo",
+        }
+    )
+    timetable = settings.timetable
+    assert (timetable.daily, timetable.weekly) == ("5 21 * * *", "5 21 * * 5")
+    assert timetable.zone == "Asia/Tokyo"
