@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from qd_pipeline.learning.classifier import Training
     from qd_pipeline.learning.evaluation import Evaluation
     from qd_pipeline.learning.guesses import Group
+    from qd_pipeline.learning.promotion import Verdict
 
 _PAIRS_SHOWN: Final = 15
 _MATRIX_UP_TO: Final = 40
@@ -47,7 +48,13 @@ class Report:
 
 
 def write(
-    folder: Path, evaluation: Evaluation, training: Training, *, source: str, synthetic: bool
+    folder: Path,
+    evaluation: Evaluation,
+    training: Training,
+    *,
+    source: str,
+    synthetic: bool,
+    verdict: Verdict | None = None,
 ) -> Report:
     """Write `report.html`, `evaluation.json` and `predictions.parquet` into a folder.
 
@@ -57,13 +64,14 @@ def write(
         training: How the classifier came about.
         source: Where the drawings are from, as a user should read it.
         synthetic: Whether they were generated rather than drawn by people.
+        verdict: Whether it becomes champion, where that was asked.
     """
     report = Report(
         folder / "report.html", folder / "evaluation.json", folder / "predictions.parquet"
     )
-    page = html(evaluation, training, source=source, synthetic=synthetic)
+    page = html(evaluation, training, source=source, synthetic=synthetic, verdict=verdict)
     report.page.write_text(page, encoding="utf-8")
-    shown = figures(evaluation, training, source=source, synthetic=synthetic)
+    shown = figures(evaluation, training, source=source, synthetic=synthetic, verdict=verdict)
     text = json.dumps(shown, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     report.figures.write_text(text, encoding="utf-8")
     pq.write_table(evaluation.predictions, report.predictions, compression="zstd")
@@ -71,7 +79,12 @@ def write(
 
 
 def figures(
-    evaluation: Evaluation, training: Training, *, source: str, synthetic: bool
+    evaluation: Evaluation,
+    training: Training,
+    *,
+    source: str,
+    synthetic: bool,
+    verdict: Verdict | None = None,
 ) -> dict[str, Any]:
     """Give the figures that the page shows, as JSON takes them."""
     return {
@@ -79,10 +92,18 @@ def figures(
         "synthetic": synthetic,
         "training": training.to_json(),
         "evaluation": evaluation.to_json(),
+        **({"promotion": verdict.to_json()} if verdict else {}),
     }
 
 
-def html(evaluation: Evaluation, training: Training, *, source: str, synthetic: bool) -> str:
+def html(
+    evaluation: Evaluation,
+    training: Training,
+    *,
+    source: str,
+    synthetic: bool,
+    verdict: Verdict | None = None,
+) -> str:
     """Give the page: one HTML text that needs nothing from elsewhere.
 
     Args:
@@ -90,6 +111,7 @@ def html(evaluation: Evaluation, training: Training, *, source: str, synthetic: 
         training: How the classifier came about.
         source: Where the drawings are from.
         synthetic: Whether they were generated; the page then says so first.
+        verdict: Whether it becomes champion, where that was asked.
     """
     environment = Environment(
         loader=PackageLoader("qd_pipeline.learning", "."),
@@ -104,6 +126,7 @@ def html(evaluation: Evaluation, training: Training, *, source: str, synthetic: 
         training=training,
         source=source,
         synthetic=synthetic,
+        verdict=verdict,
         curves=[charts.learning_curve(training.history, each) for each in ("accuracy", "loss")],
         show_matrix=len(evaluation.class_set) <= _MATRIX_UP_TO,
         guesses=_guesses(evaluation),

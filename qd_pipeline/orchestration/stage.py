@@ -71,7 +71,7 @@ class Stage:
         Raises:
             DamagedPartition: A blocking check has failed.
         """
-        self._refuse_failed(checks)
+        self.refuse_failed(checks)
         partition = self.draft.publish(
             recipe=recipe, facts={**facts, "mlflow_run": self.run.id}, version=version
         )
@@ -90,7 +90,12 @@ class Stage:
             check_results=checks,
         )
 
-    def _refuse_failed(self, checks: Sequence[dg.AssetCheckResult]) -> None:
+    def refuse_failed(self, checks: Sequence[dg.AssetCheckResult]) -> None:
+        """See that no check that blocks has failed.
+
+        Raises:
+            DamagedPartition: One has.
+        """
         blocking = {spec.name for spec in self.context.assets_def.check_specs if spec.blocking}
         for check in checks:
             if check.check_name in blocking and not check.passed:

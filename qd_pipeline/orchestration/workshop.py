@@ -30,12 +30,15 @@ class Workshop(dg.ConfigurableResource[None]):
         drawings_from: `sample`, `quickdraw` or the URL of a mirror.
         tracking_uri: MLflow's store.
         mlflow_ui: Address of MLflow's pages, for links.
+        promotion_significance: Level at which a new classifier counts as worse than the
+            champion.
     """
 
     home: str
     drawings_from: str
     tracking_uri: str
     mlflow_ui: str
+    promotion_significance: float = 0.05
 
     @property
     def store(self) -> Store:
@@ -94,7 +97,7 @@ class Workshop(dg.ConfigurableResource[None]):
         if continues:
             return self.tracker.again(self.store.read(continues, key).facts["mlflow_run"])
         of_class_set = key in CLASS_SETS
-        root = context.run.root_run_id or context.run_id
+        root = context.run.tags.get("dagster/root_run_id", context.run.run_id)
         return self.tracker.run(
             tracking.CLASSIFIERS if of_class_set else tracking.DATA,
             tracking.Identity(root, name, key),
@@ -102,7 +105,7 @@ class Workshop(dg.ConfigurableResource[None]):
             tags={
                 "source": self.source_for().describe(),
                 "synthetic": str(self.source_for().is_synthetic).lower(),
-                "dagster_run_id": context.run_id,
+                "dagster_run_id": context.run.run_id,
                 "code_version": context.assets_def.code_versions_by_key[context.asset_key] or "",
             },
         )

@@ -12,6 +12,7 @@ from mlflow.exceptions import MlflowException
 
 from qd_pipeline.tracking.failures import explained
 from qd_pipeline.tracking.logged import LoggedRun
+from qd_pipeline.tracking.registry import Registry
 from qd_pipeline.tracking.runs import Identity, TrackedRun
 
 DATA: Final = "quickdraw-data"
@@ -42,6 +43,11 @@ class Tracker:
         # The model flavours know no client, only the address in force.
         mlflow.set_tracking_uri(uri)
         self._client = MlflowClient(tracking_uri=uri)
+
+    @property
+    def registry(self) -> Registry:
+        """The registry of classifiers in the same store."""
+        return Registry(self._client)
 
     @contextmanager
     def run(

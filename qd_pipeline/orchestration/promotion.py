@@ -1,0 +1,88 @@
+"""From an evaluation to the registry: is the new classifier the champion?"""
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from qd_pipeline.learning import promotion
+from qd_pipeline.learning.promotion import Champion, Verdict
+from qd_pipeline.orchestration.stage import Stage
+from qd_pipeline.orchestration.workshop import Workshop
+from qd_pipeline.tracking.registry import Registry, Version
+
+PREDICTIONS = "predictions.parquet"
+
+
+def model_of(class_set: str) -> str:
+    """Give the name of a class set's registered model."""
+    return f"quickdraw-{class_set}"
+
+
+def judge(workshop: Workshop, stage: Stage, predictions: pa.Table) -> Verdict:
+    """Compare the classifier of a stage's MLflow run with the present champion.
+
+    Raises:
+        TrackingFailed: MLflow cannot be reached, or lacks the champion's predictions.
+    """
+    registry, model = workshop.tracker.registry, model_of(stage.draft.key)
+    champion = registry.champion(model)
+    significance = workshop.promotion_significance
+    if champion is not None and champion.run == stage.run.id:
+        return Verdict(
+            promoted=True,
+            reason="it is the champion already",
+            significance=significance,
+            champion=str(champion),
+        )
+    return promotion.judge(
+        _champion(registry, champion) if champion else None,
+        predictions,
+        synthetic=stage.synthetic,
+        significance=significance,
+    )
+
+
+def register(workshop: Workshop, stage: Stage, verdict: Verdict) -> Version:
+    """Register the classifier of a stage's MLflow run as the verdict says.
+
+    Raises:
+        TrackingFailed: MLflow cannot be reached.
+    """
+    registry = workshop.tracker.registry
+    version = registry.register(
+        model_of(stage.draft.key),
+        stage.run.id,
+        {
+            "decision": "champion" if verdict.promoted else "challenger",
+            "reason": verdict.reason,
+            "significance": f"{verdict.significance:g}",
+            "source": stage.source,
+            "synthetic": str(stage.synthetic).lower(),
+            **_figures(verdict),
+        },
+    )
+    if verdict.promoted:
+        registry.appoint(version)
+    else:
+        registry.challenge(version)
+    return version
+
+
+def _champion(registry: Registry, version: Version) -> Champion:
+    with registry.file_of(version, PREDICTIONS) as path:
+        predictions = pq.read_table(path, columns=["key_id", "true", "predicted"])
+    return Champion(str(version), predictions, version.tags.get("synthetic") == "true")
+
+
+def _figures(verdict: Verdict) -> dict[str, str]:
+    if verdict.comparison is None:
+        return {}
+    compared = verdict.comparison
+    return {
+        "compared_with": verdict.champion or "",
+        "compared_drawings": str(compared.drawings),
+        "champion_correct": str(compared.first_correct),
+        "own_correct": str(compared.second_correct),
+        "champion_alone_correct": str(compared.test.only_first),
+        "own_alone_correct": str(compared.test.only_second),
+        "p_value": f"{compared.test.first_better:.6g}",
+    }
