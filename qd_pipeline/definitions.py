@@ -10,7 +10,10 @@ from qd_pipeline.orchestration.assets.classifiers import classifiers
 from qd_pipeline.orchestration.assets.evaluations import evaluations
 from qd_pipeline.orchestration.assets.raw_drawings import raw_drawings
 from qd_pipeline.orchestration.assets.strokes import strokes
+from qd_pipeline.orchestration.automation import sensor
+from qd_pipeline.orchestration.failures import report_failures
 from qd_pipeline.orchestration.jobs import categories_job, classifiers_job
+from qd_pipeline.orchestration.schedules import downloads_job, schedules_of
 from qd_pipeline.orchestration.workshop import Workshop
 from qd_pipeline.settings import Settings
 
@@ -22,11 +25,13 @@ def build_definitions(resource_overrides: Mapping[str, Any] | None = None) -> dg
         resource_overrides: Resources to use in place of those that the environment's
             settings give, by key.
     """
-    workshop = workshop_of(Settings.from_environment())
+    settings = Settings.from_environment()
     return dg.Definitions(
         assets=[raw_drawings, strokes, bitmaps, classifiers, evaluations],
-        jobs=[categories_job, classifiers_job],
-        resources={"workshop": workshop, **(resource_overrides or {})},
+        jobs=[categories_job, classifiers_job, downloads_job],
+        schedules=schedules_of(settings.timetable),
+        sensors=[sensor(), report_failures],
+        resources={"workshop": workshop_of(settings), **(resource_overrides or {})},
         # One process a run: the light stages are over before another would have started.
         executor=dg.in_process_executor,
     )
@@ -39,6 +44,7 @@ def workshop_of(settings: Settings) -> Workshop:
         drawings_from=settings.source,
         tracking_uri=settings.tracking_uri,
         mlflow_ui=settings.mlflow_ui,
+        promotion_significance=settings.promotion_significance,
     )
 
 

@@ -3,7 +3,7 @@
 import dagster as dg
 import numpy as np
 
-from qd_pipeline.orchestration import checks, recipes
+from qd_pipeline.orchestration import automation, checks, recipes
 from qd_pipeline.orchestration.assets.strokes import TABLE, strokes
 from qd_pipeline.orchestration.partitions import category_partitions
 from qd_pipeline.orchestration.pictures import embedded
@@ -25,6 +25,7 @@ _IN_MONTAGE = 60
     owners=["team:drawings"],
     code_version=recipes.CODE_VERSIONS["bitmaps"],
     check_specs=checks.BITMAPS,
+    automation_condition=automation.AFTER_PARENTS,
 )
 def bitmaps(context: dg.AssetExecutionContext, workshop: Workshop) -> dg.MaterializeResult:
     """One category's drawings as pictures of 28×28 pixels, drawn as the dataset's makers do."""

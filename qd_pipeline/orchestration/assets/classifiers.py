@@ -11,7 +11,7 @@ from qd_pipeline.learning.classifier import NETWORK_FILE, Classifier
 from qd_pipeline.learning.data import ClassSetData, load_category
 from qd_pipeline.learning.recipe import Recipe
 from qd_pipeline.learning.training import train
-from qd_pipeline.orchestration import checks, recipes
+from qd_pipeline.orchestration import automation, checks, recipes
 from qd_pipeline.orchestration.assets.bitmaps import BITMAPS, bitmaps
 from qd_pipeline.orchestration.assets.strokes import TABLE, strokes
 from qd_pipeline.orchestration.partitions import (
@@ -61,6 +61,7 @@ class ClassifierConfig(dg.Config):
     owners=["team:learning"],
     code_version=recipes.CODE_VERSIONS["classifiers"],
     check_specs=checks.CLASSIFIERS,
+    automation_condition=automation.ACROSS_PARTITIONS,
     pool="training",
 )
 def classifiers(
@@ -69,7 +70,7 @@ def classifiers(
     """A network trained to tell the categories of one class set apart."""
     with workshop.stage(context) as stage:
         class_set = CLASS_SETS[context.partition_key]
-        recipe = config.recipe(len(class_set))
+        recipe = _recipe(context, config, workshop)
         data, inputs = read_drawings(workshop, context.partition_key)
         stage.log_inputs(inputs)
         classifier = train(
@@ -88,6 +89,16 @@ def classifiers(
             metadata=_metadata(classifier, stage.path(NETWORK_FILE)),
             checks=_checks(data, classifier),
         )
+
+
+def _recipe(
+    context: dg.AssetExecutionContext, config: ClassifierConfig, workshop: Workshop
+) -> Recipe:
+    """Give the settings asked for, or where nobody asked those of the classifier of before."""
+    before = workshop.store.find("classifiers", context.partition_key)
+    if before is not None and automation.is_automatic(context):
+        return Recipe(**before.facts["recipe"])
+    return config.recipe(len(CLASS_SETS[context.partition_key]))
 
 
 def read_drawings(workshop: Workshop, class_set: str) -> tuple[ClassSetData, list[Partition]]:

@@ -5,7 +5,8 @@ import dagster as dg
 from qd_pipeline.learning import figures, report
 from qd_pipeline.learning.classifier import Classifier
 from qd_pipeline.learning.evaluation import Evaluation, evaluate
-from qd_pipeline.orchestration import checks, recipes
+from qd_pipeline.learning.promotion import Verdict
+from qd_pipeline.orchestration import automation, checks, recipes
 from qd_pipeline.orchestration.assets.classifiers import classifiers, read_drawings
 from qd_pipeline.orchestration.partitions import class_set_partitions
 from qd_pipeline.orchestration.pictures import embedded
@@ -23,6 +24,7 @@ REPORT = "report.html"
     owners=["team:learning"],
     code_version=recipes.CODE_VERSIONS["evaluations"],
     check_specs=checks.EVALUATIONS,
+    automation_condition=automation.AFTER_PARENTS,
 )
 def evaluations(context: dg.AssetExecutionContext, workshop: Workshop) -> dg.MaterializeResult:
     """How well a classifier does on drawings that it never saw, and why it errs: a report."""
@@ -31,14 +33,24 @@ def evaluations(context: dg.AssetExecutionContext, workshop: Workshop) -> dg.Mat
         data, inputs = read_drawings(workshop, context.partition_key)
         classifier = Classifier.load(trained.verified())
         evaluation = evaluate(classifier, data)
+        # MLflow takes seconds to import, and loading the definitions should not.
+        from qd_pipeline.orchestration import promotion  # noqa: PLC0415
+
+        verdict = promotion.judge(workshop, stage, evaluation.predictions)
         figures_of = _figures(evaluation, classifier)
-        _write(stage, classifier, evaluation)
+        outcomes = _checks(len(data.test), evaluation, verdict)
+        stage.refuse_failed(outcomes)
+        _write(stage, classifier, evaluation, verdict)
+        version = promotion.register(workshop, stage, verdict)
         return stage.publish(
             recipe=recipes.evaluations(trained, inputs),
-            facts={"figures": figures_of},
+            facts={"figures": figures_of, "model": version.model, "version": version.number},
             metrics=figures_of,
-            metadata=_metadata(stage, evaluation),
-            checks=_checks(len(data.test), evaluation),
+            metadata={
+                **_metadata(stage, evaluation),
+                "registered": f"{version}, {'champion' if verdict.promoted else 'challenger'}",
+            },
+            checks=outcomes,
         )
 
 
@@ -57,13 +69,14 @@ def _figures(evaluation: Evaluation, classifier: Classifier) -> dict[str, float]
     }
 
 
-def _write(stage: Stage, classifier: Classifier, evaluation: Evaluation) -> None:
+def _write(stage: Stage, classifier: Classifier, evaluation: Evaluation, verdict: Verdict) -> None:
     written = report.write(
         stage.draft.folder,
         evaluation,
         classifier.training,
         source=stage.source,
         synthetic=stage.synthetic,
+        verdict=verdict,
     )
     for path in (written.page, written.figures, written.predictions):
         stage.run.log_file(path)
@@ -90,9 +103,21 @@ def _metadata(stage: Stage, evaluation: Evaluation) -> dict[str, object]:
     }
 
 
-def _checks(drawings: int, evaluation: Evaluation) -> list[dg.AssetCheckResult]:
+def _checks(drawings: int, evaluation: Evaluation, verdict: Verdict) -> list[dg.AssetCheckResult]:
     predicted, chance = evaluation.predictions.num_rows, 1 / len(evaluation.class_set)
     low, _ = evaluation.accuracy.interval
+    found = verdict.comparison
+    compared = (
+        {}
+        if found is None
+        else {
+            "test drawings of both": found.drawings,
+            "only the champion is right": found.test.only_first,
+            "only the new one is right": found.test.only_second,
+            "p": found.test.first_better,
+            "significance": verdict.significance,
+        }
+    )
     return [
         checks.result(
             "every_test_drawing",
@@ -103,5 +128,8 @@ def _checks(drawings: int, evaluation: Evaluation) -> list[dg.AssetCheckResult]:
             "above_chance",
             f"accuracy at least {low:.1%} with 95 % confidence, chance {chance:.1%}",
             passed=low > chance,
+        ),
+        checks.result(
+            "not_worse_than_the_champion", verdict.reason, passed=verdict.promoted, **compared
         ),
     ]

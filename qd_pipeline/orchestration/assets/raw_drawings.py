@@ -9,6 +9,7 @@ from qd_pipeline.orchestration.partitions import category_partitions
 from qd_pipeline.orchestration.workshop import Workshop
 from qd_pipeline.quickdraw.download import Fetched, fetch
 from qd_pipeline.quickdraw.source import SAMPLE_DRAWINGS, Source
+from qd_pipeline.store import Partition
 
 NDJSON = "drawings.ndjson"
 
@@ -29,6 +30,12 @@ class RawDrawingsConfig(dg.Config):
         default=False,
         description="Take whole files, and check them against the official sizes and MD5 sums.",
     )
+
+    @classmethod
+    def as_made(cls, partition: Partition) -> "RawDrawingsConfig":
+        """Give the settings by which a partition of before was downloaded."""
+        drawings = partition.recipe["settings"]["drawings"]
+        return cls(whole_files=True) if drawings == "all" else cls(drawings=drawings)
 
     def wanted(self, source: Source) -> int | None:
         """Give the number of drawings to ask the source for, None for all."""

@@ -5,7 +5,7 @@ from collections import Counter
 import dagster as dg
 
 from qd_pipeline import catalog
-from qd_pipeline.orchestration import checks, recipes
+from qd_pipeline.orchestration import automation, checks, recipes
 from qd_pipeline.orchestration.assets.raw_drawings import NDJSON, raw_drawings
 from qd_pipeline.orchestration.partitions import category_partitions
 from qd_pipeline.orchestration.workshop import Workshop
@@ -35,6 +35,7 @@ _COLUMNS = dg.TableSchema(
     owners=["team:drawings"],
     code_version=recipes.CODE_VERSIONS["strokes"],
     check_specs=checks.STROKES,
+    automation_condition=automation.AFTER_PARENTS,
 )
 def strokes(context: dg.AssetExecutionContext, workshop: Workshop) -> dg.MaterializeResult:
     """A table of one category's valid drawings: strokes, country, time, recognised or not."""
