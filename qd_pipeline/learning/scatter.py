@@ -92,4 +92,5 @@ def accuracy_against(axis: str, points: Sequence[Point], *, joined: bool = False
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    return [round(float(tick), 10) for tick in MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(low, high)]
+    locator = MaxNLocator(5, steps=[1, 2, 5, 10])
+    return [round(float(tick), 10) for tick in locator.tick_values(low, high)]
