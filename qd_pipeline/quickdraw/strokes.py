@@ -7,18 +7,18 @@ length with at least one point, all integers from 0 to 255; and no line before i
 """
 
 import os
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from io import BufferedReader
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from qd_pipeline.errors import BadDrawing, BadSetting, HomeFailed
+from qd_pipeline.quickdraw.kernels import ahead
 from qd_pipeline.quickdraw.ndjson.blocks import BLOCK_BYTES
 from qd_pipeline.quickdraw.ndjson.columns import SCHEMA, Parsed, parsed_blocks
 from qd_pipeline.quickdraw.ndjson.reasons import Reason
@@ -27,8 +27,6 @@ from qd_pipeline.quickdraw.rejects import Rejects
 from qd_pipeline.quickdraw.stroke_facts import StrokeFacts, Tally
 
 __all__ = ["BLOCK_BYTES", "SCHEMA", "StrokeFacts", "convert", "read_ndjson"]
-
-_Item = TypeVar("_Item")
 
 # Coordinates have no repetition that a dictionary or zstd would find, and as 32-bit integers,
 # which is what Parquet makes of them, three bytes in four are zero: splitting their bytes into
@@ -76,15 +74,6 @@ class _Selection:
         self.lines += len(reasons)
         sizes = np.diff(parsed.starts, append=len(parsed.data))
         return drawings, int(sizes[valid].sum())
-
-
-def _ahead(items: Iterator[_Item]) -> Generator[_Item, None, None]:
-    """Make the next item in another thread while the last one is worked on."""
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = pool.submit(next, items, None)
-            yield item
 
 
 def _why(error: OSError) -> str:
@@ -138,7 +127,7 @@ def read_ndjson(path: Path, category: str | None = None) -> pa.Table:
     """
     selection = _Selection(None, None)
     with _opened(path) as file:
-        blocks = _ahead(_blocks(file, path, category))
+        blocks = ahead(_blocks(file, path, category))
         batches = [selection.take(block)[0] for block in blocks]
     return pa.Table.from_batches(batches, SCHEMA).unify_dictionaries()
 
@@ -180,7 +169,7 @@ def convert(
             source,
             rejects.open("w", encoding="utf-8", newline="\n") as file,
             pq.ParquetWriter(table, SCHEMA, **_ENCODING) as writer,
-            closing(_ahead(_blocks(source, ndjson, category))) as blocks,
+            closing(ahead(_blocks(source, ndjson, category))) as blocks,
         ):
             rejected = Rejects(file)
             selection = _Selection(limit, rejected)
