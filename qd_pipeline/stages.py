@@ -1,4 +1,4 @@
-"""The five stages, by the names of their assets."""
+"""The stages, by the names of their assets."""
 
 from typing import Final
 
@@ -7,3 +7,9 @@ CATEGORY_STAGES: Final = ("raw_drawings", "strokes", "bitmaps")
 
 CLASS_SET_STAGES: Final = ("classifiers", "evaluations")
 """Partitioned by class set, in the order of the data's way."""
+
+STUDY_STAGES: Final = ("cross_validations", "searches", "data_studies")
+"""Partitioned by class set, and made only when somebody asks for one."""
+
+COMPARISONS: Final = "comparisons"
+"""Of all class sets together, and made only when somebody asks for it."""

@@ -36,3 +36,8 @@ class_sets_of_category = dg.StaticPartitionMapping(
 def category_keys(class_set: str) -> tuple[str, ...]:
     """Give the category partitions that a class set needs, in the order of its outputs."""
     return tuple(catalog.partition_key(name) for name in CLASS_SETS[class_set])
+
+
+def key_of(context: dg.AssetExecutionContext) -> str:
+    """Give the partition that a step makes; what has no partitions is one, `all`."""
+    return context.partition_key if context.has_partition_key else "all"

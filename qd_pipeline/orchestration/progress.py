@@ -7,6 +7,8 @@ from typing import Final
 
 import dagster as dg
 
+from qd_pipeline.orchestration.partitions import key_of
+
 OnProgress = Callable[[int, int], None]
 
 screen: ContextVar[Callable[[str, str], OnProgress] | None] = ContextVar("screen", default=None)
@@ -22,7 +24,7 @@ def of(context: dg.AssetExecutionContext, unit: str) -> OnProgress:
     """Give a function to call with what is done and the total, as often as one likes."""
     show = screen.get()
     if show is not None:
-        return show(f"{context.asset_key.path[-1]} {context.partition_key}", unit)
+        return show(f"{context.asset_key.path[-1]} {key_of(context)}", unit)
     next_line = time.monotonic() + _SECONDS_BETWEEN_LINES
 
     def log(done: int, total: int) -> None:

@@ -17,6 +17,10 @@ CODE_VERSIONS: Final = {
     "bitmaps": "1",
     "classifiers": "1",
     "evaluations": "1",
+    "cross_validations": "1",
+    "searches": "1",
+    "data_studies": "1",
+    "comparisons": "1",
 }
 """Raised when a stage's code begins to write something else from the same inputs."""
 
@@ -47,6 +51,22 @@ def classifiers(
 def evaluations(classifier: Partition, inputs: Sequence[Partition]) -> dict[str, Any]:
     """Say what an evaluation is made from."""
     return _recipe("evaluations", {}, [classifier, *inputs])
+
+
+def studies(
+    stage: str,
+    recipe: Recipe,
+    class_set: Sequence[str],
+    inputs: Sequence[Partition],
+    **settings: Any,
+) -> dict[str, Any]:
+    """Say what a study of a recipe is made from, besides the settings of its own."""
+    return _recipe(stage, {**recipe.to_json(), "class_set": list(class_set), **settings}, inputs)
+
+
+def comparisons(runs: int) -> dict[str, Any]:
+    """Say what a comparison of so many last runs is made from."""
+    return _recipe("comparisons", {"runs": runs})
 
 
 def _recipe(

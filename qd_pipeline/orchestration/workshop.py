@@ -10,10 +10,11 @@ import dagster as dg
 
 from qd_pipeline import catalog
 from qd_pipeline.errors import DamagedPartition, QdError
-from qd_pipeline.orchestration.partitions import CLASS_SETS, category_keys
+from qd_pipeline.orchestration.partitions import category_keys, key_of
 from qd_pipeline.orchestration.stage import Stage
 from qd_pipeline.quickdraw.limits import Limits
 from qd_pipeline.quickdraw.source import SAMPLE_DRAWINGS, Source
+from qd_pipeline.stages import CATEGORY_STAGES, CLASS_SET_STAGES
 from qd_pipeline.store import Partition, Store
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Workshop(dg.ConfigurableResource[None]):
         Raises:
             dagster.Failure: For every error of ours, with its one sentence as description.
         """
-        name, key = context.asset_key.path[-1], context.partition_key
+        name, key = context.asset_key.path[-1], key_of(context)
         try:
             with self._run(context, continues) as run, self.store.draft(name, key) as draft:
                 source = self.source_for()
@@ -93,22 +94,28 @@ class Workshop(dg.ConfigurableResource[None]):
     ) -> "AbstractContextManager[TrackedRun]":
         from qd_pipeline import tracking  # noqa: PLC0415 (as above)
 
-        name, key = context.asset_key.path[-1], context.partition_key
+        name, key = context.asset_key.path[-1], key_of(context)
         if continues:
             return self.tracker.again(self.store.read(continues, key).facts["mlflow_run"])
-        of_class_set = key in CLASS_SETS
         root = context.run.tags.get("dagster/root_run_id", context.run.run_id)
+        if name in CATEGORY_STAGES:
+            experiment, title = tracking.DATA, f"{name} {catalog.category_of(key)}"
+        elif name in CLASS_SET_STAGES:
+            experiment, title = tracking.CLASSIFIERS, f"{key} categories"
+        else:
+            experiment, title = tracking.STUDIES, f"{name} {key}"
         return self.tracker.run(
-            tracking.CLASSIFIERS if of_class_set else tracking.DATA,
-            tracking.Identity(root, name, key),
-            name=f"{key} categories" if of_class_set else f"{name} {catalog.category_of(key)}",
-            tags={
-                "source": self.source_for().describe(),
-                "synthetic": str(self.source_for().is_synthetic).lower(),
-                "dagster_run_id": context.run.run_id,
-                "code_version": context.assets_def.code_versions_by_key[context.asset_key] or "",
-            },
+            experiment, tracking.Identity(root, name, key), name=title, tags=self.tags(context)
         )
+
+    def tags(self, context: dg.AssetExecutionContext) -> dict[str, str]:
+        """Give what every MLflow run of a step is filtered by."""
+        return {
+            "source": self.source_for().describe(),
+            "synthetic": str(self.source_for().is_synthetic).lower(),
+            "dagster_run_id": context.run.run_id,
+            "code_version": context.assets_def.code_versions_by_key[context.asset_key] or "",
+        }
 
     def drawings_of(self, class_set: str) -> Sequence[tuple[str, Partition, Partition]]:
         """Give each category of a class set with its stroke table and its bitmaps.

@@ -1,5 +1,6 @@
 """Stage 4: trained Keras models, one partition per class count."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import dagster as dg
@@ -21,7 +22,7 @@ from qd_pipeline.orchestration.partitions import (
 )
 from qd_pipeline.orchestration.pictures import embedded
 from qd_pipeline.orchestration.workshop import Workshop
-from qd_pipeline.store import Partition
+from qd_pipeline.store import Partition, Store
 
 
 class ClassifierConfig(dg.Config):
@@ -40,14 +41,28 @@ class ClassifierConfig(dg.Config):
         default=None, ge=1, description="Width of the network's hidden dense layer, if it has one."
     )
     seed: int = Field(default=0, ge=0, description="Same seed, same machine: same classifier.")
+    settings_from_search: bool = Field(
+        default=False,
+        description="Take all settings but the seed from the best trial of this class set's "
+        "search, whatever else is given here.",
+    )
 
-    def recipe(self, class_count: int) -> Recipe:
-        """Give all the settings of a training for so many classes.
+    def recipe(self, class_set: str, store: Store) -> Recipe:
+        """Give all the settings of a training.
+
+        Args:
+            class_set: Its partition key.
+            store: Where its search is, if the settings come from there.
 
         Raises:
             BadSetting: One of them is out of range, or the network is not known.
+            MissingPartition: The search has not been made.
         """
-        return Recipe.notebook(class_count).with_settings(**self.model_dump())
+        if self.settings_from_search:
+            best = Recipe(**store.read("searches", class_set).facts["best_recipe"])
+            return best.with_settings(seed=self.seed)
+        settings = self.model_dump(include={setting.name for setting in fields(Recipe)})
+        return Recipe.notebook(len(CLASS_SETS[class_set])).with_settings(**settings)
 
 
 @dg.asset(
@@ -98,7 +113,7 @@ def _recipe(
     before = workshop.store.find("classifiers", context.partition_key)
     if before is not None and automation.is_automatic(context):
         return Recipe(**before.facts["recipe"])
-    return config.recipe(len(CLASS_SETS[context.partition_key]))
+    return config.recipe(context.partition_key, workshop.store)
 
 
 def read_drawings(workshop: Workshop, class_set: str) -> tuple[ClassSetData, list[Partition]]:
