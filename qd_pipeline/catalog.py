@@ -61,10 +61,10 @@ def category(name: str) -> Category:
 
     >>> category("cow").drawings
     123083
-    >>> category("kow")
+    >>> category("elefant")
     Traceback (most recent call last):
         ...
-    qd_pipeline.errors.BadSetting: category 'kow' is not one of the 345: did you mean cow?
+    qd_pipeline.errors.BadSetting: category 'elefant' is not one of the 345: did you mean elephant?
     """
     found = CATEGORIES.get(name)
     if found is None:

@@ -1,0 +1,109 @@
+"""What a user can get wrong ends in one clear message and a non-zero exit."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from qd_pipeline.cli import main
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a home to this process, and its environment back afterwards."""
+    monkeypatch.setenv("QD_HOME", str(tmp_path / "home"))
+    for name in ("QD_SOURCE", "QD_CLASS_SETS", "DAGSTER_HOME"):
+        # What the command sets is undone with what was set before it.
+        monkeypatch.setenv(name, "")
+    return tmp_path / "home"
+
+
+def refusal(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> str:
+    """Run a command that must fail, and give all that it said."""
+    monkeypatch.setattr(sys, "argv", ["qd", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code not in {0, None}
+    said = capfd.readouterr()
+    assert "Traceback" not in said.err + said.out
+    return " ".join((said.out + said.err).split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run", "--source", "ftp://example.org/x"], "is not a source"),
+        (["run", "--source", "/data/quickdraw"], "a folder is written as a URL"),
+        (["run", "--class-counts", "3"], "class count '3' is not known: give some of 2, 4, 8"),
+        (["run", "--class-counts", ""], "class count '' is not known"),
+        (["run", "--drawings", "0"], "drawings is '0': give a whole number from 1, or 'all'"),
+        (["run", "--drawings", "-5"], "drawings is '-5'"),
+        (["run", "--drawings", "many"], "drawings is 'many'"),
+        (["run", "--epochs", "0"], "epochs is 0: give a whole number from 1"),
+        (["run", "--epochs", "-1"], "epochs is -1"),
+        (["run", "--batch-size", "0"], "batch size is 0"),
+        (["run", "--learning-rate", "0"], "learning rate is 0.0"),
+        (["run", "--learning-rate", "nan"], "learning rate is nan"),
+        (["run", "--seed", "-1"], "seed is -1"),
+        (["run", "--network", "resnet"], "'resnet'"),
+        (["run", "--epochs", "many"], "'many' is not a valid"),
+        (["run", "--class-sets", "nowhere.toml"], "nowhere.toml cannot be read"),
+        (["make", "pictures", "cow"], "stage 'pictures' is not known"),
+        (
+            ["make", "strokes", "elefant"],
+            "category 'elefant' is not one of the 345: did you mean elephant?",
+        ),
+        (["make", "classifiers", "3"], "class count '3' is not known"),
+        (["make", "strokes", "../cow"], "is not one of the 345"),
+    ],
+)
+def test_a_bad_choice_is_refused_in_one_sentence(
+    home: Path,
+    arguments: list[str],
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert sentence in refusal(arguments, monkeypatch, capfd)
+    assert not (home / "store").exists()
+
+
+def test_a_home_that_cannot_be_made_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("QD_HOME", str(tmp_path / "file" / "home"))
+    monkeypatch.setenv("QD_SOURCE", "")
+    assert "cannot be written" in refusal(["run"], monkeypatch, capfd)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX permissions")
+def test_a_mirror_that_lacks_a_file_is_named_and_the_others_are_made(
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    from qd_pipeline.quickdraw.sample import write_ndjson  # noqa: PLC0415 (compiles kernels)
+
+    folder = tmp_path / "mirror" / "full" / "simplified"
+    folder.mkdir(parents=True)
+    write_ndjson(folder / "panda.ndjson", "panda", 10, 0)
+    source = (tmp_path / "mirror").as_uri()
+    said = refusal(["run", "--class-counts", "2", "--source", source], monkeypatch, capfd)
+    assert "cow.ndjson cannot be read" in said
+    assert "class set 2 needs cow, which failed" in said
+    assert (home / "store" / "bitmaps" / "panda" / "manifest.json").is_file()
+
+
+def test_no_network_is_one_sentence(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("QD_HTTP_ATTEMPTS", "1")
+    source = "http://no-such-host.invalid/"
+    said = refusal(["run", "--class-counts", "2", "--source", source], monkeypatch, capfd)
+    assert "no-such-host.invalid" in said
+    assert not (home / "store" / "strokes").exists()
