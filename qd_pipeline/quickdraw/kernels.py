@@ -1,27 +1,19 @@
 """How the compiled kernels are built, cached and spread over the cores."""
 
 import os
-import tempfile
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TypeVar
+
+import numba
+
+from qd_pipeline.quickdraw import kernel_cache
 
 Result = TypeVar("Result")
 
-
-def _choose_cache() -> None:
-    """Give numba a folder that can be written when neither code nor home folder can."""
-    if os.environ.get("NUMBA_CACHE_DIR"):
-        return
-    candidates = (Path(__file__).parent, Path.home())
-    if not any(os.access(folder, os.W_OK) for folder in candidates):
-        os.environ["NUMBA_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / "qd_pipeline-kernels")
-
-
-_choose_cache()
-
-import numba  # noqa: E402  (numba reads NUMBA_CACHE_DIR when it is imported)
+if not numba.config.CACHE_DIR:
+    # Set here and not in the environment: children may be started after an update of the code.
+    numba.config.CACHE_DIR = str(kernel_cache.folder())
 
 kernel = numba.njit(cache=True, nogil=True, error_model="numpy")
 """Decorator of a kernel: compiled once, cached on disk, free of Python's lock.
