@@ -7,8 +7,12 @@ import dagster as dg
 
 from qd_pipeline.orchestration.assets.bitmaps import bitmaps
 from qd_pipeline.orchestration.assets.classifiers import classifiers
+from qd_pipeline.orchestration.assets.comparisons import comparisons
+from qd_pipeline.orchestration.assets.cross_validations import cross_validations
+from qd_pipeline.orchestration.assets.data_studies import data_studies
 from qd_pipeline.orchestration.assets.evaluations import evaluations
 from qd_pipeline.orchestration.assets.raw_drawings import raw_drawings
+from qd_pipeline.orchestration.assets.searches import searches
 from qd_pipeline.orchestration.assets.strokes import strokes
 from qd_pipeline.orchestration.automation import sensor
 from qd_pipeline.orchestration.failures import report_failures
@@ -27,7 +31,17 @@ def build_definitions(resource_overrides: Mapping[str, Any] | None = None) -> dg
     """
     settings = Settings.from_environment()
     return dg.Definitions(
-        assets=[raw_drawings, strokes, bitmaps, classifiers, evaluations],
+        assets=[
+            raw_drawings,
+            strokes,
+            bitmaps,
+            classifiers,
+            evaluations,
+            cross_validations,
+            searches,
+            data_studies,
+            comparisons,
+        ],
         jobs=[categories_job, classifiers_job, downloads_job],
         schedules=schedules_of(settings.timetable),
         sensors=[sensor(), report_failures],

@@ -4,7 +4,7 @@ Only what is not fresh is made: a run for each category and class set, in this p
 over the home's own Dagster instance, so that the pages show it like any other run.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -31,11 +31,13 @@ class Choices:
         class_sets: Partition keys to train and evaluate, in this order.
         raw_drawings: What to download.
         classifiers: How to train.
+        studies: What to study, by stage.
     """
 
     class_sets: Sequence[str]
     raw_drawings: RawDrawingsConfig
     classifiers: ClassifierConfig
+    studies: Mapping[str, dg.Config] = field(default_factory=dict)
 
 
 @dataclass
@@ -86,15 +88,12 @@ class Driver:
 
     def make(self, key: str, stages: Sequence[str]) -> None:
         """Make some stages of one partition, fresh or not, in one Dagster run."""
-        of_class_set = stages[0] in CLASS_SET_STAGES
-        job = self.definitions.resolve_job_def(
-            (classifiers_job if of_class_set else categories_job).name
-        )
         configs: dict[str, Any] = {
             "raw_drawings": self.choices.raw_drawings,
             "classifiers": self.choices.classifiers,
+            **self.choices.studies,
         }
-        result = job.execute_in_process(
+        result = self._job(stages[0]).execute_in_process(
             partition_key=key,
             instance=self.instance,
             asset_selection=[dg.AssetKey(stage) for stage in stages],
@@ -108,6 +107,14 @@ class Driver:
             self.made += [f"{stage} {key}" for stage in stages]
         else:
             self.failures[key] = _sentence(result)
+
+    def _job(self, stage: str) -> dg.JobDefinition:
+        if stage in CATEGORY_STAGES:
+            return self.definitions.resolve_job_def(categories_job.name)
+        if stage in CLASS_SET_STAGES:
+            return self.definitions.resolve_job_def(classifiers_job.name)
+        # Studies have no job of their own: nobody should start all of them at once.
+        return self.definitions.resolve_implicit_global_asset_job_def()
 
     def _bring_up_to_date(
         self, key: str, stages: Sequence[str], stale_of: Callable[[str], Sequence[str]]

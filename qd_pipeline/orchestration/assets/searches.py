@@ -1,0 +1,146 @@
+"""Searches for the best settings, one partition per class count; made only when asked for."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from qd_pipeline.learning import space
+from qd_pipeline.learning.recipe import Recipe
+from qd_pipeline.learning.search import FOLDS, Search, Trial, search
+from qd_pipeline.learning.space import Space
+from qd_pipeline.orchestration import recipes
+from qd_pipeline.orchestration.assets.bitmaps import bitmaps
+from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig, read_drawings
+from qd_pipeline.orchestration.assets.cross_validations import fold_figures
+from qd_pipeline.orchestration.assets.strokes import strokes
+from qd_pipeline.orchestration.partitions import class_set_partitions, class_sets_of_category
+from qd_pipeline.orchestration.stage import Stage
+from qd_pipeline.orchestration.workshop import Workshop
+
+FIGURES = "search.json"
+
+
+class SearchConfig(ClassifierConfig):
+    """What to train but for what is searched, the space, and how long to search."""
+
+    space: dict[str, Any] = Field(
+        default=space.NOTEBOOK.to_json(),
+        description="By setting, a list of values or {low, high, log}; by default the "
+        "notebook's grid.",
+    )
+    folds: int = Field(default=FOLDS, ge=2, le=255, description="Folds of each trial.")
+    trials: int | None = Field(
+        default=None,
+        ge=1,
+        description="Trials to come to, those of an interrupted search included; by default "
+        "the whole grid, or 20 of a space with ranges.",
+    )
+
+
+@dg.asset(
+    partitions_def=class_set_partitions,
+    deps=[
+        dg.AssetDep(strokes, partition_mapping=class_sets_of_category),
+        dg.AssetDep(bitmaps, partition_mapping=class_sets_of_category),
+    ],
+    group_name="studies",
+    kinds={"keras", "tensorflow"},
+    owners=["team:learning"],
+    code_version=recipes.CODE_VERSIONS["searches"],
+    pool="training",
+)
+def searches(
+    context: dg.AssetExecutionContext, config: SearchConfig, workshop: Workshop
+) -> dg.MaterializeResult:
+    """The best settings of a space, found trial by trial; an interrupted search goes on."""
+    with workshop.stage(context) as stage:
+        recipe = config.recipe(context.partition_key, workshop.store)
+        axes = Space.parse(config.space)
+        data, inputs = read_drawings(workshop, context.partition_key)
+        stage.log_inputs(inputs)
+        made_from = recipes.studies(
+            "searches", recipe, data.class_set, inputs, space=axes.to_json(), folds=config.folds
+        )
+        study = _study(context.partition_key, made_from)
+        found = search(
+            data,
+            recipe,
+            axes,
+            storage=Path(workshop.home) / "studies.db",
+            study=study,
+            folds=config.folds,
+            trials=config.trials,
+            on_trial=lambda trial: _log(trial, study, recipe, stage, workshop),
+            on_progress=stage.on_progress("folds"),
+        )
+        text = json.dumps(found.to_json(), indent=2, allow_nan=False) + "\n"
+        stage.path(FIGURES).write_text(text, encoding="utf-8")
+        stage.run.log_file(stage.path(FIGURES))
+        return stage.publish(
+            recipe=made_from,
+            facts=found.to_json(),
+            metrics={**found.best.result.figures, "trials": len(found.trials)},
+            metadata=_metadata(context.partition_key, study, found),
+        )
+
+
+def _study(class_set: str, made_from: Mapping[str, Any]) -> str:
+    """Name the study by all that its trials depend on, so that another begins anew."""
+    digest = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
+    return f"{class_set}-{digest[:12]}"
+
+
+def _log(trial: Trial, study: str, recipe: Recipe, stage: Stage, workshop: Workshop) -> None:
+    """Log a trial as a run of its own, the same one when it has to be repeated."""
+    from qd_pipeline.tracking import STUDIES, Identity  # noqa: PLC0415 (MLflow is slow to import)
+
+    settings, key = _text(trial), stage.context.partition_key
+    stage.context.log.info("%s: accuracy %.4f", settings, trial.result.figures["cv_accuracy"])
+    with workshop.tracker.run(
+        STUDIES,
+        Identity(study, "searches", key, settings),
+        name=f"search {key}: {settings}",
+        tags={
+            **workshop.tags(stage.context),
+            "study": study,
+            "trial": str(trial.number),
+            "pruned": str(trial.pruned).lower(),
+        },
+    ) as run:
+        run.log(
+            params=recipe.with_settings(**trial.settings).to_json(), metrics=trial.result.figures
+        )
+        for number, fold in enumerate(trial.result.folds, start=1):
+            run.log(metrics=fold_figures(fold), step=number)
+
+
+def _text(trial: Trial) -> str:
+    return ", ".join(f"{name} {value}" for name, value in trial.settings.items())
+
+
+def _metadata(class_set: str, study: str, found: Search) -> dict[str, object]:
+    best = found.best.result.figures
+    ranked = sorted(
+        found.trials, key=lambda trial: (trial.pruned, -trial.result.figures["cv_accuracy"])
+    )
+    rows = [
+        f"| {trial.number} | {_text(trial)} | {trial.result.figures['cv_accuracy']:.2%} "
+        f"± {trial.result.figures['cv_accuracy_sd']:.2%} "
+        f"| {'given up' if trial.pruned else 'complete'} |"
+        for trial in ranked
+    ]
+    head = ["| trial | settings | accuracy | |", "|---|---|---|---|"]
+    return {
+        "best settings": _text(found.best),
+        "accuracy": best["cv_accuracy"],
+        "accuracy, standard deviation": best["cv_accuracy_sd"],
+        "trials": dg.MetadataValue.md("\n".join(head + rows)),
+        "study": study,
+        "train with them": f"qd run --class-counts {class_set} --settings-from-search, or "
+        "settings_from_search: true in the launchpad of classifiers",
+    }
