@@ -64,7 +64,7 @@ def category(name: str) -> Category:
     >>> category("elefant")
     Traceback (most recent call last):
         ...
-    qd_pipeline.errors.BadSetting: category 'elefant' is not one of the 345: did you mean elephant?
+    qd_pipeline.errors.BadSetting: category 'elefant' is not one of the 345: did you mean elephant, peanut, helmet?
     """
     found = CATEGORIES.get(name)
     if found is None:
