@@ -61,10 +61,10 @@ def category(name: str) -> Category:
 
     >>> category("cow").drawings
     123083
-    >>> category("elefant")
+    >>> category("cows")
     Traceback (most recent call last):
         ...
-    qd_pipeline.errors.BadSetting: category 'elefant' is not one of the 345: did you mean elephant, peanut, helmet?
+    qd_pipeline.errors.BadSetting: category 'cows' is not one of the 345: did you mean cow, crown?
     """
     found = CATEGORIES.get(name)
     if found is None:
