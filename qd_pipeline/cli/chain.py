@@ -2,6 +2,8 @@
 
 import os
 import time
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,6 +19,8 @@ from qd_pipeline.settings import Settings
 from qd_pipeline.stages import CATEGORY_STAGES, CLASS_SET_STAGES
 
 if TYPE_CHECKING:
+    import dagster as dg
+
     from qd_pipeline.orchestration.assets.raw_drawings import RawDrawingsConfig
     from qd_pipeline.orchestration.driver import Driver
 
@@ -56,6 +60,13 @@ UnitsOption = Annotated[
     int | None,
     typer.Option(help="Width of the network's hidden dense layer. [default: the network's own]"),
 ]
+SearchedOption = Annotated[
+    bool,
+    typer.Option(
+        "--settings-from-search",
+        help="Take all settings but the seed from the best trial of `qd search`.",
+    ),
+]
 SeedOption = Annotated[int, typer.Option(help="Same seed, same machine: same classifier.")]
 
 
@@ -71,6 +82,7 @@ def run(
     learning_rate: LearningRateOption = 0.001,
     units: UnitsOption = None,
     seed: SeedOption = 0,
+    settings_from_search: SearchedOption = False,  # noqa: FBT002 (a flag, to typer)
     class_sets: ClassSetsOption = None,
     home: HomeOption = None,
 ) -> None:
@@ -79,7 +91,7 @@ def run(
     Only what is not fresh is made.
     """
     settings = apply(source=source, home=home, class_sets=class_sets)
-    chosen = _chosen_class_sets(settings, class_counts)
+    chosen = chosen_class_sets(settings, class_counts)
     training = {
         "network": network,
         "epochs": epochs,
@@ -87,8 +99,9 @@ def run(
         "learning_rate": learning_rate,
         "units": units,
         "seed": seed,
+        "settings_from_search": settings_from_search,
     }
-    driver = _driver(settings, chosen, drawings, training)
+    driver = driver_of(settings, chosen, drawings, training)
     began = time.monotonic()
     console = summary.console()
     with Screen(console) as screen:
@@ -113,10 +126,10 @@ def make(
         known = ", ".join((*CATEGORY_STAGES, *CLASS_SET_STAGES))
         raise BadSetting(f"stage {stage!r}", "is not known", f"give one of {known}")
     if of_class_set:
-        (key,) = _chosen_class_sets(settings, partition)
+        (key,) = chosen_class_sets(settings, partition)
     else:
         key = catalog.partition_key(partition.replace("_", " "))
-    driver = _driver(settings, (), drawings, {})
+    driver = driver_of(settings, (), drawings, {})
     console = Console()
     with Screen(console) as screen:
         screen.partition(f"{stage} {key}", 0, 1)
@@ -141,7 +154,12 @@ def apply(*, source: str | None, home: str | None, class_sets: str | None) -> Se
     return settings
 
 
-def _chosen_class_sets(settings: Settings, counts: str | None) -> tuple[str, ...]:
+def chosen_class_sets(settings: Settings, counts: str | None) -> tuple[str, ...]:
+    """Give the class sets that are named, as `2,4,8`, or all.
+
+    Raises:
+        BadSetting: One is not known.
+    """
     if counts is None:
         return tuple(settings.class_sets)
     chosen = tuple(dict.fromkeys(count.strip() for count in counts.split(",")))
@@ -152,17 +170,34 @@ def _chosen_class_sets(settings: Settings, counts: str | None) -> tuple[str, ...
     return chosen
 
 
-def _driver(
-    settings: Settings, chosen: tuple[str, ...], drawings: str | None, training: dict[str, Any]
+def driver_of(
+    settings: Settings,
+    chosen: tuple[str, ...],
+    drawings: str | None,
+    training: dict[str, Any],
+    studies: Callable[[], Mapping[str, "dg.Config"]] = dict,
 ) -> "Driver":
+    """Give what makes partitions as the user chose.
+
+    Args:
+        settings: The settings.
+        chosen: Class sets that a whole chain is made for.
+        drawings: The option of that name.
+        training: Options of the training, by name.
+        studies: Gives the configurations of studies, by stage, once Dagster may be imported.
+
+    Raises:
+        BadSetting: A choice is not valid.
+    """
     # Dagster wants to know the partitions when these are imported: after the settings.
     from qd_pipeline.definitions import build_definitions, workshop_of  # noqa: PLC0415
     from qd_pipeline.orchestration import instance  # noqa: PLC0415
     from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig  # noqa: PLC0415
     from qd_pipeline.orchestration.driver import Choices, Driver  # noqa: PLC0415
 
-    Recipe(**{name: value for name, value in training.items() if value is not None})
-    choices = Choices(chosen, _download(drawings), ClassifierConfig(**training))
+    names = {setting.name for setting in fields(Recipe)}
+    Recipe(**{k: value for k, value in training.items() if k in names and value is not None})
+    choices = Choices(chosen, _download(drawings), ClassifierConfig(**training), studies())
     return Driver(build_definitions(), workshop_of(settings), instance.of(settings.home), choices)
 
 

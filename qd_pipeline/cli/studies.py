@@ -1,0 +1,251 @@
+"""`qd cross-validate`, `qd search` and `qd study`: what is only made when asked for."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from qd_pipeline.cli import summary
+from qd_pipeline.cli.chain import (
+    BatchSizeOption,
+    ClassSetsOption,
+    EpochsOption,
+    HomeOption,
+    LearningRateOption,
+    NetworkOption,
+    SearchedOption,
+    SeedOption,
+    SourceOption,
+    UnitsOption,
+    apply,
+    chosen_class_sets,
+    driver_of,
+)
+from qd_pipeline.cli.screen import Screen
+from qd_pipeline.errors import BadSetting
+from qd_pipeline.learning.intervals import Proportion
+from qd_pipeline.learning.space import NOTEBOOK, Space
+from qd_pipeline.settings import Settings
+from qd_pipeline.store import Partition
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+ClassCountArgument = Annotated[str, typer.Argument(help="Class count, as 8.")]
+
+
+def cross_validate(
+    class_count: ClassCountArgument,
+    folds: Annotated[int, typer.Option(help="Folds; as many trainings.")] = 5,
+    network: NetworkOption = "seed_cnn",
+    epochs: EpochsOption = None,
+    batch_size: BatchSizeOption = 128,
+    learning_rate: LearningRateOption = 0.001,
+    units: UnitsOption = None,
+    seed: SeedOption = 0,
+    settings_from_search: SearchedOption = False,  # noqa: FBT002 (a flag, to typer)
+    source: SourceOption = None,
+    class_sets: ClassSetsOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Train on folds of the drawings in turn, and measure on those held out.
+
+    The drawings are those that `qd run` has made. The test side takes no part.
+    """
+    settings = apply(source=source, home=home, class_sets=class_sets)
+    training = {
+        "network": network,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "units": units,
+        "seed": seed,
+        "settings_from_search": settings_from_search,
+    }
+    made, console = _make(settings, "cross_validations", class_count, training, {"folds": folds})
+    table = Table("fold", "accuracy (95 % interval)", "log loss", "training")
+    for number, fold in enumerate(made.facts["folds"], start=1):
+        table.add_row(
+            str(number), _proportion(fold["accuracy"]), _figure(fold["loss"]), _time(fold)
+        )
+    console.print(table)
+    facts = made.facts
+    console.print(
+        f"Accuracy {facts['cv_accuracy']:.2%} ± {facts['cv_accuracy_sd']:.2%}, "
+        f"log loss {_figure(facts['cv_loss'])} ± {_figure(facts['cv_loss_sd'])} "
+        f"(mean and standard deviation of {len(facts['folds'])} folds).",
+        highlight=False,
+    )
+
+
+def search(
+    class_count: ClassCountArgument,
+    space: Annotated[
+        Path | None,
+        typer.Option(
+            help="TOML file of the space: lines like `units = [16, 32]` or "
+            "`learning_rate = {low = 0.0001, high = 0.1, log = true}`. [default: the "
+            "notebook's grid]"
+        ),
+    ] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(help="Trials to come to. [default: the whole grid; 20 with ranges]"),
+    ] = None,
+    folds: Annotated[int, typer.Option(help="Folds of each trial.")] = 3,
+    network: NetworkOption = "seed_cnn",
+    epochs: EpochsOption = None,
+    batch_size: BatchSizeOption = 128,
+    learning_rate: LearningRateOption = 0.001,
+    units: UnitsOption = None,
+    seed: SeedOption = 0,
+    source: SourceOption = None,
+    class_sets: ClassSetsOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Search for the best settings by cross-validation; an interrupted search goes on.
+
+    The drawings are those that `qd run` has made. The test side takes no part.
+    """
+    settings = apply(source=source, home=home, class_sets=class_sets)
+    training = {
+        "network": network,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "units": units,
+        "seed": seed,
+    }
+    axes = Space.load(space) if space else NOTEBOOK
+    if trials is not None and trials < 1:
+        raise BadSetting("trials", f"is {trials}", "give a whole number from 1")
+    own = {"space": axes.to_json(), "trials": trials, "folds": folds}
+    made, console = _make(settings, "searches", class_count, training, own)
+    table = Table("trial", "settings", "accuracy ± SD", "folds", "training")
+    ranked = sorted(made.facts["trials"], key=lambda each: (each["pruned"], -each["cv_accuracy"]))
+    for trial in ranked:
+        table.add_row(
+            str(trial["number"]),
+            ", ".join(f"{name} {value}" for name, value in trial["settings"].items()),
+            f"{trial['cv_accuracy']:.2%} ± {trial['cv_accuracy_sd']:.2%}",
+            f"{len(trial['folds'])}{', given up' if trial['pruned'] else ''}",
+            f"{trial['training_seconds']:.1f} s",
+        )
+    console.print(table)
+    console.print(
+        f"Train with the best: `qd run --class-counts {class_count} --settings-from-search`.",
+        highlight=False,
+    )
+
+
+def study(
+    class_count: ClassCountArgument,
+    shares: Annotated[
+        str, typer.Option(help="Per cent of the training drawings, rising.")
+    ] = "10,30,100",
+    network: NetworkOption = "seed_cnn",
+    epochs: EpochsOption = None,
+    batch_size: BatchSizeOption = 128,
+    learning_rate: LearningRateOption = 0.001,
+    units: UnitsOption = None,
+    seed: SeedOption = 0,
+    settings_from_search: SearchedOption = False,  # noqa: FBT002 (a flag, to typer)
+    source: SourceOption = None,
+    class_sets: ClassSetsOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Measure what more drawings bring, and what the unrecognised ones cost.
+
+    The drawings are those that `qd run` has made.
+    """
+    settings = apply(source=source, home=home, class_sets=class_sets)
+    training = {
+        "network": network,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "units": units,
+        "seed": seed,
+        "settings_from_search": settings_from_search,
+    }
+    own = {"shares": _shares(shares)}
+    made, console = _make(settings, "data_studies", class_count, training, own)
+    headings = ("trained on", "drawings", "accuracy", "recognised", "not recognised", "training")
+    table = Table(*headings)
+    for trained in (*made.facts["curve"], made.facts["only_recognized"]):
+        accuracies = ("accuracy", "recognized", "unrecognized")
+        table.add_row(
+            trained["name"],
+            f"{trained['drawings']:,}",
+            *(_proportion(trained[name]) for name in accuracies),
+            _time(trained),
+        )
+    console.print(table)
+    console.print(f"Page: {made.folder / 'data_study.html'}", highlight=False)
+
+
+def _make(
+    settings: Settings,
+    stage: str,
+    class_count: str,
+    training: Mapping[str, Any],
+    own: Mapping[str, Any],
+) -> tuple[Partition, Console]:
+    """Make a study, and give its partition and the terminal to tell of it."""
+    (key,) = chosen_class_sets(settings, class_count)[:1]
+
+    def studies() -> dict[str, "dg.Config"]:
+        return {stage: _config(stage, {**training, **own})}
+
+    driver = driver_of(settings, (), None, dict(training), studies)
+    console = summary.console()
+    with Screen(console) as screen:
+        screen.partition(f"{stage} {key}", 0, 1)
+        driver.make(key, [stage])
+    summary.show_failures(console, driver)
+    if driver.failures:
+        raise typer.Exit(1)
+    return driver.workshop.store.read(stage, key), console
+
+
+def _config(stage: str, given: dict[str, Any]) -> "dg.Config":
+    # Dagster is slow to import, and wants the settings first.
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    from qd_pipeline.orchestration.assets.cross_validations import CrossValidationConfig  # noqa: PLC0415
+    from qd_pipeline.orchestration.assets.data_studies import DataStudyConfig  # noqa: PLC0415
+    from qd_pipeline.orchestration.assets.searches import SearchConfig  # noqa: PLC0415
+
+    kinds: dict[str, type[dg.Config]] = {
+        "cross_validations": CrossValidationConfig,
+        "searches": SearchConfig,
+        "data_studies": DataStudyConfig,
+    }
+    try:
+        return kinds[stage](**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).replace("_", " ")
+        raise BadSetting(name, f"is {first['input']!r}", first["msg"].lower()) from error
+
+
+def _shares(text: str) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise BadSetting("shares", f"are {text!r}", "give rising percentages, as 10,30,100")
+    return [int(part) for part in parts]
+
+
+def _proportion(facts: Mapping[str, Any]) -> str:
+    return str(Proportion(facts["hits"], facts["count"]))
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+def _time(facts: Mapping[str, Any]) -> str:
+    return f"{facts['seconds']:.1f} s"
