@@ -1,7 +1,7 @@
 """What is made again by itself once a schedule has found that the source changed.
 
 Only what a schedule or this automation made sets off more: what people start by hand, or
-with `qd run`, goes exactly as far as they said.
+with `qd run`, goes exactly as far as they said. And nothing is made for the first time.
 """
 
 from typing import Final
@@ -14,7 +14,8 @@ KEEPS_UP: Final = "qd/keeps_up"
 KEEPS_UP_TAGS: Final = {KEEPS_UP: "yes"}
 
 _ready: Final = (
-    ~dg.AutomationCondition.any_deps_missing()
+    ~dg.AutomationCondition.missing()
+    & ~dg.AutomationCondition.any_deps_missing()
     & ~dg.AutomationCondition.any_deps_in_progress()
     & ~dg.AutomationCondition.in_progress()
 )

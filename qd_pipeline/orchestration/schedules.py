@@ -1,4 +1,4 @@
-"""Asking the source, weekly or daily, whether anything has changed.
+"""Asking the source, weekly or daily, whether what was downloaded has changed.
 
 What did is downloaded again, each category in a run of its own; what depends on it follows by
 `automation`. What did not costs a conditional request, and nothing runs.
@@ -15,7 +15,6 @@ from qd_pipeline.orchestration import freshness
 from qd_pipeline.orchestration.assets.raw_drawings import RawDrawingsConfig, raw_drawings
 from qd_pipeline.orchestration.automation import KEEPS_UP_TAGS
 from qd_pipeline.orchestration.failures import Failed, announce
-from qd_pipeline.orchestration.partitions import category_partitions
 from qd_pipeline.orchestration.workshop import Workshop
 from qd_pipeline.settings import Settings
 from qd_pipeline.timetable import Timetable
@@ -52,7 +51,7 @@ def _schedule(
     def ask(
         context: dg.ScheduleEvaluationContext, workshop: Workshop
     ) -> dg.SkipReason | list[dg.RunRequest]:
-        keys = category_partitions.get_partition_keys()
+        keys = sorted(context.instance.get_materialized_partitions(raw_drawings.key))
         with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
             changed = dict(zip(keys, pool.map(partial(_changed, workshop), keys), strict=True))
         silent = [answer for answer in changed.values() if isinstance(answer, QdError)]
@@ -75,18 +74,15 @@ def _schedule(
             return requests
         if silent:
             return dg.SkipReason(str(silent[0]))
-        return dg.SkipReason(f"Nothing changed at the source in {len(keys)} categories.")
+        return dg.SkipReason(f"Nothing changed at the source in {len(keys)} downloaded categories.")
 
     return ask
 
 
 def _changed(workshop: Workshop, key: str) -> RawDrawingsConfig | QdError | None:
     """Give how to download a category again, as it was before, or None if it is fresh."""
-    config = RawDrawingsConfig()
     try:
-        found = workshop.store.find("raw_drawings", key)
-        if found is not None:
-            config = RawDrawingsConfig.as_made(found)
+        config = RawDrawingsConfig.as_made(workshop.store.read("raw_drawings", key))
         stale = freshness.stale_of_category(workshop, key, config)
     except QdError as error:
         return error

@@ -1,0 +1,121 @@
+"""Failed runs are told of: a line in the log, and the webhook."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from qd_pipeline.orchestration.failures import LOG, Failed, announce, report_failures
+from qd_pipeline.settings import Settings
+from qd_pipeline_tests.orchestration.chain import driver
+
+FAILED = Failed("bitmaps", "cow", "bitmaps cow is damaged: rebuild it.", "1234")
+
+
+class Webhook(HTTPServer):
+    """Keeps what it is told, and answers with a status."""
+
+    def __init__(self, status: int = 200) -> None:
+        super().__init__(("127.0.0.1", 0), _Listener)
+        self.status = status
+        self.told: list[dict[str, str]] = []
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/a-secret"
+
+
+class _Listener(BaseHTTPRequestHandler):
+    server: Webhook
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.told.append(json.loads(body))
+        self.send_response(self.server.status)
+        self.send_header("Location", "/elsewhere")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Keep the tests' output quiet."""
+
+
+@pytest.fixture
+def webhook() -> Iterator[Webhook]:
+    with Webhook() as webhook:
+        thread = threading.Thread(target=webhook.serve_forever, args=(0.01,))
+        thread.start()
+        yield webhook
+        webhook.shutdown()
+        thread.join()
+
+
+def settings(home: Path, url: str | None = None) -> Settings:
+    return Settings.from_environment({"QD_HOME": str(home), "QD_WEBHOOK_URL": url or ""})
+
+
+def lines(home: Path) -> list[str]:
+    return (home / "logs" / LOG).read_text(encoding="utf-8").splitlines()
+
+
+def test_a_failure_is_one_line_however_many_its_sentence_has(tmp_path: Path) -> None:
+    assert announce(Failed("strokes", "cow", "bad\nnews: mend it."), settings(tmp_path)) is None
+    announce(FAILED, settings(tmp_path))
+    first, second = lines(tmp_path)
+    assert first.endswith("strokes cow failed: bad news: mend it.")
+    assert second.endswith(f"{FAILED.sentence} (Dagster run 1234)")
+
+
+def test_the_webhook_hears_of_it(tmp_path: Path, webhook: Webhook) -> None:
+    assert announce(FAILED, settings(tmp_path, webhook.url)) is None
+    (told,) = webhook.told
+    assert told.pop("text") == str(FAILED)
+    assert told == {
+        "asset": "bitmaps",
+        "partition": "cow",
+        "sentence": FAILED.sentence,
+        "run": "1234",
+    }
+
+
+@pytest.mark.parametrize("status", [302, 404, 500])
+def test_a_webhook_that_refuses_does_no_harm(tmp_path: Path, webhook: Webhook, status: int) -> None:
+    webhook.status = status
+    missed = announce(FAILED, settings(tmp_path, webhook.url))
+    assert missed == f"the webhook answered {status}"
+    assert len(webhook.told) == 1
+    assert len(lines(tmp_path)) == 1
+
+
+def test_a_webhook_that_is_gone_does_no_harm_and_its_address_stays_secret(tmp_path: Path) -> None:
+    with Webhook() as gone:
+        url = gone.url
+    missed = announce(FAILED, settings(tmp_path, url))
+    assert missed is not None
+    assert missed.startswith("the webhook did not answer")
+    assert "a-secret" not in missed
+
+
+def test_the_sensor_tells_of_a_run_by_asset_partition_cause_and_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QD_HOME", str(tmp_path))
+    made = driver(tmp_path)
+    result = made.definitions.resolve_job_def("categories").execute_in_process(
+        partition_key="cow",
+        instance=made.instance,
+        asset_selection=[dg.AssetKey("bitmaps")],
+        raise_on_error=False,
+    )
+    assert not result.success
+    context = dg.build_run_status_sensor_context(
+        sensor_name="report_failures",
+        dagster_instance=made.instance,
+        dagster_run=result.dagster_run,
+        dagster_event=result.get_run_failure_event(),
+    ).for_run_failure()
+    report_failures(context)
+    (line,) = lines(tmp_path)
+    sentence = "strokes cow is not in the store: make it with `qd make strokes cow`."
+    assert f"bitmaps cow failed: {sentence} (Dagster run {result.run_id})" in line
