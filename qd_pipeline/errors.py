@@ -5,7 +5,11 @@ page and the page for drawing show nothing but its one sentence.
 """
 
 import errno
+import re
 from pathlib import Path
+from typing import Final
+
+_SECRET: Final = re.compile(r"(?<=://)[^/?#\s]*@")
 
 
 class QdError(Exception):
@@ -16,11 +20,14 @@ class QdError(Exception):
         cause: What was found there, in the user's words.
         remedy: What to do about it: a command, a setting, a place to look.
 
+    A URL's user and password are hidden, wherever the words came from.
+
     >>> print(BadSetting("QD_DRAWINGS", "is -3", "give a whole number from 1, or 'all'"))
     QD_DRAWINGS is -3: give a whole number from 1, or 'all'.
     """
 
     def __init__(self, culprit: str, cause: str, remedy: str) -> None:
+        culprit, cause, remedy = (_SECRET.sub("***@", text) for text in (culprit, cause, remedy))
         super().__init__(culprit, cause, remedy)
         self.culprit = culprit
         self.cause = cause

@@ -8,8 +8,12 @@ import os
 import socket
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 import psutil
+
+SECONDS_OF_PATIENCE: Final = 24 * 3600.0
+"""How long a process of another machine may be silent before it counts as dead."""
 
 
 def token() -> str:
@@ -17,17 +21,23 @@ def token() -> str:
     return f"{_machine()}~{os.getpid()}~{_started(os.getpid())}"
 
 
-def is_alive(name: str) -> bool:
+def is_alive(name: str, silent: float = 0.0) -> bool:
     """Tell whether the process of that name may still be at work.
 
-    A process of another machine (or another container) cannot be looked up from here and
-    counts as alive; what is no name of a process at all does not.
+    A process of another machine (or another container) cannot be looked up from here: it
+    counts as alive until it has been silent for a day. What is no name of a process does not.
+
+    Args:
+        name: What `token` gave in that process.
+        silent: Seconds since it was seen at work.
     """
     machine, _, process_and_start = name.partition("~")
     process, _, started = process_and_start.partition("~")
-    if not (process.isdecimal() and started.isdecimal()):
+    if not (process.isdecimal() and started.replace("-", "").isalnum()):
         return False
-    return machine != _machine() or str(_started(int(process))) == started
+    if machine != _machine():
+        return silent < SECONDS_OF_PATIENCE
+    return _started(int(process)) == started
 
 
 @cache
@@ -37,8 +47,26 @@ def _machine() -> str:
     return f"{socket.gethostname()}-{place}"
 
 
-def _started(process: int) -> int | None:
+def _started(process: int) -> str | None:
+    """Say when a process began, in words that last while it does.
+
+    As ticks of this run of the machine, for the date of the same moment changes when
+    somebody sets the clock.
+    """
     try:
-        return int(psutil.Process(process).create_time() * 100)
+        fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace")
+        # The name of the program, in brackets, may hold anything; the 20th after it is the start.
+        return f"{fields.rpartition(')')[2].split()[19]}-{_boot()}"
+    except (FileNotFoundError, ProcessLookupError):
+        if Path("/proc/self/stat").exists():
+            return None
+    try:
+        return str(int(psutil.Process(process).create_time() * 100))
     except psutil.Error:
         return None
+
+
+@cache
+def _boot() -> str:
+    name = Path("/proc/sys/kernel/random/boot_id")
+    return name.read_text(encoding="ascii")[:8] if name.exists() else ""

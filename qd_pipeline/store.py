@@ -35,6 +35,7 @@ _OWNER: Final = ".owner"
 _SECONDS_TO_SIGN: Final = 60.0
 
 _SAFE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
+_FILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,8 @@ class Store:
             raise _damaged(stage, key, f"has a {MANIFEST} that is not complete") from error
         if seal != _digest(body):
             raise _damaged(stage, key, f"has a {MANIFEST} that is not what was written")
+        if (body["stage"], body["key"]) != (stage, key) or not _stays_inside(home, body):
+            raise _damaged(stage, key, f"has a {MANIFEST} that leads elsewhere")
         return _partition(home, body)
 
     def read(self, stage: str, key: str) -> Partition:
@@ -212,13 +215,25 @@ class Store:
             if _published_folder(home) != folder.name:
                 _remove(folder)
 
+    def sweep(self) -> None:
+        """Remove what killed processes have left, of all partitions."""
+        for home in self.root.glob("*/*"):
+            if home.is_dir() and not home.is_symlink():
+                _sweep(home)
+
     def _home_of(self, stage: str, key: str) -> Path:
         for name in (stage, key):
             if not _SAFE_NAME.fullmatch(name):
                 raise BadSetting(
                     f"partition {name[:80]!r}", "cannot be a name in the store", "see `qd status`"
                 )
-        return self.root / stage / key
+        home = self.root / stage / key
+        for place in (home.parent, home):
+            if place.is_symlink():
+                raise DamagedPartition(
+                    f"{stage} {key}", "would lie elsewhere, by a link", f"remove the link {place}"
+                )
+        return home
 
 
 def _sweep(home: Path) -> None:
@@ -230,25 +245,42 @@ def _sweep(home: Path) -> None:
 
 
 def _is_being_written(folder: Path) -> bool:
+    silent = time.time() - _modified(folder)
     try:
-        return owner.is_alive((folder / _OWNER).read_text(encoding="utf-8"))
+        return owner.is_alive((folder / _OWNER).read_text(encoding="utf-8"), silent)
     except (OSError, UnicodeDecodeError):
         # Its owner may have made it this very moment, and not yet signed it.
-        return time.time() - _modified(folder) < _SECONDS_TO_SIGN
+        return silent < _SECONDS_TO_SIGN
 
 
-def _modified(entry: Path) -> float:
+def _modified(folder: Path) -> float:
+    """Give the last moment that something was written there."""
     try:
-        return entry.stat().st_mtime
+        return max(entry.stat().st_mtime for entry in (folder, *folder.iterdir()))
     except OSError:
         return 0.0
 
 
 def _published_folder(home: Path) -> str | None:
     try:
-        return str(json.loads((home / MANIFEST).read_bytes())["folder"])
+        name = str(json.loads((home / MANIFEST).read_bytes())["folder"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    return name if _SAFE_NAME.fullmatch(name) else None
+
+
+def _stays_inside(home: Path, body: Json) -> bool:
+    """Tell whether the manifest names plain files in a plain folder of this very place.
+
+    The seal is no signature: whoever can write here can seal what leads to other files.
+    """
+    folder = home / str(body["folder"])
+    places = [folder, *(folder / name for name in body["files"])]
+    return (
+        bool(_SAFE_NAME.fullmatch(str(body["folder"])))
+        and all(_FILE_NAME.fullmatch(name) for name in body["files"])
+        and not any(place.is_symlink() for place in places)
+    )
 
 
 def _partition(home: Path, body: Json) -> Partition:

@@ -1,9 +1,13 @@
 """The store: a reader sees all of a partition or nothing of it."""
 
+import hashlib
 import json
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -139,6 +143,81 @@ def test_no_name_leads_out_of_the_store(tmp_path: Path, name: str) -> None:
         with pytest.raises(BadSetting):
             store.find(stage, key)
     assert list(tmp_path.iterdir()) == []
+
+
+def sealed(body: dict[str, Any]) -> str:
+    """Write a manifest as whoever can write to the store could."""
+    body.pop("seal", None)
+    digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+    return json.dumps({**body, "seal": digest})
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [
+        {"folder": "../../../elsewhere"},
+        {"folder": "/etc"},
+        {"folder": ".."},
+        {"folder": "a\0b"},
+        {"folder": "x" * 300},
+        {"files": {"../../../elsewhere/secret": "0" * 64}},
+        {"files": {"/etc/passwd": "0" * 64}},
+        {"files": {"a/b": "0" * 64}},
+        {"stage": "bitmaps"},
+        {"key": "panda"},
+    ],
+)
+def test_a_manifest_that_leads_elsewhere_is_refused_and_removes_nothing_there(
+    tmp_path: Path, altered: dict[str, Any]
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "secret").write_text("secret")
+    store = Store(tmp_path / "store")
+    manifest = write(store, "drawings").folder.parent / MANIFEST
+    manifest.write_text(sealed({**json.loads(manifest.read_text()), **altered}))
+    with pytest.raises(DamagedPartition, match=r"leads elsewhere.*`qd make strokes cow`"):
+        store.read("strokes", "cow")
+    assert not store.is_fresh("strokes", "cow", {"code": "1"})
+    write(store, "again")
+    store.sweep()
+    assert store.read("strokes", "cow").path("table").read_text() == "again"
+    assert (elsewhere / "secret").read_text() == "secret"
+
+
+@pytest.mark.parametrize(
+    "link", ["strokes", "strokes/cow", "strokes/cow/{}", "strokes/cow/{}/table"]
+)
+def test_a_link_in_the_store_is_not_followed(tmp_path: Path, link: str) -> None:
+    store = Store(tmp_path / "store")
+    folder = write(store, "drawings").folder.name
+    place = store.root / link.format(folder)
+    place.rename(tmp_path / "elsewhere")
+    place.symlink_to(tmp_path / "elsewhere")
+    before = sorted((tmp_path / "elsewhere").rglob("*"))
+    with pytest.raises(DamagedPartition, match=r"by a link|leads elsewhere"):
+        store.read("strokes", "cow")
+    store.sweep()
+    assert sorted((tmp_path / "elsewhere").rglob("*")) == before
+    if "{}" not in link:
+        with pytest.raises(DamagedPartition, match="remove the link"):
+            write(store, "again")
+
+
+def test_what_another_machine_left_is_swept_when_it_has_been_silent_for_a_day(
+    tmp_path: Path,
+) -> None:
+    store = Store(tmp_path)
+    write(store, "drawings")
+    litter = tmp_path / "strokes" / "cow" / "0badcafe"
+    litter.mkdir()
+    (litter / ".owner").write_text("elsewhere-1~7~7-7")
+    store.sweep()
+    assert litter.exists()
+    for each in (litter / ".owner", litter):
+        os.utime(each, (time.time() - 90_000,) * 2)
+    store.sweep()
+    assert not litter.exists()
 
 
 def test_a_home_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
