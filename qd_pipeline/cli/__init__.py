@@ -7,7 +7,7 @@ import warnings
 import typer
 from rich.console import Console
 
-from qd_pipeline.cli import chain, compare, listing, studies, ui
+from qd_pipeline.cli import chain, champion, compare, listing, studies, ui
 from qd_pipeline.errors import QdError
 
 app = typer.Typer(
@@ -23,6 +23,8 @@ app.command("ui")(ui.ui)
 app.command("status")(listing.status)
 app.command("categories")(listing.categories)
 app.command("networks")(listing.list_networks)
+app.command("promote")(champion.promote)
+app.command("rollback")(champion.rollback)
 app.command("compare")(compare.compare)
 app.command("cross-validate")(studies.cross_validate)
 app.command("search")(studies.search)
