@@ -78,6 +78,41 @@ def strokes_of_picture(data: bytes | Path) -> list[Stroke]:
     return simplify([points.T for points in strokes])
 
 
+def strokes_of_points(
+    strokes: Sequence[RawStroke], *, simplified: bool | None = None
+) -> list[Stroke]:
+    """Take strokes as a mouse, a finger or the dataset gives them, and simplify raw ones.
+
+    Args:
+        strokes: Each stroke is `(x, y)`, or raw also `(x, y, time)`: equally long sequences of
+            numbers, y downwards.
+        simplified: Whether they are as the dataset's simplified ones, which are taken as they
+            are; None to tell by whether they are whole numbers that fill the box of 255.
+
+    Raises:
+        BadDrawing: They are no strokes, or not the simplified ones that they should be.
+
+    >>> [(x, y)] = strokes_of_points([[[0, 10], [0, 5]]])
+    >>> x.tolist(), y.tolist()
+    ([0, 255], [0, 128])
+    >>> [(x, y)] = strokes_of_points([[[0, 10], [0, 5]]], simplified=True)
+    >>> x.tolist(), y.tolist()
+    ([0, 10], [0, 5])
+    """
+    if simplified is False:
+        return simplify(strokes)
+    whole = _whole(strokes)
+    if simplified and whole is None:
+        raise BadDrawing(
+            "the drawing",
+            "is not simplified",
+            "give whole numbers of 0 to 255, as [[[x, …], [y, …]], …], or leave it to us",
+        )
+    if whole is None or not (simplified or _fills_the_box(whole)):
+        return simplify(strokes)
+    return whole
+
+
 def to_column(drawings: Sequence[Sequence[Stroke]]) -> pa.Array:
     """Give drawings as Arrow holds them, ready to be drawn.
 
@@ -136,11 +171,11 @@ def _drawing_of_line(line: bytes) -> list[Stroke]:
         raise BadDrawing(
             "a line", "holds no drawing", 'give {"drawing": [[[x, …], [y, …]], …]} or its value'
         )
-    return _as_simplified(strokes) or simplify(strokes)
+    return strokes_of_points(strokes)
 
 
-def _as_simplified(strokes: list[RawStroke]) -> list[Stroke] | None:
-    """Give a drawing as it is if it is simplified already: whole numbers that fill the box."""
+def _whole(strokes: Sequence[RawStroke]) -> list[Stroke] | None:
+    """Give a drawing as it is if it consists of whole numbers within the box."""
     try:
         rows = [(np.array(stroke[0]), np.array(stroke[1])) for stroke in strokes]
     except (IndexError, KeyError, TypeError, ValueError):
@@ -155,6 +190,10 @@ def _as_simplified(strokes: list[RawStroke]) -> list[Stroke] | None:
     if not rows or not whole:
         return None
     everything = np.concatenate([row for pair in rows for row in pair])
-    if everything.min() < 0 or not _LEAST_OF_MAXIMA <= everything.max() <= SIDE:
+    if not 0 <= everything.min() <= everything.max() <= SIDE:
         return None
     return [(x.astype(np.uint8), y.astype(np.uint8)) for x, y in rows]
+
+
+def _fills_the_box(strokes: Sequence[Stroke]) -> bool:
+    return max(int(row.max()) for pair in strokes for row in pair) >= _LEAST_OF_MAXIMA

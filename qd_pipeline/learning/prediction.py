@@ -1,0 +1,114 @@
+"""From a drawing in any form to categories: what predicts anywhere goes this one way."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from qd_pipeline.errors import BadDrawing
+from qd_pipeline.quickdraw.pictures import strokes_of_picture, strokes_of_points
+from qd_pipeline.quickdraw.raster import rasterize
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from qd_pipeline.learning.classifier import Classifier
+    from qd_pipeline.quickdraw.simplify import Stroke
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """What a classifier makes of one drawing.
+
+    Attributes:
+        categories: The class set, the most probable first.
+        probabilities: Of each of them, summing to 1.
+        bitmap: What the network saw, `uint8 (side, side)`, ink 255 on ground 0.
+    """
+
+    categories: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    bitmap: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Predictor:
+    """A classifier with the preparation that its training's bitmaps had."""
+
+    classifier: Classifier
+
+    def predict(self, drawings: pa.Array) -> list[Ranking]:
+        """Rank the categories for each drawing.
+
+        Args:
+            drawings: list<struct<x: list<uint8>, y: list<uint8>>>, simplified, as
+                `qd_pipeline.quickdraw.pictures` gives them.
+
+        Raises:
+            BadDrawing: They cannot be drawn.
+        """
+        bitmaps = rasterize(drawings, self.classifier.side)
+        probabilities = self.classifier.predict(bitmaps)
+        orders = np.argsort(-probabilities, axis=1, kind="stable")
+        return [
+            Ranking(
+                tuple(self.classifier.class_set[place] for place in order),
+                tuple(chances[order].tolist()),
+                bitmap,
+            )
+            for order, chances, bitmap in zip(orders, probabilities, bitmaps, strict=True)
+        ]
+
+
+def strokes_of(given: Any, *, simplified: bool | None = None) -> list[Stroke]:
+    """Take a drawing in any form that can be sent.
+
+    Args:
+        given: Strokes `[[[x, …], [y, …]], …]`, or an object with them under the name
+            `drawing`, or either as JSON text; a picture (PNG, JPEG, WebP, SVG) as bytes, or
+            those as Base64 text.
+        simplified: Whether strokes are simplified already; None to tell by their geometry.
+
+    Raises:
+        BadDrawing: It is none of these, or shows no drawing.
+
+    >>> [(x, y)] = strokes_of("[[[0, 10], [0, 5]]]")
+    >>> x.tolist(), y.tolist()
+    ([0, 255], [0, 128])
+    """
+    if isinstance(given, bytes):
+        return strokes_of_picture(given)
+    if isinstance(given, str):
+        text = given.strip()
+        if text[:1] not in {"[", "{"}:
+            return strokes_of_picture(_decoded(text))
+        try:
+            given = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise BadDrawing("the drawing", "is no JSON", "give [[[x, …], [y, …]], …]") from error
+    if isinstance(given, dict):
+        given = given.get("drawing")
+    if not isinstance(given, list | tuple | np.ndarray):
+        raise BadDrawing(
+            "the drawing",
+            f"is a {type(given).__name__}",
+            "give strokes, [[[x, …], [y, …]], …], or a picture as Base64",
+        )
+    return strokes_of_points(given, simplified=simplified)  # type: ignore[arg-type]
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadDrawing(
+            "the drawing",
+            "is a text that is neither JSON nor Base64",
+            "give strokes, [[[x, …], [y, …]], …], or a picture as Base64",
+        ) from error
