@@ -44,7 +44,8 @@ run: $(STAMP) ## Bring the whole chain up to date, on the synthetic sample unles
 	@$(BIN)/qd run $(CHOICES)
 
 ui: $(STAMP) ## Start Dagster's and MLflow's pages on this machine; Ctrl-C stops them
-	@$(BIN)/qd ui $(call option,SOURCE,source) $(call option,CLASS_SETS,class-sets)
+	@$(BIN)/qd ui $(call option,SOURCE,source) $(call option,CLASS_SETS,class-sets) \
+		$(call option,DRAWINGS,drawings) $(call option,EPOCHS,epochs)
 
 test: $(STAMP) ## Run the whole suite, offline
 	@$(BIN)/python -m pytest

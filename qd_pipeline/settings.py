@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from qd_pipeline import class_sets
@@ -33,6 +33,10 @@ class Settings:
         tracking_uri: MLflow's store (`MLFLOW_TRACKING_URI`, default: SQLite in the home).
         mlflow_port: Port of MLflow's UI on this machine (`QD_MLFLOW_PORT`, default 5000).
         dagster_port: Port of Dagster's UI (`QD_DAGSTER_PORT`, default 3000).
+        drawings: Drawings of each category that the launchpad and `qd run` begin with
+            (`QD_DRAWINGS`), or None: the source's own default.
+        epochs: Passes over the training drawings, likewise (`QD_EPOCHS`), or None: the
+            recipe's own.
         timetable: When the schedules tick (`QD_SCHEDULE_…`).
         promotion_significance: Level at which a new classifier counts as worse than the
             champion (`QD_PROMOTION_SIGNIFICANCE`, default 0.05).
@@ -45,6 +49,8 @@ class Settings:
     tracking_uri: str
     mlflow_port: int
     dagster_port: int
+    drawings: int | Literal["all"] | None
+    epochs: int | None
     timetable: Timetable
     promotion_significance: float
     webhook_url: str | None
@@ -65,6 +71,8 @@ class Settings:
             tracking_uri=environment.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home}/mlflow.db",
             mlflow_port=_port(environment, "QD_MLFLOW_PORT", 5000),
             dagster_port=_port(environment, "QD_DAGSTER_PORT", 3000),
+            drawings=_drawings(environment, "QD_DRAWINGS"),
+            epochs=_count(environment, "QD_EPOCHS"),
             timetable=Timetable.from_environment(environment),
             promotion_significance=_significance(environment, "QD_PROMOTION_SIGNIFICANCE"),
             webhook_url=_address(environment, "QD_WEBHOOK_URL"),
@@ -102,6 +110,19 @@ def _port(environment: Mapping[str, str], name: str, default: int) -> int:
     if not (text.isdecimal() and 0 < int(text) < 2**16):
         raise BadSetting(name, f"is {text[:40]!r}", "give a port from 1 to 65535")
     return int(text)
+
+
+def _count(environment: Mapping[str, str], name: str, also: str = "") -> int | None:
+    text = environment.get(name)
+    if not text:
+        return None
+    if not (text.isdecimal() and int(text) > 0):
+        raise BadSetting(name, f"is {text[:40]!r}", f"give a whole number from 1{also}")
+    return int(text)
+
+
+def _drawings(environment: Mapping[str, str], name: str) -> int | Literal["all"] | None:
+    return "all" if environment.get(name) == "all" else _count(environment, name, ", or 'all'")
 
 
 def _significance(environment: Mapping[str, str], name: str) -> float:

@@ -7,7 +7,14 @@ from typing import Final
 
 from rich.console import Console
 
-from qd_pipeline.cli.chain import ClassSetsOption, HomeOption, SourceOption, apply
+from qd_pipeline.cli.chain import (
+    ClassSetsOption,
+    DrawingsOption,
+    EpochsOption,
+    HomeOption,
+    SourceOption,
+    apply,
+)
 from qd_pipeline.cli.servers import Server, Servers, Stopped
 from qd_pipeline.settings import Settings
 
@@ -15,9 +22,15 @@ _OURS: Final = ("-w", str(Path(__file__).parents[2] / "workspace.yaml"))
 
 
 def ui(
-    source: SourceOption = None, class_sets: ClassSetsOption = None, home: HomeOption = None
+    source: SourceOption = None,
+    drawings: DrawingsOption = None,
+    epochs: EpochsOption = None,
+    class_sets: ClassSetsOption = None,
+    home: HomeOption = None,
 ) -> None:
     """Start Dagster's and MLflow's pages on this machine; Ctrl-C stops them."""
+    offered = {"QD_DRAWINGS": drawings, "QD_EPOCHS": epochs}
+    os.environ.update({name: str(value) for name, value in offered.items() if value is not None})
     settings = apply(source=source, home=home, class_sets=class_sets)
     from qd_pipeline.orchestration import instance  # noqa: PLC0415 (Dagster is slow to import)
 

@@ -11,11 +11,14 @@ import dagster as dg
 from qd_pipeline import catalog
 from qd_pipeline.settings import Settings
 
-CLASS_SETS: Final = Settings.from_environment().class_sets
+SETTINGS: Final = Settings.from_environment()
+"""As they were when the definitions were loaded."""
+
+CLASS_SETS: Final = SETTINGS.class_sets
 """Categories in the order of the network's outputs, by partition key."""
 
 category_partitions = dg.StaticPartitionsDefinition(
-    [catalog.partition_key(name) for name in Settings.from_environment().categories]
+    [catalog.partition_key(name) for name in SETTINGS.categories]
 )
 
 class_set_partitions = dg.StaticPartitionsDefinition(list(CLASS_SETS))

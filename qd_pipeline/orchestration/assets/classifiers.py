@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import dagster as dg
 import numpy as np
@@ -10,6 +11,7 @@ from pydantic import Field
 from qd_pipeline.learning import figures
 from qd_pipeline.learning.classifier import NETWORK_FILE, Classifier
 from qd_pipeline.learning.data import ClassSetData, load_category
+from qd_pipeline.learning.networks import NETWORKS
 from qd_pipeline.learning.recipe import Recipe
 from qd_pipeline.learning.training import train
 from qd_pipeline.orchestration import automation, checks, recipes
@@ -17,6 +19,7 @@ from qd_pipeline.orchestration.assets.bitmaps import BITMAPS, bitmaps
 from qd_pipeline.orchestration.assets.strokes import TABLE, strokes
 from qd_pipeline.orchestration.partitions import (
     CLASS_SETS,
+    SETTINGS,
     class_set_partitions,
     class_sets_of_category,
 )
@@ -24,23 +27,36 @@ from qd_pipeline.orchestration.pictures import embedded
 from qd_pipeline.orchestration.workshop import Workshop
 from qd_pipeline.store import Partition, Store
 
+if TYPE_CHECKING:
+    Network = str
+else:
+    # The launchpad offers the registry's names, and refuses others.
+    Network = Literal[tuple(sorted(NETWORKS))]
+
 
 class ClassifierConfig(dg.Config):
     """How to train. What is left out is as in the notebook."""
 
-    network: str = Field(default="seed_cnn", description="Name of a network: `qd networks`.")
+    network: Network = Field(
+        default="seed_cnn", description="The network to train; `qd networks` describes them."
+    )
     epochs: int | None = Field(
-        default=None,
-        ge=1,
-        description="Passes over the training drawings; by default 15 (10 for 2 categories, "
-        "20 for 8).",
+        default=SETTINGS.epochs,
+        description="Passes over the training drawings, from 1; by default 15 (10 for 2 "
+        "categories, 20 for 8).",
     )
-    batch_size: int = Field(default=128, ge=1, description="Drawings a step.")
-    learning_rate: float = Field(default=0.001, gt=0, description="Step size of the optimiser.")
+    batch_size: int = Field(default=128, description="Drawings a step, from 1.")
+    learning_rate: float = Field(
+        default=0.001, description="Step size of the optimiser, above 0 and seldom above 0.01."
+    )
     units: int | None = Field(
-        default=None, ge=1, description="Width of the network's hidden dense layer, if it has one."
+        default=None,
+        description="Width of the network's hidden dense layer, from 1, if it has one.",
     )
-    seed: int = Field(default=0, ge=0, description="Same seed, same machine: same classifier.")
+    seed: int = Field(
+        default=0,
+        description="From 0 to 4294967295. Same seed, same machine: same classifier.",
+    )
     settings_from_search: bool = Field(
         default=False,
         description="Take all settings but the seed from the best trial of this class set's "

@@ -5,7 +5,7 @@ from pydantic import Field
 
 from qd_pipeline import catalog
 from qd_pipeline.orchestration import checks, recipes
-from qd_pipeline.orchestration.partitions import category_partitions
+from qd_pipeline.orchestration.partitions import SETTINGS, category_partitions
 from qd_pipeline.orchestration.workshop import Workshop
 from qd_pipeline.quickdraw.download import Fetched, fetch
 from qd_pipeline.quickdraw.source import SAMPLE_DRAWINGS, Source
@@ -21,13 +21,12 @@ class RawDrawingsConfig(dg.Config):
     """What to download."""
 
     drawings: int | None = Field(
-        default=None,
-        ge=1,
-        description="Drawings wanted of each category, from the first; by default 10,000, "
-        "or 600 of the synthetic sample.",
+        default=SETTINGS.drawings if isinstance(SETTINGS.drawings, int) else None,
+        description="Drawings wanted of each category, from the first: a whole number from 1. "
+        "By default 10,000, or 600 of the synthetic sample.",
     )
     whole_files: bool = Field(
-        default=False,
+        default=SETTINGS.drawings == "all",
         description="Take whole files, and check them against the official sizes and MD5 sums.",
     )
 
@@ -35,13 +34,16 @@ class RawDrawingsConfig(dg.Config):
     def as_made(cls, partition: Partition) -> "RawDrawingsConfig":
         """Give the settings by which a partition of before was downloaded."""
         drawings = partition.recipe["settings"]["drawings"]
-        return cls(whole_files=True) if drawings == "all" else cls(drawings=drawings)
+        whole = drawings == "all"
+        return cls(drawings=None if whole else drawings, whole_files=whole)
 
     def wanted(self, source: Source) -> int | None:
         """Give the number of drawings to ask the source for, None for all."""
         if self.whole_files:
             return None
-        return self.drawings or (SAMPLE_DRAWINGS if source.is_synthetic else DEFAULT_DRAWINGS)
+        if self.drawings is not None:
+            return self.drawings
+        return SAMPLE_DRAWINGS if source.is_synthetic else DEFAULT_DRAWINGS
 
 
 @dg.asset(
