@@ -33,6 +33,7 @@ class Settings:
         tracking_uri: MLflow's store (`MLFLOW_TRACKING_URI`, default: SQLite in the home).
         mlflow_port: Port of MLflow's UI on this machine (`QD_MLFLOW_PORT`, default 5000).
         dagster_port: Port of Dagster's UI (`QD_DAGSTER_PORT`, default 3000).
+        draw_port: Port of the page for drawing (`QD_DRAW_PORT`, default 8028).
         drawings: Drawings of each category that the launchpad and `qd run` begin with
             (`QD_DRAWINGS`), or None: the source's own default.
         epochs: Passes over the training drawings, likewise (`QD_EPOCHS`), or None: the
@@ -49,6 +50,7 @@ class Settings:
     tracking_uri: str
     mlflow_port: int
     dagster_port: int
+    draw_port: int
     drawings: int | Literal["all"] | None
     epochs: int | None
     timetable: Timetable
@@ -71,6 +73,7 @@ class Settings:
             tracking_uri=environment.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home}/mlflow.db",
             mlflow_port=_port(environment, "QD_MLFLOW_PORT", 5000),
             dagster_port=_port(environment, "QD_DAGSTER_PORT", 3000),
+            draw_port=_port(environment, "QD_DRAW_PORT", 8028),
             drawings=_drawings(environment, "QD_DRAWINGS"),
             epochs=_count(environment, "QD_EPOCHS"),
             timetable=Timetable.from_environment(environment),
