@@ -5,14 +5,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from qd_pipeline.quickdraw.cairo.compose import Sheet, lift, sheet_room
+from qd_pipeline.quickdraw.cairo.compose import Sheet, lay_ink, lift, sheet_room
 from qd_pipeline.quickdraw.cairo.edges import Edges, edges_room, join
 from qd_pipeline.quickdraw.cairo.fixed import place, thin
-from qd_pipeline.quickdraw.cairo.lanes import Lanes, lanes_room
-from qd_pipeline.quickdraw.cairo.listed import Lists, lists_room
+from qd_pipeline.quickdraw.cairo.gather import gather
+from qd_pipeline.quickdraw.cairo.lanes import DEPTH, Lanes, lanes_room
+from qd_pipeline.quickdraw.cairo.listed import Lists, lists_room, scan_listed
 from qd_pipeline.quickdraw.cairo.outline import Outline, outline_room, trace, trace_dot
 from qd_pipeline.quickdraw.cairo.pen import Pen
-from qd_pipeline.quickdraw.cairo.scan import scan
+from qd_pipeline.quickdraw.cairo.scan import clear, measure_at_once, measure_by_subrows
 from qd_pipeline.quickdraw.cairo.steps import Steps, measure, steps_room
 from qd_pipeline.quickdraw.kernels import kernel
 
@@ -123,6 +124,15 @@ def draw(
             else:
                 pieces = trace(px, py, start, stop, steps, pen, outline)
             join(outline, pieces[0], pieces[1], pieces[2], side, edges)
-            scan(edges, pieces[2] - 1, lanes, lists, sheet)
+            count = pieces[2] - 1
+            low, high, most = gather(edges, count, lanes)
+            listed = low
+            if most <= DEPTH:
+                listed = measure_at_once(edges, count, lanes, sheet, low, high)
+                measure_by_subrows(lanes, sheet, low, listed)
+                lay_ink(sheet, low, listed)
+            if listed < high:
+                scan_listed(edges, count, lists, listed, sheet)
+            clear(lanes, low, high)
             start = stop
         lift(sheet, bitmaps[i, channel])

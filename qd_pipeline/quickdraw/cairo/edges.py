@@ -86,6 +86,6 @@ def join(outline: Outline, first: int, second: int, third: int, side: int, edges
 
 
 @inlined
-def cell(edges: Edges, edge: int, subrow: int) -> int:
-    """Find the place, in 1/256 pixel, nearest to where an edge crosses a sub-row's middle."""
-    return int(np.floor(edges.at[edge] + (subrow - edges.top[edge]) * edges.slope[edge]))
+def cell(at: float, slope: float, steps: int) -> int:
+    """Find the place, in 1/256 pixel, of an edge so many sub-rows below its top."""
+    return int(np.floor(at + steps * slope))

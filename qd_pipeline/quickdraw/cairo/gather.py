@@ -18,7 +18,7 @@ def gather(edges: Edges, count: int, lanes: Lanes) -> tuple[int, int, int]:
         The first pixel row, the one after the last, and the most slots that a row needed.
     """
     end = 256.0 * len(lanes.used)
-    width = min(WIDTH, len(lanes.lane))
+    width = min(WIDTH, lanes.width)
     low, high, most = SUBROWS * len(lanes.used), 0, 0
     top, bottom, kind = 0, 0, 0
     for i in range(count):

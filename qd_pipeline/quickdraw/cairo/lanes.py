@@ -31,11 +31,12 @@ class Lanes(NamedTuple):
     Attributes:
         trail: int32 (15 * side + 48,), crossings along the outline while it descends, or while
             it rises; sub-row 0 is at 16.
-        slots: int32 (side, DEPTH * 16), pieces of such trails in each pixel row.
+        slots: int32 (side, 16 * DEPTH + 16), pieces of such trails in each pixel row.
         used: int64 (side,), their number.
         way: int64 (side,), how each pixel row is measured.
         ends: uint8 (15 * side + 48,), 1 where an edge has its top or bottom.
-        lane: int32 (16,).
+        width: 16, for loops of which the compiler is not to know quite how long they are: it then
+            makes one step of 16 lanes, where it would write out 16 steps.
         work: int32, one pixel row's slots, then from SIGNS on whether a span opens (1) or closes
             (-1) with them, then from SUMS on the winding before each: zero
             before the first.
@@ -53,7 +54,7 @@ class Lanes(NamedTuple):
     used: NDArray[np.int64]
     way: NDArray[np.int64]
     ends: NDArray[np.uint8]
-    lane: NDArray[np.int32]
+    width: int
     work: NDArray[np.int32]
     edge: NDArray[np.int64]
     begun: NDArray[np.int64]
@@ -68,11 +69,12 @@ def lanes_room(side: int) -> Lanes:
     lower, upper, network = _networks()
     return Lanes(
         trail=np.empty(SUBROWS * side + 3 * WIDTH, np.int32),
-        slots=_in_lines(side * DEPTH * WIDTH).reshape(side, -1),
+        # One slot more than is used: 4096 bytes apart, rows would share lines of the cache.
+        slots=_in_lines(side * (DEPTH + 1) * WIDTH).reshape(side, -1),
         used=np.zeros(side, np.int64),
         way=np.zeros(side, np.int64),
         ends=np.zeros(SUBROWS * side + 3 * WIDTH, np.uint8),
-        lane=np.empty(WIDTH, np.int32),
+        width=WIDTH,
         work=_in_lines(SUMS + WIDTH * (DEPTH + 1)),
         edge=np.empty(DEPTH, np.int64),
         begun=np.empty(DEPTH, np.int64),

@@ -15,6 +15,9 @@ from qd_pipeline.quickdraw.cairo.edges import SUBROWS, Edges, cell
 from qd_pipeline.quickdraw.cairo.spans import open_along, open_at
 from qd_pipeline.quickdraw.kernels import kernel
 
+MOST = 1 << 60
+"""Beyond every place."""
+
 
 class Lists(NamedTuple):
     """Room for the lists of one stroke's edges, each by number.
@@ -115,7 +118,8 @@ def enter(edges: Edges, lists: Lists, active: int, subrow: int) -> int:
         return active
     for i in range(start, stop):
         edge = lists.order[i]
-        lists.place[edge] = cell(edges, edge, subrow)
+        steps = subrow - edges.top[edge]
+        lists.place[edge] = cell(edges.at[edge], edges.slope[edge], steps)
     sort_new(lists, start, stop)
     total = active + stop - start
     merge(lists.place, lists.active[:active], lists.order[start:stop], lists.spare[:total])
@@ -130,10 +134,11 @@ def may_step_full(edges: Edges, lists: Lists, active: int, row: int) -> bool:
     subrow = SUBROWS * row
     if lists.starts[subrow + 1] != lists.starts[subrow + SUBROWS]:
         return False
-    last = cell(edges, lists.active[0], subrow + SUBROWS)
+    last = -MOST
     for i in range(active):
         edge = lists.active[i]
-        reached = cell(edges, edge, subrow + SUBROWS)
+        steps = subrow + SUBROWS - edges.top[edge]
+        reached = cell(edges.at[edge], edges.slope[edge], steps)
         if edges.bottom[edge] < subrow + SUBROWS or reached < last:
             return False
         last = reached
@@ -148,7 +153,7 @@ def step(edges: Edges, lists: Lists, active: int, subrow: int) -> int:
         edge = lists.active[i]
         if edges.bottom[edge] <= subrow:
             continue
-        place = cell(edges, edge, subrow)
+        place = cell(edges.at[edge], edges.slope[edge], subrow - edges.top[edge])
         lists.place[edge] = place
         at = kept
         while at > 0 and lists.place[lists.active[at - 1]] > place:
@@ -185,7 +190,8 @@ def add_spans(
         else:
             continue
         if full:
-            open_along(change, edges, edge, row, sign, side)
+            x, y, dx, dy = edges.x[edge], edges.y[edge], edges.dx[edge], edges.dy[edge]
+            open_along(change, x, y, dx, dy, row, sign, side)
         else:
             open_at(change, place >> 8, 2 * (place & 255), sign, side)
 

@@ -42,7 +42,16 @@ def outline_room(points: int, pen: Pen) -> Outline:
 
 
 @inlined
-def fan(outline: Outline, pen: Pen, at: int, x: float, y: float, first: int, last: int) -> int:
+def fan(
+    ax: NDArray[np.float64],
+    ay: NDArray[np.float64],
+    pen: Pen,
+    at: int,
+    x: float,
+    y: float,
+    first: int,
+    last: int,
+) -> int:
     """Write the pen's vertices from `first` anticlockwise to `last`; return where they end."""
     around = len(pen.x) // 3
     if first == last:
@@ -50,8 +59,8 @@ def fan(outline: Outline, pen: Pen, at: int, x: float, y: float, first: int, las
     if first < last:
         first += around
     for i in range(first - last + 1):
-        outline.x[at + i] = x + pen.x[first - i]
-        outline.y[at + i] = y + pen.y[first - i]
+        ax[at + i] = x + pen.x[first - i]
+        ay[at + i] = y + pen.y[first - i]
     return at + first - last + 1
 
 
@@ -118,7 +127,7 @@ def trace(
             m += 2
         else:
             if apart:
-                m = fan(outline, pen, m, x, y, steps.ccw[i], steps.ccw[i + 1])
+                m = fan(ax, ay, pen, m, x, y, steps.ccw[i], steps.ccw[i + 1])
                 ax[m] = x + qx
                 ay[m] = y + qy
                 m += 1
@@ -135,7 +144,7 @@ def trace(
     bx[n] = x - ox
     by[n] = y - oy
     n += 1
-    m = fan(outline, pen, m + 1, x, y, steps.ccw[end], steps.ccw_back[end])
+    m = fan(ax, ay, pen, m + 1, x, y, steps.ccw[end], steps.ccw_back[end])
     ax[m] = x - ox
     ay[m] = y - oy
     first_end = m + 1
@@ -143,7 +152,7 @@ def trace(
     ox, oy = steps.ox[start], steps.oy[start]
     ax[m + 1] = x - ox
     ay[m + 1] = y - oy
-    m = fan(outline, pen, m + 2, x, y, steps.ccw_back[start], steps.ccw[start])
+    m = fan(ax, ay, pen, m + 2, x, y, steps.ccw_back[start], steps.ccw[start])
     ax[m] = x + ox
     ay[m] = y + oy
     m += 1
@@ -168,12 +177,13 @@ def trace_dot(
         outline: Takes the points.
     """
     radius = np.rint(pen.radius)
-    m = fan(outline, pen, 0, x, y, west, east)
-    outline.x[m] = x
-    outline.y[m] = y + radius
-    m = fan(outline, pen, m + 1, x, y, east, west)
-    outline.x[m] = x
-    outline.y[m] = y - radius
-    outline.x[m + 1] = outline.x[0]
-    outline.y[m + 1] = outline.y[0]
+    ax, ay = outline.x, outline.y
+    m = fan(ax, ay, pen, 0, x, y, west, east)
+    ax[m] = x
+    ay[m] = y + radius
+    m = fan(ax, ay, pen, m + 1, x, y, east, west)
+    ax[m] = x
+    ay[m] = y - radius
+    ax[m + 1] = ax[0]
+    ay[m + 1] = ay[0]
     return m + 2, m + 2, m + 2

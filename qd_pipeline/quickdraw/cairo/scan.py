@@ -2,29 +2,13 @@
 
 import numpy as np
 
-from qd_pipeline.quickdraw.cairo.compose import Sheet, lay_ink
+from qd_pipeline.quickdraw.cairo.compose import Sheet
 from qd_pipeline.quickdraw.cairo.edges import SUBROWS, Edges, cell
-from qd_pipeline.quickdraw.cairo.gather import gather
-from qd_pipeline.quickdraw.cairo.lanes import DEPTH, SIGNS, SUMS, WIDTH, Lanes
-from qd_pipeline.quickdraw.cairo.listed import Lists, scan_listed
+from qd_pipeline.quickdraw.cairo.lanes import SIGNS, SUMS, WIDTH, Lanes
 from qd_pipeline.quickdraw.cairo.spans import open_along
-from qd_pipeline.quickdraw.kernels import inlined, kernel
+from qd_pipeline.quickdraw.kernels import kernel
 
 BY_SUBROWS, AT_ONCE, BY_LIST = 0, 1, 2
-
-
-@inlined
-def scan(edges: Edges, count: int, lanes: Lanes, lists: Lists, sheet: Sheet) -> None:
-    """Draw what `count` edges enclose on the sheet."""
-    low, high, most = gather(edges, count, lanes)
-    listed = low
-    if most <= DEPTH:
-        listed = measure_at_once(edges, count, lanes, sheet, low, high)
-        measure_by_subrows(lanes, sheet, low, listed)
-        lay_ink(sheet, low, listed)
-    if listed < high:
-        scan_listed(edges, count, lists, listed, sheet)
-    clear(lanes, low, high)
 
 
 @kernel
@@ -78,20 +62,23 @@ def measure_at_once(
                 continue
             inside = not inside
             sign = 1 if inside else -1
-            left, right = open_along(sheet.change[row], edges, edge, row, sign, side)
+            x, y, dx, dy = edges.x[edge], edges.y[edge], edges.dx[edge], edges.dy[edge]
+            left, right = open_along(sheet.change[row], x, y, dx, dy, row, sign, side)
             start, stop = min(start, left), max(stop, right + 1)
         sheet.start[row], sheet.stop[row] = start, stop
     return listed
 
 
-@inlined
+@kernel
 def find(edges: Edges, count: int, lanes: Lanes, row: int) -> None:
     """Write the edges through all of a pixel row to `lanes.edge`, from left to right."""
     first = SUBROWS * row
     found = 0
     for i in range(count):
         if edges.top[i] <= first and edges.bottom[i] >= first + SUBROWS:
-            begun, reached = cell(edges, i, first), cell(edges, i, first + SUBROWS)
+            steps = first - edges.top[i]
+            begun = cell(edges.at[i], edges.slope[i], steps)
+            reached = cell(edges.at[i], edges.slope[i], steps + SUBROWS)
             at = found
             while at > 0 and (
                 lanes.begun[at - 1] > begun
@@ -114,9 +101,8 @@ def measure_by_subrows(lanes: Lanes, sheet: Sheet, low: int, high: int) -> None:
     In each sub-row the crossings are sorted and their signs summed up; where the sum leaves
     zero a span opens, where it returns to zero the span closes.
     """
-    # The compiler makes one step of a loop over all lanes if it does not know quite how many
-    # they are, and if all that the loop reads and writes lies in one array.
-    width = min(WIDTH, len(lanes.lane))
+    # What a loop over the lanes reads and writes lies in one array: no overlap to look out for.
+    width = min(WIDTH, lanes.width)
     keys, signs = lanes.work[:SIGNS], lanes.work[SIGNS:SUMS]
     for row in range(low, high):
         used = lanes.used[row]

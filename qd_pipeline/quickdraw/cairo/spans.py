@@ -7,7 +7,7 @@ opening a span changes all pixels to its right.
 import numpy as np
 from numpy.typing import NDArray
 
-from qd_pipeline.quickdraw.cairo.edges import SUBROWS, Edges
+from qd_pipeline.quickdraw.cairo.edges import SUBROWS
 from qd_pipeline.quickdraw.kernels import inlined
 
 
@@ -24,9 +24,16 @@ def open_at(change: NDArray[np.int32], x: int, left: int, sign: int, side: int) 
 
 @inlined
 def open_along(
-    change: NDArray[np.int32], edges: Edges, edge: int, row: int, sign: int, side: int
+    change: NDArray[np.int32],
+    x: float,
+    y: float,
+    dx: float,
+    dy: float,
+    row: int,
+    sign: int,
+    side: int,
 ) -> tuple[int, int]:
-    """Open or close a span along an edge through all sub-rows of a pixel row at once.
+    """Open or close a span along the edge from (x, y) on, all 15 sub-rows at once.
 
     Cairo steps back half a sub-row from the first middle, in whole numbers: half a place is
     lost where the step is odd, which shows, so it is lost here too.
@@ -34,29 +41,29 @@ def open_along(
     Returns:
         The first and the last pixel that the edge passes through, `side` for all beyond.
     """
-    dx, dy = int(edges.dx[edge]), 2 * SUBROWS * int(edges.dy[edge])
-    step = abs(512 * dx) // dy
-    if dx < 0:
+    rise, run = 2 * SUBROWS * int(dy), 512 * int(dx)
+    step = abs(run) // rise
+    if run < 0:
         step = -step
-    rest = 512 * dx - step * dy
+    rest = run - step * rise
     half = abs(step) >> 1
     if step < 0:
         half = -half
-    middle = (2 * SUBROWS * row + 1) * 256 - 2 * SUBROWS * int(edges.y[edge])
-    start = int(edges.x[edge]) * dy + middle * dx - half * dy - rest // 2
-    stop = start + SUBROWS * 512 * dx
+    middle = (2 * SUBROWS * row + 1) * 256 - 2 * SUBROWS * int(y)
+    start = int(x) * rise + middle * int(dx) - half * rise - rest // 2
+    stop = start + SUBROWS * run
     if stop < start:
         start, stop = stop, start
-    first, last = start // dy, stop // dy
+    first, last = start // rise, stop // rise
     begin, end = first >> 8, last >> 8
     if begin == end:
         open_at(change, begin, (first & 255) + (last & 255), sign * SUBROWS, side)
     else:
         passed = 0
         left = 256 + (first & 255)
-        for x in range(begin, end):
-            reached = SUBROWS * ((x + 1) * 256 * dy - start) // (stop - start)
-            open_at(change, x, left, sign * (reached - passed), side)
+        for pixel in range(begin, end):
+            reached = SUBROWS * ((pixel + 1) * 256 * rise - start) // (stop - start)
+            open_at(change, pixel, left, sign * (reached - passed), side)
             passed = reached
             left = 256
         open_at(change, end, last & 255, sign * (SUBROWS - passed), side)
