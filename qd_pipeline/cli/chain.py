@@ -191,14 +191,16 @@ def driver_of(
     """
     # Dagster wants to know the partitions when these are imported: after the settings.
     from qd_pipeline.definitions import build_definitions, workshop_of  # noqa: PLC0415
-    from qd_pipeline.orchestration import instance  # noqa: PLC0415
+    from qd_pipeline.orchestration import instance, recovery  # noqa: PLC0415
     from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig  # noqa: PLC0415
     from qd_pipeline.orchestration.driver import Choices, Driver  # noqa: PLC0415
 
     names = {setting.name for setting in fields(Recipe)}
     Recipe(**{k: value for k, value in training.items() if k in names and value is not None})
     choices = Choices(chosen, _download(drawings), ClassifierConfig(**training), studies())
-    return Driver(build_definitions(), workshop_of(settings), instance.of(settings.home), choices)
+    driver = Driver(build_definitions(), workshop_of(settings), instance.of(settings.home), choices)
+    recovery.recover(driver.workshop, driver.instance)
+    return driver
 
 
 def _download(drawings: str | None) -> "RawDrawingsConfig":

@@ -61,6 +61,12 @@ def show_failures(console: Console, driver: "Driver") -> None:
     """Print one sentence for each run that failed."""
     for sentence in driver.failures.values():
         console.print(f"[bold red]✗[/] {sentence}", highlight=False)
+    if waiting := driver.workshop.tracker.waiting:
+        console.print(
+            f"[bold yellow]![/] MLflow ceased to answer: what {waiting} runs logged waits in the "
+            "home, and `qd send` or the next `qd run` sends it.",
+            highlight=False,
+        )
 
 
 def _row(key: str, categories: tuple[str, ...], evaluated: Partition) -> tuple[str, ...]:

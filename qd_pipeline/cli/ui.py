@@ -32,9 +32,11 @@ def ui(
     offered = {"QD_DRAWINGS": drawings, "QD_EPOCHS": epochs}
     os.environ.update({name: str(value) for name, value in offered.items() if value is not None})
     settings = apply(source=source, home=home, class_sets=class_sets)
-    from qd_pipeline.orchestration import instance  # noqa: PLC0415 (Dagster is slow to import)
+    # Dagster is slow to import.
+    from qd_pipeline.definitions import workshop_of  # noqa: PLC0415
+    from qd_pipeline.orchestration import instance, recovery  # noqa: PLC0415
 
-    instance.prepare(settings.home)
+    recovery.recover(workshop_of(settings), instance.of(settings.home))
     # Children are other processes: they see the settings as we do only through these.
     os.environ.update(QD_HOME=str(settings.home), QD_SOURCE=settings.source)
     # MLflow's own jobs, which we have none of, would take five processes more.

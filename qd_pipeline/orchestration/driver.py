@@ -6,13 +6,14 @@ over the home's own Dagster instance, so that the pages show it like any other r
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import dagster as dg
 
-from qd_pipeline import catalog
+from qd_pipeline import catalog, owner
 from qd_pipeline.errors import QdError
-from qd_pipeline.orchestration import freshness
+from qd_pipeline.orchestration import freshness, instance
 from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig
 from qd_pipeline.orchestration.assets.raw_drawings import RawDrawingsConfig
 from qd_pipeline.orchestration.jobs import categories_job, classifiers_job
@@ -93,16 +94,18 @@ class Driver:
             "classifiers": self.choices.classifiers,
             **self.choices.studies,
         }
-        result = self._job(stages[0]).execute_in_process(
-            partition_key=key,
-            instance=self.instance,
-            asset_selection=[dg.AssetKey(stage) for stage in stages],
-            run_config=dg.RunConfig(
-                ops={stage: configs[stage] for stage in stages if stage in configs},
-                loggers=_QUIET,
-            ),
-            raise_on_error=False,
-        )
+        with instance.explained(Path(self.workshop.home)):
+            result = self._job(stages[0]).execute_in_process(
+                partition_key=key,
+                instance=self.instance,
+                asset_selection=[dg.AssetKey(stage) for stage in stages],
+                run_config=dg.RunConfig(
+                    ops={stage: configs[stage] for stage in stages if stage in configs},
+                    loggers=_QUIET,
+                ),
+                tags={instance.OWNER_TAG: owner.token()},
+                raise_on_error=False,
+            )
         if result.success:
             self.made += [f"{stage} {key}" for stage in stages]
         else:

@@ -1,15 +1,35 @@
 """The Dagster instance of a home."""
 
 import os
+import secrets
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import dagster as dg
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import SQLAlchemyError
 
-from qd_pipeline.errors import disk_failure
+from qd_pipeline import owner
+from qd_pipeline.errors import HomeFailed, disk_failure
+
+OWNER_TAG: Final = "qd/owner"
+"""Tag of a Dagster run: the process that makes it."""
 
 _CONFIG: Final = "dagster.yaml"
+_SECONDS_TO_WAIT: Final = 120
+
+
+@event.listens_for(Engine, "connect")
+def _be_patient(connection: Any, _record: Any) -> None:
+    """Let SQLite wait for its turn: by default it gives up after five seconds."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute(f"PRAGMA busy_timeout = {_SECONDS_TO_WAIT * 1000}")
 
 
 def prepare(home: Path) -> Path:
@@ -23,10 +43,8 @@ def prepare(home: Path) -> Path:
     """
     folder = home / "dagster"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         if not (folder / _CONFIG).exists():
-            text = resources.files(__package__).joinpath(_CONFIG).read_text(encoding="utf-8")
-            (folder / _CONFIG).write_text(text, encoding="utf-8")
+            _make(folder)
     except OSError as error:
         raise disk_failure(error, home) from error
     os.environ["DAGSTER_HOME"] = str(folder)
@@ -35,5 +53,74 @@ def prepare(home: Path) -> Path:
 
 def of(home: Path) -> dg.DagsterInstance:
     """Open the instance of a home, making it when it is new."""
-    prepare(home)
-    return dg.DagsterInstance.get()
+    with explained(home):
+        prepare(home)
+        return dg.DagsterInstance.get()
+
+
+@contextmanager
+def explained(home: Path) -> Iterator[None]:
+    """Say in one sentence what Dagster's databases fail at.
+
+    Raises:
+        HomeFailed: The home cannot be written or read.
+    """
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise HomeFailed(
+            str(home / "dagster"),
+            f"cannot be written or read ({reason})",
+            "see that the disk has room and may be written, then run again",
+        ) from error
+    except OSError as error:
+        raise disk_failure(error, home) from error
+
+
+def close_abandoned(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """Close the runs that killed processes left open, as failed.
+
+    Returns:
+        Those runs.
+    """
+    closed = []
+    open_ones = dg.RunsFilter(
+        statuses=[
+            dg.DagsterRunStatus.STARTING,
+            dg.DagsterRunStatus.STARTED,
+            dg.DagsterRunStatus.CANCELING,
+        ]
+    )
+    for record in instance.get_run_records(open_ones):
+        name = record.dagster_run.tags.get(OWNER_TAG)
+        silent = time.time() - record.update_timestamp.timestamp()
+        if name is not None and not owner.is_alive(name, silent):
+            instance.report_run_failed(record.dagster_run, "The process that made it was killed.")
+            closed.append(record.dagster_run)
+    return closed
+
+
+def _make(folder: Path) -> None:
+    """Make the folder with its databases in one stroke.
+
+    Dagster makes them in several steps, and two processes must not do so at once.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for entry in folder.parent.glob(f"{folder.name}~*"):
+        silent = time.time() - entry.stat().st_mtime
+        if not owner.is_alive(entry.name.partition("~")[2].rpartition("~")[0], silent):
+            shutil.rmtree(entry, ignore_errors=True)
+    own = folder.with_name(f"{folder.name}~{owner.token()}~{secrets.token_hex(4)}")
+    try:
+        own.mkdir()
+        text = resources.files(__package__).joinpath(_CONFIG).read_text(encoding="utf-8")
+        (own / _CONFIG).write_text(text, encoding="utf-8")
+        with dg.DagsterInstance.from_config(str(own)):
+            pass
+        own.rename(folder)
+    except OSError:
+        if not (folder / _CONFIG).exists():  # else another process was faster
+            raise
+    finally:
+        shutil.rmtree(own, ignore_errors=True)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from qd_pipeline import catalog
+from qd_pipeline import catalog, owner
 from qd_pipeline.errors import DamagedPartition, QdError
+from qd_pipeline.orchestration.instance import OWNER_TAG
 from qd_pipeline.orchestration.partitions import category_keys, key_of
 from qd_pipeline.orchestration.stage import Stage
 from qd_pipeline.quickdraw.limits import Limits
@@ -82,10 +83,13 @@ class Workshop(dg.ConfigurableResource[None]):
             dagster.Failure: For every error of ours, with its one sentence as description.
         """
         name, key = context.asset_key.path[-1], key_of(context)
+        context.instance.add_run_tags(context.run.run_id, {OWNER_TAG: owner.token()})
         try:
             with self._run(context, continues) as run, self.store.draft(name, key) as draft:
                 source = self.source_for()
                 yield Stage(context, draft, run, source.describe(), source.is_synthetic)
+            if run.waits:
+                context.log.warning("MLflow ceased to answer: `qd send` sends what was not logged.")
         except QdError as error:
             raise dg.Failure(str(error), allow_retries=False) from None
 

@@ -14,6 +14,7 @@ import json
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -129,14 +130,36 @@ def claimed(place: Path, address: str) -> Iterator[Partial]:
         _leave(own, place)
 
 
+def sweep(folder: Path) -> None:
+    """Put aside what killed processes held of the files on their way in a folder.
+
+    What could be continued stays at its place, and all else is removed.
+    """
+    for orphan in _orphans(folder):
+        _leave(orphan, folder / orphan.name.partition("~")[0])
+
+
+def _orphans(folder: Path) -> list[Path]:
+    return [
+        entry
+        for entry in (folder.iterdir() if folder.is_dir() else ())
+        if "~" in entry.name
+        and not owner.is_alive(entry.name.partition("~")[2].rpartition("~")[0], _silent(entry))
+    ]
+
+
+def _silent(entry: Path) -> float:
+    """Give the seconds since something was written there."""
+    try:
+        return time.time() - max(each.stat().st_mtime for each in (entry, *entry.iterdir()))
+    except OSError:
+        return 0.0
+
+
 def _take(place: Path, own: Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
-    claims = f"{place.name}~"
     orphans = [
-        entry
-        for entry in place.parent.iterdir()
-        if entry.name.startswith(claims)
-        and not owner.is_alive(entry.name.removeprefix(claims).rpartition("~")[0])
+        entry for entry in _orphans(place.parent) if entry.name.startswith(f"{place.name}~")
     ]
     for entry in (place, *orphans):
         if own.exists():

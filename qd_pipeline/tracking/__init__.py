@@ -9,9 +9,12 @@ import os
 
 # MLflow waits minutes for a dead server by default; a user should hear of it in seconds.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 # Every database statement would be announced when the store is first made.
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+# Each file that is read back would draw a bar of its own.
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 # MLflow reads the variables above when it is imported.
 from qd_pipeline.tracking.logged import LoggedRun

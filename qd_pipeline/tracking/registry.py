@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import mlflow
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
@@ -165,6 +166,19 @@ class Registry:
         with tempfile.TemporaryDirectory() as folder:
             with explained():
                 path = Path(self._client.download_artifacts(version.run, name, folder))
+            yield path
+
+    @contextmanager
+    def classifier_of(self, version: Version) -> Iterator[Path]:
+        """Give the folder of a version's classifier, for as long as the block lasts.
+
+        Raises:
+            TrackingFailed: Its files are not to be had.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            with explained():
+                uri = f"models:/{version.model}/{version.number}/{FILES}"
+                path = Path(mlflow.artifacts.download_artifacts(uri, dst_path=folder))
             yield path
 
     def _versions(self, model: str) -> list[Version]:

@@ -1,23 +1,19 @@
 """One run, open for logging."""
 
-import io
 import json
 import time
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import mlflow
-import numpy as np
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
-from mlflow.models import ModelSignature
-from mlflow.types import Schema, TensorSpec
-from PIL import Image
+from mlflow.entities import Run
 
-from qd_pipeline.tracking.failures import explained
+from qd_pipeline.tracking.entries import Batch, End, Entry, File, Input, Network, Picture
+from qd_pipeline.tracking.failures import TrackingUnreachable, explained
+from qd_pipeline.tracking.spool import Kept, Spool
 
 
 @dataclass(frozen=True)
@@ -50,18 +46,28 @@ class Identity:
 class TrackedRun:
     """One MLflow run, open for logging.
 
+    Where MLflow ceases to answer, what is logged from then on is kept in the home and sent
+    later: a training of hours does not fail for its log.
+
     Args:
         client: The store's client.
         run: The run.
         link: Its page in MLflow's UI.
+        spool: Where it keeps what MLflow does not take.
     """
 
-    def __init__(self, client: MlflowClient, run: Run, link: str) -> None:
+    def __init__(self, client: MlflowClient, run: Run, link: str, spool: Spool) -> None:
         self._client = client
-        self._experiment = run.info.experiment_id
+        self._spool = spool
+        self._kept: Kept | None = None
         self.id: str = run.info.run_id
         self.name: str = run.info.run_name
         self.link = link
+
+    @property
+    def waits(self) -> bool:
+        """Whether some of what it logged waits to be sent."""
+        return self._kept is not None
 
     def log(
         self,
@@ -72,24 +78,23 @@ class TrackedRun:
         step: int = 0,
     ) -> None:
         """Log parameters, metrics (at an epoch, for curves) and tags in one request."""
-        now = int(time.time() * 1000)
-        with explained():
-            self._client.log_batch(
-                self.id,
-                metrics=[Metric(k, float(v), now, step) for k, v in (metrics or {}).items()],
-                params=[Param(k, str(v)) for k, v in (params or {}).items()],
-                tags=[RunTag(k, str(v)) for k, v in (tags or {}).items()],
+        self._log(
+            Batch(
+                params={name: str(value) for name, value in (params or {}).items()},
+                metrics={name: float(value) for name, value in (metrics or {}).items()},
+                tags={name: str(value) for name, value in (tags or {}).items()},
+                step=step,
+                time=_now(),
             )
+        )
 
     def log_file(self, path: Path, folder: str | None = None) -> None:
         """Keep a file with the run."""
-        with explained():
-            self._client.log_artifact(self.id, str(path), folder)
+        self._log(File(str(path), folder))
 
     def log_picture(self, png: bytes, name: str) -> None:
         """Keep a PNG with the run, for its page."""
-        with explained(), Image.open(io.BytesIO(png)) as picture:
-            self._client.log_image(self.id, picture, artifact_file=name)
+        self._log(Picture(b64encode(png).decode(), name))
 
     def link_to(self, name: str) -> str:
         """Give the page of one of the files kept with the run."""
@@ -104,18 +109,7 @@ class TrackedRun:
             side: Height and width of its pictures.
             class_count: Number of its outputs.
         """
-        signature = ModelSignature(
-            inputs=Schema([TensorSpec(np.dtype(np.float32), (-1, side, side, 1))]),
-            outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, class_count))]),
-        )
-        # Only who logs a network pays for importing its flavour, and TensorFlow with it.
-        from mlflow import keras as flavour  # noqa: PLC0415
-
-        needs = [f"{name}=={version(name)}" for name in ("keras", "tensorflow", "numpy")]
-        with explained(), mlflow.start_run(run_id=self.id, log_system_metrics=False):
-            flavour.log_model(
-                network, name="classifier", signature=signature, pip_requirements=needs
-            )
+        self._log(Network(network, side, class_count))
 
     def log_dataset(self, name: str, version: str, source: str, facts: Mapping[str, Any]) -> None:
         """Name a data partition as an input of the run.
@@ -126,14 +120,26 @@ class TrackedRun:
             source: Where the drawings came from.
             facts: Figures to show beside it.
         """
-        dataset = Dataset(
-            name=name,
-            digest=version[:36],
-            source_type="quickdraw",
-            source=json.dumps({"source": source}),
-            profile=json.dumps(facts, default=str),
-        )
-        with explained():
-            self._client.log_inputs(
-                self.id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])]
-            )
+        self._log(Input(name, version[:36], source, json.dumps(facts, default=str)))
+
+    def end(self, status: str) -> None:
+        """Close it as FINISHED, FAILED or KILLED."""
+        self._log(End(status, _now()))
+        if self._kept is not None:
+            self._kept.close()
+
+    def _log(self, entry: Entry) -> None:
+        if self._kept is None:
+            try:
+                with explained():
+                    entry.send(self._client, self.id)
+            except TrackingUnreachable:
+                # What comes after waits too: in its order, and without another time-out each.
+                self._kept = self._spool.open(self.id)
+            else:
+                return
+        self._kept.add(entry)
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

@@ -1,5 +1,6 @@
 """The store that runs lie in."""
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,10 +11,13 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
+from qd_pipeline import owner
+from qd_pipeline.tracking import database
 from qd_pipeline.tracking.failures import explained
 from qd_pipeline.tracking.logged import LoggedRun
 from qd_pipeline.tracking.registry import Registry
 from qd_pipeline.tracking.runs import Identity, TrackedRun
+from qd_pipeline.tracking.spool import Spool
 
 DATA: Final = "quickdraw-data"
 """Experiment of the data stages."""
@@ -25,6 +29,7 @@ STUDIES: Final = "quickdraw-studies"
 """Experiment of what is only made when asked for: cross-validations, searches, comparisons."""
 
 _NOTE: Final = "mlflow.note.content"
+_OWNER: Final = "owner"
 
 
 class Tracker:
@@ -32,7 +37,8 @@ class Tracker:
 
     Args:
         uri: Its tracking URI; SQLite in the home by default.
-        artifacts: Folder of the artifacts of a local store; a server has its own.
+        artifacts: Folder of the artifacts of a local store; a server has its own. What waits
+            to be sent lies beside it, in `spool`.
         ui: Address of MLflow's UI, for links.
     """
 
@@ -40,6 +46,9 @@ class Tracker:
         self._uri = uri
         self._artifacts = artifacts
         self._ui = ui.rstrip("/")
+        self._spool = Spool(artifacts.parent / "spool")
+        with explained():
+            database.prepare(uri)
         # The model flavours know no client, only the address in force.
         mlflow.set_tracking_uri(uri)
         self._client = MlflowClient(tracking_uri=uri)
@@ -71,7 +80,12 @@ class Tracker:
         Raises:
             TrackingFailed: MLflow cannot be reached.
         """
-        all_tags = {**tags, **identity.tags, **({_NOTE: note} if note else {})}
+        all_tags = {
+            **tags,
+            **identity.tags,
+            _OWNER: owner.token(),
+            **({_NOTE: note} if note else {}),
+        }
         with explained():
             home = self._experiment_id(experiment)
             run = self._find(home, identity) or self._client.create_run(
@@ -128,20 +142,55 @@ class Tracker:
         with explained():
             return Path(self._client.download_artifacts(run_id, name, str(folder)))
 
+    def settle(self) -> None:
+        """Send what waits, and close the runs that killed processes left open.
+
+        Raises:
+            TrackingFailed: MLflow cannot be reached, or does not take what waits.
+        """
+        self.send_waiting()
+        with explained():
+            names = (DATA, CLASSIFIERS, STUDIES)
+            found = [self._client.get_experiment_by_name(name) for name in names]
+            for run in self._client.search_runs(
+                [each.experiment_id for each in found if each], "attributes.status = 'RUNNING'"
+            ):
+                silent = time.time() - run.info.start_time / 1000
+                name = run.data.tags.get(_OWNER)
+                if name is not None and not owner.is_alive(name, silent):
+                    self._client.set_terminated(run.info.run_id, "KILLED")
+
+    def send_waiting(self) -> int:
+        """Send what MLflow did not take when it was logged.
+
+        Returns:
+            How many runs' logs were sent.
+
+        Raises:
+            TrackingFailed: MLflow cannot be reached, or does not take it.
+        """
+        return self._spool.send(self._client)
+
+    @property
+    def waiting(self) -> int:
+        """Runs of which something waits to be sent."""
+        return len(self._spool.waiting())
+
     @contextmanager
     def _closing(self, run: Run) -> Iterator[TrackedRun]:
         with explained():
+            self._client.set_tag(run.info.run_id, _OWNER, owner.token())
             self._client.update_run(run.info.run_id, status="RUNNING")
+        tracked = TrackedRun(self._client, run, self._link(run), self._spool)
         status = "FAILED"
         try:
-            yield TrackedRun(self._client, run, self._link(run))
+            yield tracked
             status = "FINISHED"
         except KeyboardInterrupt:
             status = "KILLED"
             raise
         finally:
-            with explained():
-                self._client.set_terminated(run.info.run_id, status)
+            tracked.end(status)
 
     def _link(self, run: Run) -> str:
         return f"{self._ui}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"

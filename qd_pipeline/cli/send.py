@@ -1,0 +1,16 @@
+"""`qd send`: what MLflow did not take when it was logged."""
+
+from rich.console import Console
+
+from qd_pipeline.cli.chain import HomeOption, apply
+
+
+def send(home: HomeOption = None) -> None:
+    """Send what MLflow did not take while it did not answer."""
+    settings = apply(source=None, home=home, class_sets=None)
+    from qd_pipeline.tracking import Tracker  # noqa: PLC0415 (MLflow is slow to import)
+
+    tracker = Tracker(settings.tracking_uri, settings.home / "mlartifacts", settings.mlflow_ui)
+    sent = tracker.send_waiting()
+    said = f"what {sent} runs logged is sent." if sent else "nothing waits to be sent."
+    Console().print(f"[green]✓[/] MLflow answers: {said}", highlight=False)
