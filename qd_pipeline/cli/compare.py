@@ -56,7 +56,8 @@ def compare(
 
 
 def _table(standings: "Standings") -> Table:
-    title = f"{standings.key}: {', '.join(standings.class_set)}"
+    title = "" if standings.runs else " (no runs yet)"
+    title = f"{standings.key}: {', '.join(standings.class_set)}{title}"
     headings = ("run", "started", "accuracy (95 % interval)", "training", "p against 1", "differs")
     table = Table(*headings, title=title, title_justify="left")
     tests = {duel.other: duel.comparison for duel in standings.duels}
@@ -70,6 +71,4 @@ def _table(standings: "Standings") -> Table:
             "–" if test is None else f"{test.test.different:.3g}",
             standings.differences[place] or "–",
         )
-    if not standings.runs:
-        table.add_row(*["–"] * len(headings))
     return table

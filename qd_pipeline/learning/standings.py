@@ -138,7 +138,7 @@ class Standings:
         names = dict.fromkeys(name for run in self.runs for name in run.settings)
         varied = [name for name in names if len({run.settings.get(name) for run in self.runs}) > 1]
         return tuple(
-            ", ".join(f"{name.replace('_', ' ')} {run.settings.get(name, '–')}" for name in varied)
+            ", ".join(f"{name.replace('_', ' ')} {_setting(run, name)}" for name in varied)
             for run in self.runs
         )
 
@@ -149,6 +149,12 @@ class Standings:
             "runs": [run.to_json() for run in self.runs],
             "newest_against": [duel.to_json() for duel in self.duels],
         }
+
+
+def _setting(run: Contestant, name: str) -> str:
+    """Give a setting as one reads it: a dash where it is left to the network, or unknown."""
+    text = run.settings.get(name, "None")
+    return "–" if text == "None" else text
 
 
 def stand(
