@@ -21,7 +21,7 @@ CHOICES = $(call option,SOURCE,source) $(call option,CLASS_COUNTS,class-counts) 
 	$(call option,EPOCHS,epochs) $(call option,SEED,seed) $(call option,CLASS_SETS,class-sets)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run ui test check clean
+.PHONY: help install run ui test check clean bench bench-learning install-bench
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,15 @@ ui: $(STAMP) ## Start Dagster's and MLflow's pages on this machine; Ctrl-C stops
 
 test: $(STAMP) ## Run the whole suite, offline
 	@$(BIN)/python -m pytest
+
+bench: $(STAMP) ## Measure the data stages against the usual ways (make install-bench first)
+	@$(BIN)/python -m qd_pipeline.bench.drawings
+
+bench-learning: $(STAMP) ## Measure our recipes against the notebook's
+	@$(BIN)/python -m qd_pipeline.bench.learning
+
+install-bench: $(STAMP) ## Add what the benchmarks compare with: cairo (Debian's libcairo2), opencv
+	@$(PIP) --require-hashes -r requirements-bench.lock
 
 check: $(STAMP) ## Lint, check the format and the types
 	@$(BIN)/ruff check .

@@ -1,0 +1,75 @@
+"""What a fresh process costs: its first kernels, and its memory while a large file passes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from qd_pipeline.bench.corpus import Corpus
+from qd_pipeline.bench.rows import Row
+
+_SIZES: Final = (500_000_000, 1_000_000_000)
+
+_FIRST_CALL: Final = """
+import json, sys, time
+from pathlib import Path
+from qd_pipeline.quickdraw.raster import rasterize
+from qd_pipeline.quickdraw.strokes import read_ndjson
+began = time.perf_counter()
+rasterize(read_ndjson(Path(sys.argv[1])).column("drawing").slice(0, 1))
+print(json.dumps({"seconds": time.perf_counter() - began}))
+"""
+
+# Resident memory by its peak, as the operating system counts it, over that of the imports.
+_PASSAGE: Final = """
+import json, resource, sys
+from pathlib import Path
+from qd_pipeline.quickdraw.bitmaps import draw
+from qd_pipeline.quickdraw.strokes import convert
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+ndjson = Path(sys.argv[1])
+table, drawn = ndjson.with_suffix(".parquet"), ndjson.with_suffix(".npy")
+imported = peak()
+facts = convert(ndjson, "cow", table, ndjson.with_suffix(".rejects"))
+parsed = peak()
+draw(table, drawn)
+for path in (table, drawn):
+    path.unlink()
+print(json.dumps({"over": peak() - imported, "drawings": facts.drawings, "imported": imported}))
+"""
+
+
+def start_up(ndjson: Path) -> list[Row]:
+    """Time the first drawing of a fresh process, with the kernels' cache there."""
+    few = ndjson.with_name("few.ndjson")
+    with ndjson.open("rb") as lines:
+        few.write_bytes(lines.readline())
+    values = [_child(_FIRST_CALL, few)["seconds"] for _ in range(4)]
+    note = f"the first, which may have compiled: {values[0]:.2f} s"
+    what = "first drawing of a fresh process, s"
+    return [Row(what, tuple(values[1:]), 1.0, 0.5, at_most=True, note=note)]
+
+
+def peaks(corpus: Corpus, folder: Path) -> list[Row]:
+    """Measure the resident memory while large files go through strokes and bitmaps."""
+    measured = []
+    for size in _SIZES:
+        ndjson = folder / "passing.ndjson"
+        corpus.write(ndjson, "cow", size=size)
+        found = _child(_PASSAGE, ndjson)
+        ndjson.unlink()
+        what = f"memory over the imports, {size / 1e6:,.0f} MB of NDJSON, MB"
+        note = f"{found['drawings']:,} drawings; {found['imported']:.0f} MB at import"
+        measured.append(Row(what, (found["over"],), 600, 300, at_most=True, note=note))
+    return measured
+
+
+def _child(script: str, ndjson: Path) -> dict[str, Any]:
+    ended = subprocess.run(
+        [sys.executable, "-c", script, str(ndjson)], check=True, capture_output=True, text=True
+    )
+    return dict(json.loads(ended.stdout))
