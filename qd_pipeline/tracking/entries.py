@@ -22,6 +22,8 @@ from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 from PIL import Image
 
+from qd_pipeline.tracking.drawing_models import DrawingModel
+
 # ruff: noqa: D102 - what `send` and `kept` do is said once, above
 
 
@@ -102,7 +104,7 @@ class Network:
         needs = [f"{name}=={version(name)}" for name in ("keras", "tensorflow", "numpy")]
         with mlflow.start_run(run_id=run, log_system_metrics=False):
             flavour.log_model(
-                self._network(), name="classifier", signature=signature, pip_requirements=needs
+                self._network(), name="network", signature=signature, pip_requirements=needs
             )
 
     def kept(self, folder: Path) -> Self:
@@ -157,10 +159,10 @@ class End:
         return self
 
 
-Entry = Batch | File | Picture | Network | Input | End
+Entry = Batch | File | Picture | Network | DrawingModel | Input | End
 
 KINDS: Final[Mapping[str, type[Entry]]] = {
-    kind.__name__: kind for kind in (Batch, File, Picture, Network, Input, End)
+    kind.__name__: kind for kind in (Batch, File, Picture, Network, DrawingModel, Input, End)
 }
 
 

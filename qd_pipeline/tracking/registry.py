@@ -15,6 +15,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from qd_pipeline.errors import BadSetting, MissingPartition
+from qd_pipeline.tracking.drawing_models import FILES, NAME
 from qd_pipeline.tracking.failures import explained
 
 CHAMPION: Final = "champion"
@@ -95,12 +96,7 @@ class Registry:
             MissingPartition: The run logged no classifier.
         """
         with explained():
-            outputs = self._client.get_run(run).outputs
-            if outputs is None or not outputs.model_outputs:
-                raise MissingPartition(
-                    f"MLflow run {run}", "holds no classifier", "train it again with `qd run`"
-                )
-            source = f"models:/{outputs.model_outputs[-1].model_id}"
+            source = f"models:/{self._logged(run)}"
             for found in self._client.search_model_versions(f"run_id = '{run}'"):
                 if (found.name, found.source) == (model, source):
                     return self._tagged(_version(found), tags)
@@ -180,6 +176,18 @@ class Registry:
                 uri = f"models:/{version.model}/{version.number}/{FILES}"
                 path = Path(mlflow.artifacts.download_artifacts(uri, dst_path=folder))
             yield path
+
+    def _logged(self, run: str) -> str:
+        """Give the id of the classifier that a run logged last; it logs a bare network too."""
+        outputs = self._client.get_run(run).outputs
+        ids = [] if outputs is None else [output.model_id for output in outputs.model_outputs]
+        models = [self._client.get_logged_model(model) for model in ids]
+        classifiers = [model for model in models if model.name == NAME]
+        if not classifiers:
+            raise MissingPartition(
+                f"MLflow run {run}", "holds no classifier", "train it again with `qd run`"
+            )
+        return str(max(classifiers, key=lambda model: model.creation_timestamp).model_id)
 
     def _versions(self, model: str) -> list[Version]:
         with explained():

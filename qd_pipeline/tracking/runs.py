@@ -11,6 +11,7 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from qd_pipeline.tracking.drawing_models import DrawingModel
 from qd_pipeline.tracking.entries import Batch, End, Entry, File, Input, Network, Picture
 from qd_pipeline.tracking.failures import TrackingUnreachable, explained
 from qd_pipeline.tracking.spool import Kept, Spool
@@ -110,6 +111,14 @@ class TrackedRun:
             class_count: Number of its outputs.
         """
         self._log(Network(network, side, class_count))
+
+    def log_classifier(self, folder: Path) -> None:
+        """Keep a classifier with the run as what is registered: a model that takes drawings.
+
+        Args:
+            folder: What `Classifier.save` wrote.
+        """
+        self._log(DrawingModel(str(folder)))
 
     def log_dataset(self, name: str, version: str, source: str, facts: Mapping[str, Any]) -> None:
         """Name a data partition as an input of the run.

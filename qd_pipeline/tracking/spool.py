@@ -23,6 +23,7 @@ from mlflow import MlflowClient
 
 from qd_pipeline import owner
 from qd_pipeline.errors import TrackingFailed, disk_failure
+from qd_pipeline.tracking.drawing_models import DrawingModel
 from qd_pipeline.tracking.entries import KINDS, Entry, File, Network
 from qd_pipeline.tracking.failures import TrackingUnreachable, explained
 
@@ -144,7 +145,7 @@ def _send(folder: Path, client: MlflowClient, run: str) -> None:
 def _read(line: str, folder: Path) -> Entry:
     fields = json.loads(line)
     entry = KINDS[fields.pop("kind")](**fields)
-    if isinstance(entry, File | Network):
+    if isinstance(entry, File | Network | DrawingModel):
         return replace(entry, path=str(folder / entry.path))
     return entry
 

@@ -112,6 +112,7 @@ def classifiers(
         )
         classifier.save(stage.draft.folder)
         stage.run.log_network(classifier.network, classifier.side, len(class_set))
+        stage.run.log_classifier(stage.draft.folder)
         return stage.publish(
             recipe=recipes.classifiers(recipe, class_set, inputs),
             facts=classifier.training.to_json(),
