@@ -7,7 +7,7 @@ import warnings
 import typer
 from rich.console import Console
 
-from qd_pipeline.cli import chain, champion, compare, listing, predict, send, studies, ui
+from qd_pipeline.cli import chain, champion, compare, draw, listing, predict, send, studies, ui
 from qd_pipeline.errors import QdError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app.command("run")(chain.run)
 app.command("make")(chain.make)
 app.command("ui")(ui.ui)
 app.command("predict")(predict.predict)
+app.command("draw")(draw.draw)
 app.command("send")(send.send)
 app.command("status")(listing.status)
 app.command("categories")(listing.categories)

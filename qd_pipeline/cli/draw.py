@@ -1,0 +1,52 @@
+"""`qd draw`: the page for drawing."""
+
+import socket
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from qd_pipeline.cli.chain import ClassSetsOption, HomeOption, apply
+from qd_pipeline.errors import BadSetting
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+
+def draw(class_sets: ClassSetsOption = None, home: HomeOption = None) -> None:
+    """Start a page on this machine to draw on, and see what the champion makes of it."""
+    settings = apply(source=None, home=home, class_sets=class_sets)
+    listening = _listen(settings.draw_port)
+    # They are slow to import, and a port that is taken should be told at once.
+    from qd_pipeline.drawing_page.app import build  # noqa: PLC0415
+    from qd_pipeline.drawing_page.shelf import Shelf  # noqa: PLC0415
+
+    console = Console()
+    console.print(f"Draw  http://127.0.0.1:{settings.draw_port}", highlight=False)
+    console.print("Ctrl-C stops it.", highlight=False)
+    _serve(build(Shelf(settings)), listening)
+    console.print("Stopped.")
+
+
+def _listen(port: int) -> socket.socket:
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(("127.0.0.1", port))
+    except OSError as error:
+        listening.close()
+        raise BadSetting(
+            f"port {port}",
+            f"cannot be used ({error.strerror})",
+            "stop what uses it, or set QD_DRAW_PORT to another port",
+        ) from error
+    return listening
+
+
+def _serve(app: "Starlette", listening: socket.socket) -> None:
+    import uvicorn  # noqa: PLC0415 (as above)
+
+    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
+    try:
+        uvicorn.Server(config).run(sockets=[listening])
+    except KeyboardInterrupt:
+        return
