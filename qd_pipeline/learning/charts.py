@@ -1,10 +1,12 @@
-"""Geometry of the report's line charts, which its template draws as SVG."""
+"""Geometry of the report's charts, which its template draws as SVG."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from matplotlib.ticker import MaxNLocator
+
+from qd_pipeline.learning.calibration import Calibration
 
 WIDTH: Final = 340
 HEIGHT: Final = 210
@@ -83,4 +85,82 @@ def learning_curve(history: Sequence[Mapping[str, float]], metric: str) -> Chart
             Tick(x(epoch), f"{epoch:g}") for epoch in epochs if 1 <= epoch <= len(history)
         ),
         y_ticks=tuple(Tick(y(tick), text(round(tick, 10))) for tick in ticks),
+    )
+
+
+@dataclass(frozen=True)
+class Bar:
+    """An upright bar: its corner, width and height in the drawing's units, and what it says."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    text: str
+
+
+@dataclass(frozen=True)
+class BarChart:
+    """Bars over an axis from 0 to 1, and points on the diagonal where they should end."""
+
+    title: str
+    bars: tuple[Bar, ...]
+    diagonal: tuple[tuple[float, float], ...]
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+    left: int = _LEFT
+    right: int = WIDTH - _RIGHT
+    bottom: int = HEIGHT - _BOTTOM
+    width: int = WIDTH
+    height: int = HEIGHT
+
+
+def reliability(calibration: Calibration) -> tuple[BarChart, BarChart]:
+    """Lay out a reliability diagram: accuracy by confidence, and drawings by confidence."""
+    total = sum(each.count for each in calibration.bins)
+    shares = [each.count / total for each in calibration.bins]
+    accuracies = [each.accuracy for each in calibration.bins]
+    return (
+        _bars("accuracy by confidence", calibration, accuracies, 1.0, diagonal=True),
+        _bars("drawings by confidence", calibration, shares, max(shares), diagonal=False),
+    )
+
+
+def _bars(
+    title: str,
+    calibration: Calibration,
+    values: Sequence[float | None],
+    highest: float,
+    *,
+    diagonal: bool,
+) -> BarChart:
+    ticks = [float(tick) for tick in MaxNLocator(5).tick_values(0, highest)]
+    top = ticks[-1]
+
+    def x(confidence: float) -> float:
+        return round(_LEFT + confidence * (WIDTH - _LEFT - _RIGHT), 1)
+
+    def y(value: float) -> float:
+        return round(HEIGHT - _BOTTOM - value / top * (HEIGHT - _TOP - _BOTTOM), 1)
+
+    def text(share: float) -> str:
+        return f"{share * 100:.0f} %"
+
+    return BarChart(
+        title=title,
+        bars=tuple(
+            Bar(
+                x=x(each.low) + 1,
+                y=y(value),
+                width=round(x(each.high) - x(each.low) - 2, 1),
+                height=round(y(0) - y(value), 1),
+                text=f"{each.count:,} drawings of {text(each.low)} to {text(each.high)}: "
+                f"{text(each.accuracy)} correct",
+            )
+            for each, value in zip(calibration.bins, values, strict=True)
+            if value is not None and each.accuracy is not None
+        ),
+        diagonal=((x(0), y(0)), (x(1), y(1))) if diagonal else (),
+        x_ticks=tuple(Tick(x(place / 5), text(place / 5)) for place in range(6)),
+        y_ticks=tuple(Tick(y(tick), text(tick)) for tick in ticks),
     )

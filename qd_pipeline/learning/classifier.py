@@ -40,6 +40,8 @@ class Training:
         seconds: Wall time of the training.
         training_drawings: Drawings trained on.
         validation_drawings: Drawings on the validation side.
+        temperature: What the network's logits were divided by to calibrate it; they are so in
+            the network itself.
     """
 
     recipe: Recipe
@@ -47,6 +49,7 @@ class Training:
     seconds: float
     training_drawings: int
     validation_drawings: int
+    temperature: float = 1.0
 
     def to_json(self) -> dict[str, Any]:
         """Give the facts by name, as JSON takes them."""
@@ -56,6 +59,7 @@ class Training:
             "seconds": self.seconds,
             "training_drawings": self.training_drawings,
             "validation_drawings": self.validation_drawings,
+            "temperature": self.temperature,
         }
 
     @classmethod
@@ -167,9 +171,12 @@ class Classifier:
 
 def _architecture(network: keras.Model) -> Any:
     config = network.get_config()
-    names = {
-        layer["config"]["name"]: f"layer {place}" for place, layer in enumerate(config["layers"])
-    }
+    names: dict[str, str] = {}
+
+    def collect(part: Any) -> None:
+        for layer in part.get("layers", ()):
+            names.setdefault(layer["config"]["name"], f"layer {len(names)}")
+            collect(layer["config"])
 
     def renamed(value: Any) -> Any:
         if isinstance(value, dict):
@@ -178,4 +185,5 @@ def _architecture(network: keras.Model) -> Any:
             return [renamed(held) for held in value]
         return names.get(value, value) if isinstance(value, str) else value
 
+    collect(config)
     return renamed(config)

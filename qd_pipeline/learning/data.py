@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from qd_pipeline.errors import BadSetting, DamagedPartition, MissingPartition
+from qd_pipeline.quickdraw.raster import rasterize
 from qd_pipeline.quickdraw.split import TEST, TRAINING, VALIDATION, sides
 
 
@@ -36,6 +37,16 @@ class CategoryData:
 
     def __len__(self) -> int:
         return len(self.key_ids)
+
+    @property
+    def side(self) -> int:
+        """Height and width of the bitmaps, in pixels."""
+        return int(self.bitmaps.shape[-1])
+
+    @cached_property
+    def drawings(self) -> pa.Array:
+        """The strokes of each drawing, in Arrow's own buffers: some 100 bytes a drawing."""
+        return pq.read_table(self.table, columns=["drawing"]).column(0).combine_chunks()
 
     @cached_property
     def countrycodes(self) -> NDArray[np.object_]:
@@ -129,9 +140,29 @@ class LabelledDrawings:
             gathered[here] = column(self.categories[place])[rows[here]]
         return gathered
 
-    def bitmaps(self, which: NDArray[np.integer] | slice) -> NDArray[np.uint8]:
-        """Copy some drawings' bitmaps out of the mapped files, `uint8 (k, side, side)`."""
+    def bitmaps(
+        self, which: NDArray[np.integer] | slice, side: int | None = None
+    ) -> NDArray[np.uint8]:
+        """Give some drawings' bitmaps, `uint8 (k, side, side)`.
+
+        Args:
+            which: Their places.
+            side: In pixels. Bitmaps of the stored size (the default) are copied out of the
+                mapped files, others are drawn.
+        """
+        if side not in (None, self.categories[0].side):
+            return rasterize(self.drawings(which), side)
         return self._gather(lambda category: category.bitmaps, which)  # type: ignore[return-value]
+
+    def drawings(self, which: NDArray[np.integer] | slice) -> pa.Array:
+        """Copy some drawings' strokes, a column as `rasterize` takes it, of length k."""
+        labels, rows = self.labels[which], self.rows[which]
+        order = np.argsort(labels, kind="stable")
+        taken = [
+            category.drawings.take(pa.array(rows[order][labels[order] == place]))
+            for place, category in enumerate(self.categories)
+        ]
+        return pa.concat_arrays(taken).take(pa.array(np.argsort(order)))
 
     def column(self, name: str) -> NDArray[np.generic]:
         """Give a fact of each drawing, `(n,)`.
@@ -187,11 +218,6 @@ class ClassSetData:
     def class_set(self) -> tuple[str, ...]:
         """The categories' names in the order of the network's outputs."""
         return tuple(category.category for category in self.training.categories)
-
-    @property
-    def side(self) -> int:
-        """Height and width of the bitmaps, in pixels."""
-        return int(self.training.categories[0].bitmaps.shape[-1])
 
 
 def pixels(bitmaps: NDArray[np.uint8]) -> NDArray[np.float32]:

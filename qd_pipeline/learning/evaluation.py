@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning import guesses
+from qd_pipeline.learning.calibration import Calibration, calibration
 from qd_pipeline.learning.intervals import Proportion
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ class Evaluation:
         accuracy: Of all test drawings.
         top: By how many most probable categories count: is the right one among them?
         log_loss: Mean of -ln(probability of the right category), that cut off at 10⁻⁷.
+        calibration: How its confidence agrees with its accuracy.
         scores: By category, in the class set's order.
         confusion: Drawings by what they are (row) and were taken for (column).
         confusions: The most frequent kinds of mistake, most frequent first.
@@ -139,6 +141,7 @@ class Evaluation:
     accuracy: Proportion
     top: dict[int, Proportion]
     log_loss: float
+    calibration: Calibration
     scores: tuple[CategoryScores, ...]
     confusion: tuple[tuple[int, ...], ...]
     confusions: tuple[Confusion, ...]
@@ -157,6 +160,7 @@ class Evaluation:
             "accuracy": self.accuracy.to_json(),
             "top": {str(count): right.to_json() for count, right in self.top.items()},
             "log_loss": self.log_loss,
+            "calibration": self.calibration.to_json(),
             "confusion_matrix": [list(row) for row in self.confusion],
             **{
                 name: [each.to_json() for each in getattr(self, name)]
@@ -213,7 +217,7 @@ def evaluate(classifier: Classifier, data: ClassSetData) -> Evaluation:
     by_chance = np.random.default_rng(0).permutation(len(test))[:_RANDOM]
 
     def shown(places: NDArray[np.integer]) -> tuple[Prediction, ...]:
-        return _shown(test, places, predicted, sureness)
+        return _shown(test, places, predicted, sureness, classifier.side)
 
     return Evaluation(
         class_set=class_set,
@@ -224,6 +228,7 @@ def evaluate(classifier: Classifier, data: ClassSetData) -> Evaluation:
             if count < len(class_set)
         },
         log_loss=float(-np.log(np.maximum(own.astype(np.float64), 1e-7)).mean()),
+        calibration=calibration(probabilities, labels),
         scores=_scores(class_set, labels, predicted),
         confusion=tuple(tuple(int(count) for count in row) for row in matrix),
         confusions=tuple(
@@ -247,7 +252,9 @@ def evaluate(classifier: Classifier, data: ClassSetData) -> Evaluation:
 
 def _predict(classifier: Classifier, drawings: LabelledDrawings) -> NDArray[np.float32]:
     chunks = [
-        classifier.predict(drawings.bitmaps(slice(start, start + _PREDICT_AT_ONCE)))
+        classifier.predict(
+            drawings.bitmaps(slice(start, start + _PREDICT_AT_ONCE), classifier.side)
+        )
         for start in range(0, len(drawings), _PREDICT_AT_ONCE)
     ]
     return np.concatenate(chunks)
@@ -258,6 +265,7 @@ def _shown(
     places: NDArray[np.integer],
     predicted: NDArray[np.integer],
     sureness: NDArray[np.floating],
+    side: int,
 ) -> tuple[Prediction, ...]:
     names = tuple(category.category for category in drawings.categories)
     return tuple(
@@ -272,7 +280,7 @@ def _shown(
             places,
             drawings.labels[places],
             drawings.rows[places],
-            drawings.bitmaps(places),
+            drawings.bitmaps(places, side),
             strict=True,
         )
     )

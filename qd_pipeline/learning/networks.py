@@ -2,15 +2,16 @@
 
 To add a network, write a function of the class count and the side of the pictures, and
 decorate it with `@network`; its name is then a setting everywhere, and so is the width of its
-hidden dense layer if it has a third argument, `units`. Its docstring says where it comes from,
-its parameters, its cost and what to expect of it.
+hidden dense layer if it has a third argument, `units`. The default of its `side` is the size of
+the pictures that a training gives it. Its docstring says where it comes from, its parameters,
+its cost and what to expect of it.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning import backend
@@ -39,7 +40,7 @@ def check_name(name: str) -> None:
     >>> check_name("seed_cmn")
     Traceback (most recent call last):
     qd_pipeline.errors.BadSetting: network 'seed_cmn' is not known: \
-give one of dense_baseline, seed_cnn.
+give one of compact_cnn, deep_cnn, dense_baseline, seed_cnn.
     """
     if name not in NETWORKS:
         raise BadSetting(
@@ -72,6 +73,19 @@ def _has_units(builder: Builder) -> bool:
     return "units" in inspect.signature(builder).parameters
 
 
+def side_of(name: str) -> int:
+    """Give the height and width of the pictures that a network is trained on, in pixels.
+
+    Raises:
+        BadSetting: when the network is not known.
+
+    >>> side_of("seed_cnn"), side_of("dense_baseline")
+    (28, 56)
+    """
+    check_name(name)
+    return int(inspect.signature(NETWORKS[name]).parameters["side"].default)
+
+
 def build(name: str, class_count: int, side: int = 28, *, units: int | None = None) -> keras.Model:
     """Build an untrained network.
 
@@ -100,7 +114,7 @@ def build(name: str, class_count: int, side: int = 28, *, units: int | None = No
 
 
 @network
-def seed_cnn(class_count: int, side: int, units: int = 128) -> keras.Model:
+def seed_cnn(class_count: int, side: int = 28, units: int = 128) -> keras.Model:
     """Build the convolutional network that the project started from.
 
     From the notebook "Quick, Draw! animals": two convolutions with max pooling, dropout, and
@@ -128,7 +142,7 @@ def seed_cnn(class_count: int, side: int, units: int = 128) -> keras.Model:
 
 
 @network
-def dense_baseline(class_count: int, side: int, units: int = 512) -> keras.Model:
+def dense_baseline(class_count: int, side: int = 56, units: int = 512) -> keras.Model:
     """Build the baseline without convolutions: what pixels alone give.
 
     From the notebook, which fed it 56 × 56 pixels and trained it with RMSprop at 0.0001 for
@@ -145,3 +159,73 @@ def dense_baseline(class_count: int, side: int, units: int = 512) -> keras.Model
         ],
         name="dense_baseline",
     )
+
+
+@network
+def compact_cnn(class_count: int, side: int = 28) -> keras.Model:
+    """Build the network of the default recipe: as much learning as fits into little time.
+
+    Ours, of known parts: convolutions with batch normalisation (Ioffe and Szegedy, 2015) and
+    global average pooling (Lin et al., "Network in network", 2014) in place of wide dense
+    layers. The first convolution already halves the picture, so that the rest is cheap:
+    3.1 million multiplications a picture, where `seed_cnn` takes 4.6. 99,160 parameters with 8
+    classes; the training of a picture takes 0.8 of `seed_cnn`'s time, its classification 0.7.
+    It wants a high learning rate (AdamW at 0.03) and drawings redrawn in each epoch.
+    """
+    return _normalised_cnn("compact_cnn", class_count, side, (16, 32, 64, 128), repeats=1)
+
+
+@network
+def deep_cnn(class_count: int, side: int = 28) -> keras.Model:
+    """Build the network of the best recipe: `compact_cnn`, half as wide again, twice as deep.
+
+    Two convolutions at each size, as in VGG (Simonyan and Zisserman, 2015), and dropout before
+    the answer. 658,112 parameters with 8 classes, 20.3 million multiplications a picture: training
+    takes three times as long as `seed_cnn`'s. It goes on learning for dozens of epochs, if each
+    is of other drawings.
+    """
+    widths = (24, 48, 96, 192)
+    return _normalised_cnn("deep_cnn", class_count, side, widths, repeats=2, dropout=0.3)
+
+
+def _normalised_cnn(
+    name: str,
+    class_count: int,
+    side: int,
+    widths: tuple[int, ...],
+    *,
+    repeats: int,
+    dropout: float = 0.0,
+) -> keras.Model:
+    """Build a stack of normalised convolutions, the size of the picture halved after each width.
+
+    The first width takes one of 5 × 5 in steps of two: a line is about 1.5 pixels wide at 28.
+    """
+    keras, layers = backend.keras, backend.keras.layers
+
+    def convolution(width: int, size: int, step: int) -> list[Any]:
+        return [
+            layers.Conv2D(
+                width,
+                size,
+                strides=step,
+                padding="same",
+                use_bias=False,
+                kernel_initializer="he_normal",
+            ),
+            layers.BatchNormalization(momentum=0.9),
+            layers.ReLU(),
+        ]
+
+    first, *others = widths
+    parts = [keras.Input((side, side, 1)), *convolution(first, 5, 2)]
+    for stage, width in enumerate(others):
+        if stage:
+            parts.append(layers.MaxPooling2D(2, padding="same"))
+        for _ in range(repeats):
+            parts += convolution(width, 3, 1)
+    parts.append(layers.GlobalAveragePooling2D())
+    if dropout:
+        parts.append(layers.Dropout(dropout))
+    parts.append(layers.Dense(class_count, activation="softmax"))
+    return keras.Sequential(parts, name=name)

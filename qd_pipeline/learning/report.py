@@ -128,6 +128,7 @@ def html(
         synthetic=synthetic,
         verdict=verdict,
         curves=[charts.learning_curve(training.history, each) for each in ("accuracy", "loss")],
+        reliability=charts.reliability(evaluation.calibration),
         show_matrix=len(evaluation.class_set) <= _MATRIX_UP_TO,
         guesses=_guesses(evaluation),
     )

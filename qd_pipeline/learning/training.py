@@ -5,23 +5,22 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from qd_pipeline.learning import backend, networks
+from qd_pipeline.learning.batches import training_batches, validation_batches
+from qd_pipeline.learning.calibration import fit_temperature
 from qd_pipeline.learning.classifier import Classifier, Training
-from qd_pipeline.learning.data import pixels
+from qd_pipeline.learning.finishing import cool, mirrored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
-    from numpy.typing import NDArray
+    import keras
 
-    from qd_pipeline.learning.data import ClassSetData, LabelledDrawings
+    from qd_pipeline.learning.data import ClassSetData
     from qd_pipeline.learning.recipe import Recipe
 
-    Batch = tuple[NDArray[np.float32], NDArray[np.int32]]
-
-_VALIDATION_BATCH: Final = 512
+_RISING: Final = 0.25
+_FIRST_RATE: Final = 1 / 25
 
 
 def train(
@@ -46,24 +45,24 @@ def train(
             altogether (those of an epoch count again in the next).
 
     Returns:
-        The classifier, with its training's history.
+        The classifier, with its training's history, whose metrics are of the network before it
+        was given mirror images and a temperature. Without a validation side none is sought.
     """
     keras = backend.keras
     keras.utils.set_random_seed(recipe.seed)
     backend.tf.config.experimental.enable_op_determinism()
-    network = networks.build(recipe.network, len(data.class_set), data.side, units=recipe.units)
+    side = networks.side_of(recipe.network)
+    network = networks.build(recipe.network, len(data.class_set), side, units=recipe.units)
+    count = len(data.training)
+    batches, steps = training_batches(data.training, recipe, side)
     network.compile(
-        optimizer=keras.optimizers.get(
-            {"class_name": recipe.optimizer, "config": {"learning_rate": recipe.learning_rate}}
-        ),
-        loss="sparse_categorical_crossentropy",
+        optimizer=_optimizer(recipe, steps * recipe.epochs),
+        loss=_loss(recipe, len(data.class_set)),
         metrics=["accuracy"],
         # XLA is several times slower than graph mode on CPUs here.
         jit_compile=False,
     )
     history: list[dict[str, float]] = []
-    count = len(data.training)
-    steps = _steps(data.training, recipe.batch_size)
 
     def batch_ended(batch: int, **_: Any) -> None:
         if on_progress:
@@ -77,57 +76,64 @@ def train(
 
     started = time.perf_counter()
     network.fit(
-        _stream(_shuffled(data.training, recipe), data.side, steps * recipe.epochs),
+        batches,
         epochs=recipe.epochs,
         steps_per_epoch=steps,
         shuffle=False,
         validation_data=(
-            _stream(_in_order(data.validation), data.side, _steps(data.validation))
-            if len(data.validation)
-            else None
+            validation_batches(data.validation, side) if len(data.validation) else None
         ),
         callbacks=[
             keras.callbacks.LambdaCallback(on_train_batch_end=batch_ended, on_epoch_end=epoch_ended)
         ],
         verbose=0,
     )
+    if recipe.mirrored:
+        network = mirrored(network)
+    temperature = _calibrate(network, data) if recipe.calibrated and len(data.validation) else 1.0
     seconds = time.perf_counter() - started
-    training = Training(recipe, tuple(history), seconds, count, len(data.validation))
+    training = Training(recipe, tuple(history), seconds, count, len(data.validation), temperature)
     return Classifier(network, data.class_set, training)
 
 
-def _shuffled(drawings: LabelledDrawings, recipe: Recipe) -> Callable[[], Iterator[Batch]]:
-    """Give the batches of all epochs, one epoch after the other, each in an order of its own."""
-
-    def batches() -> Iterator[Batch]:
-        for epoch in range(recipe.epochs):
-            order = np.random.default_rng([recipe.seed, epoch]).permutation(len(drawings))
-            for start in range(0, len(order), recipe.batch_size):
-                which = order[start : start + recipe.batch_size]
-                yield pixels(drawings.bitmaps(which)), drawings.labels[which]
-
-    return batches
+def _calibrate(network: keras.Model, data: ClassSetData) -> float:
+    """Find the temperature that suits the validation side, and give it to the network."""
+    pictures = validation_batches(data.validation, int(network.input_shape[1]))
+    probabilities = network.predict(pictures, verbose=0)
+    temperature = fit_temperature(probabilities, data.validation.labels)
+    cool(network, temperature)
+    return temperature
 
 
-def _in_order(drawings: LabelledDrawings) -> Callable[[], Iterator[Batch]]:
-    def batches() -> Iterator[Batch]:
-        for start in range(0, len(drawings), _VALIDATION_BATCH):
-            which = slice(start, start + _VALIDATION_BATCH)
-            yield pixels(drawings.bitmaps(which)), drawings.labels[which]
+def _optimizer(recipe: Recipe, steps: int) -> Any:
+    """Give the optimiser, its learning rate scheduled over so many steps."""
+    keras = backend.keras
+    rate: Any = recipe.learning_rate
+    if recipe.schedule == "one_cycle":
+        rising = max(1, round(steps * _RISING))
+        rate = keras.optimizers.schedules.CosineDecay(
+            recipe.learning_rate * _FIRST_RATE,
+            max(1, steps - rising),
+            warmup_target=recipe.learning_rate,
+            warmup_steps=rising,
+        )
+    if recipe.optimizer == "adamw":
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay)
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        return optimizer
+    return keras.optimizers.get({"class_name": recipe.optimizer, "config": {"learning_rate": rate}})
 
-    return batches
 
+def _loss(recipe: Recipe, class_count: int) -> Any:
+    keras = backend.keras
+    if not recipe.label_smoothing:
+        return "sparse_categorical_crossentropy"
 
-def _steps(drawings: LabelledDrawings, batch_size: int = _VALIDATION_BATCH) -> int:
-    return -(-len(drawings) // batch_size)
+    def smoothed(labels: Any, probabilities: Any) -> Any:
+        return keras.losses.categorical_crossentropy(
+            keras.ops.one_hot(keras.ops.reshape(labels, (-1,)), class_count),
+            probabilities,
+            label_smoothing=recipe.label_smoothing,
+        )
 
-
-def _stream(batches: Callable[[], Iterator[Batch]], side: int, count: int) -> Any:
-    """Have a known count of batches made in a thread of their own, some ahead of the network."""
-    tf = backend.tf
-    signature = (
-        tf.TensorSpec((None, side, side, 1), tf.float32),
-        tf.TensorSpec((None,), tf.int32),
-    )
-    dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
-    return dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(4)
+    return smoothed

@@ -12,6 +12,9 @@ from qd_pipeline.learning import backend
 from qd_pipeline.learning.classifier import Classifier, Training
 from qd_pipeline.learning.data import CategoryData, ClassSetData, load_category
 from qd_pipeline.learning.recipe import Recipe
+from qd_pipeline.quickdraw import bitmaps as drawn
+from qd_pipeline.quickdraw import sample
+from qd_pipeline.quickdraw import strokes as stroke_tables
 from qd_pipeline.quickdraw.split import TEST, TRAINING, VALIDATION, sides
 
 SHAPES = ("circle", "line", "square")
@@ -81,6 +84,20 @@ def write_shapes(folder: Path, count: int = 120) -> ClassSetData:
     return ClassSetData.split(
         [write_category(folder, shape, draw_shape(shape, count)) for shape in SHAPES]
     )
+
+
+def write_animals(folder: Path, animals: Sequence[str], count: int) -> ClassSetData:
+    """Bring drawings of the synthetic sample through the stages before the learning."""
+    loaded = []
+    for animal in animals:
+        ndjson, table, bitmaps = (
+            folder / f"{animal}.{kind}" for kind in ("ndjson", "parquet", "npy")
+        )
+        sample.write_ndjson(ndjson, animal, count, seed=0)
+        stroke_tables.convert(ndjson, animal, table, folder / "rejects.ndjson")
+        drawn.draw(table, bitmaps)
+        loaded.append(load_category(animal, table, bitmaps))
+    return ClassSetData.split(loaded)
 
 
 def marks(places: Sequence[int]) -> NDArray[np.uint8]:

@@ -1,6 +1,8 @@
+import numpy as np
 import pytest
 
 from qd_pipeline.learning import charts
+from qd_pipeline.learning.calibration import calibration
 
 HISTORY = tuple(
     {"accuracy": 0.5 + 0.1 * epoch, "val_accuracy": 0.4 + 0.1 * epoch, "loss": 3 - epoch}
@@ -37,3 +39,17 @@ def test_accuracy_is_ticked_in_per_cent_within_0_and_100() -> None:
 
 def test_a_side_without_figures_has_no_curve() -> None:
     assert [line.name for line in charts.learning_curve(HISTORY, "loss").lines] == ["training"]
+
+
+def test_a_bar_of_a_reliability_diagram_ends_at_its_accuracy() -> None:
+    probabilities = np.array([[0.5, 0.5], [0.99, 0.01], [0.98, 0.02]])
+    accuracy, drawings = charts.reliability(calibration(probabilities, np.array([0, 0, 1])))
+    middle, high = accuracy.bars
+    top, bottom = accuracy.y_ticks[-1].place, accuracy.bottom
+    assert middle.height == pytest.approx(bottom - top)
+    assert high.height == pytest.approx((bottom - top) / 2, abs=0.1)
+    assert high.x + high.width == pytest.approx(accuracy.right - 1, abs=0.1)
+    assert list(accuracy.diagonal) == [(accuracy.left, bottom), (accuracy.right, top)]
+    assert [bar.x for bar in drawings.bars] == [bar.x for bar in accuracy.bars]
+    assert drawings.bars[1].height == pytest.approx(2 * drawings.bars[0].height, abs=0.1)
+    assert len(drawings.diagonal) == 0

@@ -5,11 +5,13 @@ import pytest
 
 from qd_pipeline.errors import BadSetting, DamagedPartition, MissingPartition
 from qd_pipeline.learning.data import ClassSetData, load_category, pixels
+from qd_pipeline.quickdraw.raster import rasterize
 from qd_pipeline.quickdraw.split import sides
 from qd_pipeline_tests.learning.shapes import (
     draw_shape,
     keys_by_side,
     marks,
+    write_animals,
     write_category,
     write_shapes,
 )
@@ -58,6 +60,32 @@ def test_a_batch_keeps_the_order_it_was_asked_for_in(tmp_path: Path) -> None:
     batch = data.training.bitmaps(np.array([3, 0, 2, 0]))
     assert batch[:, 0].argmax(axis=1).tolist() == [3, 0, 2, 0]
     assert data.training.labels.tolist() == [0, 0, 1, 1]
+
+
+def test_strokes_keep_the_order_they_were_asked_for_in(tmp_path: Path) -> None:
+    data = ClassSetData.split(
+        [
+            write_category(
+                tmp_path,
+                category,
+                draw_shape("line", 3),
+                key_ids=keys_by_side(3, 0, 0, seed=seed),
+                strokes=counts,
+            )
+            for seed, (category, counts) in enumerate([("circle", [1, 2, 3]), ("line", [4, 5, 6])])
+        ]
+    )
+    taken = data.training.drawings(np.array([5, 0, 3, 2, 0]))
+    assert [len(drawing) for drawing in taken.to_pylist()] == [6, 1, 4, 3, 1]
+    assert len(data.training.drawings(slice(None))) == 6
+    assert len(data.validation.drawings(slice(None))) == 0
+
+
+def test_bitmaps_of_another_side_are_drawn(tmp_path: Path) -> None:
+    data = write_animals(tmp_path, ("cow", "duck"), 20)
+    larger = data.training.bitmaps(np.array([3, 0]), 56)
+    assert (larger == rasterize(data.training.drawings(np.array([3, 0])), 56)).all()
+    assert larger.shape == (2, 56, 56)
 
 
 def test_pixels_are_scaled_to_0_and_1() -> None:

@@ -78,6 +78,12 @@ def test_log_loss_is_the_mean_surprise(evaluation: Evaluation) -> None:
     assert evaluation.log_loss == pytest.approx(sum(surprises) / 11, rel=1e-5)
 
 
+def test_confidence_is_held_against_accuracy(evaluation: Evaluation) -> None:
+    assert sum(each.count for each in evaluation.calibration.bins) == 11
+    sure = [max(softmax(LOGITS[place])) for places in TEST_MARKS.values() for place in places]
+    assert evaluation.calibration.error >= abs(7 / 11 - sum(sure) / 11) - 1e-6
+
+
 def test_each_category_has_precision_recall_f1_and_support(evaluation: Evaluation) -> None:
     circle, line, square = evaluation.scores
     assert (circle.precision, circle.recall, circle.support) == (3 / 4, 3 / 5, 5)

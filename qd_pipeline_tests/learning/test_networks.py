@@ -55,7 +55,13 @@ def test_every_network_gives_a_probability_for_each_category(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "parameters"), [("seed_cnn", 454_410), ("dense_baseline", 406_024)]
+    ("name", "parameters"),
+    [
+        ("seed_cnn", 454_410),
+        ("dense_baseline", 406_024),
+        ("compact_cnn", 99_160),
+        ("deep_cnn", 658_112),
+    ],
 )
 def test_a_docstring_states_its_networks_parameters(name: str, parameters: int) -> None:
     assert networks.build(name, 8).count_params() == parameters
@@ -66,14 +72,15 @@ def test_a_function_with_the_decorator_is_a_network(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(networks, "NETWORKS", dict(networks.NETWORKS))
 
     @networks.network
-    def another(class_count: int, side: int) -> str:
+    def another(class_count: int, side: int = 40) -> str:
         return f"{class_count} classes at {side} px"
 
     assert networks.build("another", 5) == "5 classes at 28 px"
+    assert networks.side_of("another") == 40
 
 
 def test_an_unknown_network_is_refused_with_those_there_are() -> None:
-    with pytest.raises(BadSetting, match="'resnet' is not known: give one of dense_baseline, "):
+    with pytest.raises(BadSetting, match="'resnet' is not known: give one of compact_cnn, "):
         networks.build("resnet", 2)
 
 

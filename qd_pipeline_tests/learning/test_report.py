@@ -1,4 +1,5 @@
 import base64
+import dataclasses
 import json
 import re
 from html.parser import HTMLParser
@@ -175,3 +176,18 @@ def test_a_matrix_of_many_categories_is_left_to_the_json(tmp_path: Path) -> None
     assert "<h1>41 categories</h1>" in page
     assert "it is in evaluation.json" in page
     assert 'class="matrix"' not in page
+
+
+def test_the_page_draws_how_sure_and_how_right_it_is(evaluation: Evaluation, page: str) -> None:
+    section = page.partition("<h2>Calibration</h2>")[2].partition("</section>")[0]
+    assert f"<strong>{evaluation.calibration.error:.3f}</strong>" in section
+    filled = sum(each.count > 0 for each in evaluation.calibration.bins)
+    assert section.count('<rect class="bar"') == 2 * filled
+    assert section.count('<polyline class="ideal"') == 1
+    assert "temperature" not in section
+
+
+def test_the_page_tells_a_temperature_that_was_found(evaluation: Evaluation) -> None:
+    cooled = dataclasses.replace(training(), temperature=0.625)
+    page = report.html(evaluation, cooled, source="here", synthetic=False)
+    assert "temperature of 0.62, found on the validation side" in page

@@ -1,3 +1,4 @@
+import dataclasses
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -6,13 +7,16 @@ import numpy as np
 import pytest
 
 from qd_pipeline.learning import backend, networks
+from qd_pipeline.learning.batches import training_batches
 from qd_pipeline.learning.data import ClassSetData
+from qd_pipeline.learning.evaluation import evaluate
 from qd_pipeline.learning.recipe import Recipe
 from qd_pipeline.learning.training import train
 from qd_pipeline_tests.learning.shapes import (
     SHAPES,
     draw_shape,
     keys_by_side,
+    write_animals,
     write_category,
     write_shapes,
 )
@@ -86,13 +90,14 @@ def test_a_training_without_validation_drawings_lacks_their_metrics(tmp_path: Pa
     assert set(classifier.training.history[0]) == {"loss", "accuracy"}
 
 
+@pytest.mark.parametrize("redraw", [0.0, 1.0], ids=["as drawn", "redrawn"])
 def test_the_training_set_is_not_copied_into_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redraw: float
 ) -> None:
     monkeypatch.setattr(networks, "NETWORKS", dict(networks.NETWORKS))
 
     @networks.network
-    def smallest(class_count: int, side: int) -> Any:
+    def smallest(class_count: int, side: int = 28) -> Any:
         layers = backend.keras.layers
         return backend.keras.Sequential(
             [
@@ -106,7 +111,7 @@ def test_the_training_set_is_not_copied_into_memory(
     data = ClassSetData.split(
         [write_category(tmp_path, shape, bitmaps) for shape in ("circle", "line")]
     )
-    recipe = Recipe(network="smallest", epochs=1)
+    recipe = Recipe(network="smallest", epochs=1, redraw=redraw)
     train(data, recipe)  # what libraries load on first use is no concern of this test
     tracemalloc.start()
     try:
@@ -115,3 +120,82 @@ def test_the_training_set_is_not_copied_into_memory(
     finally:
         tracemalloc.stop()
     assert peak < bitmaps.nbytes
+
+
+@pytest.fixture(scope="module")
+def animals(tmp_path_factory: pytest.TempPathFactory) -> ClassSetData:
+    return write_animals(tmp_path_factory.mktemp("animals"), ("duck", "cow"), 150)
+
+
+REDRAWN = Recipe.default(2).with_settings(epochs=6, batch_size=32)
+
+
+def test_redrawn_strokes_are_learned_from(animals: ClassSetData) -> None:
+    classifier = train(animals, REDRAWN)
+    probabilities = classifier.predict(animals.test.bitmaps(slice(None)))
+    assert (probabilities.argmax(axis=1) == animals.test.labels).mean() > 0.85
+
+
+def test_redrawing_gives_the_same_metrics_to_the_last_digit(animals: ClassSetData) -> None:
+    recipe = REDRAWN.with_settings(epochs=2)
+    first, again, other = (train(animals, recipe.with_settings(seed=seed)) for seed in (1, 1, 2))
+    assert first.training.history == again.training.history
+    assert first.training.temperature == again.training.temperature
+    assert first.fingerprint() == again.fingerprint()
+    assert first.training.history != other.training.history
+
+
+def test_the_drawings_of_each_epoch_are_others(animals: ClassSetData) -> None:
+    batches, steps = training_batches(animals.training, REDRAWN.with_settings(epochs=2), 28)
+    seen = [pictures for pictures, _ in batches.as_numpy_iterator()]
+    assert len(seen) == 2 * steps
+    first, second = (
+        {picture.tobytes() for pictures in seen[start : start + steps] for picture in pictures}
+        for start in (0, steps)
+    )
+    assert len(first) == len(second) == len(animals.training)
+    assert not first & second
+
+
+def test_a_redrawn_batch_keeps_its_labels(animals: ClassSetData) -> None:
+    recipe = REDRAWN.with_settings(epochs=1)
+    weak = dataclasses.replace(recipe, redraw=1e-9)
+    batches, _ = training_batches(animals.training, weak, 28)
+    own = {
+        picture.tobytes(): label
+        for picture, label in zip(
+            animals.training.bitmaps(slice(None)), animals.training.labels, strict=True
+        )
+    }
+    known = [
+        own[bitmap.tobytes()] == label
+        for pictures, labels in batches.as_numpy_iterator()
+        for bitmap, label in zip(
+            (pictures[..., 0] * 255).round().astype(np.uint8), labels, strict=True
+        )
+        if bitmap.tobytes() in own
+    ]
+    assert all(known)
+    assert len(known) > 0.3 * len(animals.training)
+
+
+def test_calibration_takes_the_validation_side_and_leaves_the_guesses(
+    animals: ClassSetData,
+) -> None:
+    recipe = REDRAWN.with_settings(epochs=2)
+    calibrated = train(animals, recipe)
+    raw = train(animals, recipe.with_settings(calibrated=False))
+    temperature = calibrated.training.temperature
+    assert temperature != 1.0
+    assert raw.training.temperature == 1.0
+    bitmaps = animals.test.bitmaps(slice(None))
+    powers = raw.predict(bitmaps).astype(np.float64) ** (1 / temperature)
+    expected = powers / powers.sum(axis=1, keepdims=True)
+    assert calibrated.predict(bitmaps) == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_network_of_another_side_is_drawn_for(animals: ClassSetData) -> None:
+    recipe = Recipe(network="dense_baseline", epochs=8, optimizer="rmsprop", learning_rate=0.0003)
+    classifier = train(animals, recipe)
+    assert classifier.side == 56
+    assert evaluate(classifier, animals).accuracy.share > 0.8  # type: ignore[operator]
