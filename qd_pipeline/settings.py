@@ -6,18 +6,20 @@ so that the command line, the Dagster processes and the tests mean the same thin
 
 import contextlib
 import errno
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from qd_pipeline import class_sets
 from qd_pipeline.errors import BadSetting, disk_failure
 from qd_pipeline.timetable import Timetable
 
 DEFAULT_HOME: Final = ".qd"
+_LONGEST_HOME: Final = 400  # SQLite takes paths of 512 bytes, and ours end below the home
 DEFAULT_SOURCE: Final = "sample"
 
 
@@ -38,6 +40,8 @@ class Settings:
             (`QD_DRAWINGS`), or None: the source's own default.
         epochs: Passes over the training drawings, likewise (`QD_EPOCHS`), or None: the
             recipe's own.
+        ui_host: IPv4 address that the UIs listen on (`QD_UI_HOST`, default 127.0.0.1, which
+            only this machine reaches).
         timetable: When the schedules tick (`QD_SCHEDULE_…`).
         promotion_significance: Level at which a new classifier counts as worse than the
             champion (`QD_PROMOTION_SIGNIFICANCE`, default 0.05).
@@ -50,6 +54,7 @@ class Settings:
     tracking_uri: str
     mlflow_port: int
     dagster_port: int
+    ui_host: str
     draw_port: int
     drawings: int | Literal["all"] | None
     epochs: int | None
@@ -76,6 +81,7 @@ class Settings:
             draw_port=_port(environment, "QD_DRAW_PORT", 8028),
             drawings=_drawings(environment, "QD_DRAWINGS"),
             epochs=_count(environment, "QD_EPOCHS"),
+            ui_host=_host(environment, "QD_UI_HOST"),
             timetable=Timetable.from_environment(environment),
             promotion_significance=_significance(environment, "QD_PROMOTION_SIGNIFICANCE"),
             webhook_url=_address(environment, "QD_WEBHOOK_URL"),
@@ -85,8 +91,10 @@ class Settings:
     def mlflow_ui(self) -> str:
         """Address of MLflow's pages: the tracking server's own, or the one that we start."""
         if self.tracking_uri.startswith(("http://", "https://")):
-            return self.tracking_uri
-        return f"http://127.0.0.1:{self.mlflow_port}"
+            # Links are shown and stored: without the server's user and password.
+            parts = urlsplit(self.tracking_uri)
+            return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        return f"http://{self.ui_host}:{self.mlflow_port}"
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -97,8 +105,15 @@ class Settings:
         """Make the home and see that it can be written.
 
         Raises:
+            BadSetting: Its name cannot stand in an address of SQLite.
             HomeFailed: It cannot.
         """
+        if len(os.fsencode(self.home)) > _LONGEST_HOME or set("?#%") & set(str(self.home)):
+            raise BadSetting(
+                f"home {str(self.home)[:80]!r}",
+                f"has more than {_LONGEST_HOME} bytes, or '?', '#' or '%' in its name",
+                "set QD_HOME to a folder that SQLite's addresses can name",
+            )
         try:
             self.home.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -113,6 +128,15 @@ def _port(environment: Mapping[str, str], name: str, default: int) -> int:
     if not (text.isdecimal() and 0 < int(text) < 2**16):
         raise BadSetting(name, f"is {text[:40]!r}", "give a port from 1 to 65535")
     return int(text)
+
+
+def _host(environment: Mapping[str, str], name: str) -> str:
+    text = environment.get(name) or "127.0.0.1"
+    try:
+        return str(ipaddress.IPv4Address(text))
+    except ValueError:
+        remedy = "give an IPv4 address of this machine, 127.0.0.1 or 0.0.0.0 for all of them"
+        raise BadSetting(name, f"is {text[:40]!r}", remedy) from None
 
 
 def _count(environment: Mapping[str, str], name: str, also: str = "") -> int | None:

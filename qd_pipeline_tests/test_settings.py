@@ -65,3 +65,23 @@ def test_the_schedules_tick_when_they_are_told_to() -> None:
     timetable = settings.timetable
     assert (timetable.daily, timetable.weekly) == ("5 21 * * *", "5 21 * * 5")
     assert timetable.zone == "Asia/Tokyo"
+
+
+@pytest.mark.parametrize("host", ["example.org", "::1", "0.0.0.0/0", "127.0.0.1:80"])
+def test_a_host_that_is_no_address_is_refused(host: str) -> None:
+    with pytest.raises(BadSetting, match="QD_UI_HOST"):
+        Settings.from_environment({"QD_UI_HOST": host})
+
+
+def test_links_to_a_tracking_server_hold_no_password() -> None:
+    uri = "https://me:secret@mlflow.example.org:8080/base"
+    settings = Settings.from_environment({"MLFLOW_TRACKING_URI": uri})
+    assert settings.mlflow_ui == "https://mlflow.example.org:8080/base"
+
+
+@pytest.mark.parametrize("name", ["what?", "a#b", "50%", "x" * 200 + "/" + "y" * 200])
+def test_a_home_that_sqlite_cannot_name_is_told(tmp_path: Path, name: str) -> None:
+    settings = Settings.from_environment({"QD_HOME": str(tmp_path / name)})
+    with pytest.raises(BadSetting, match="QD_HOME"):
+        settings.prepare_home()
+    assert list(tmp_path.iterdir()) == []

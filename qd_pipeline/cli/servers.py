@@ -28,12 +28,14 @@ class Server:
         command: The command line.
         port: Port that it answers on, or None.
         setting: The setting that gives it another port.
+        host: Address that it listens on.
     """
 
     name: str
     command: Sequence[str]
     port: int | None = None
     setting: str = ""
+    host: str = "127.0.0.1"
 
 
 class Stopped(Exception):
@@ -77,7 +79,7 @@ class Servers:
         Raises:
             BadSetting: Its port is taken.
         """
-        if server.port is not None and _is_taken(server.port):
+        if server.port is not None and _is_taken(server.host, server.port):
             raise BadSetting(
                 f"port {server.port}",
                 f"is taken, and {server.name} needs it",
@@ -103,7 +105,7 @@ class Servers:
         """
         deadline = time.monotonic() + _SECONDS_TO_START
         for server, _ in self._started:
-            while server.port is not None and not _answers(server.port):
+            while server.port is not None and not _answers(server.host, server.port):
                 self._see_all_alive()
                 if time.monotonic() > deadline:
                     raise self._failed(server, "does not answer")
@@ -149,19 +151,19 @@ def _tell(process: psutil.Process, number: int) -> None:
         return
 
 
-def _is_taken(port: int) -> bool:
+def _is_taken(host: str, port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((host, port))
         except OSError:
             return True
     return False
 
 
-def _answers(port: int) -> bool:
+def _answers(host: str, port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=2):
+        with urllib.request.urlopen(f"http://{host}:{port}/", timeout=2):
             return True
     except urllib.error.HTTPError:
         return True

@@ -1,5 +1,6 @@
 """`qd ui`: Dagster's and MLflow's pages over one home."""
 
+import ipaddress
 import os
 import sys
 from pathlib import Path
@@ -19,6 +20,11 @@ from qd_pipeline.cli.servers import Server, Servers, Stopped
 from qd_pipeline.settings import Settings
 
 _OURS: Final = ("-w", str(Path(__file__).parents[2] / "workspace.yaml"))
+_OPEN: Final = (
+    "[bold yellow]![/] QD_UI_HOST is {}: the pages ask for no password, so whoever can reach this "
+    "machine can start and stop runs, read all that is in the home and delete it. Keep them to a "
+    "network that you trust, or behind a proxy that asks."
+)
 
 
 def ui(
@@ -50,8 +56,12 @@ def ui(
                 servers.wait_until_up()
             # Nobody waits for the daemon: the pages have the processor to themselves until now.
             servers.start(_daemon())
-            console.print(f"Dagster  http://127.0.0.1:{settings.dagster_port}", highlight=False)
+            console.print(
+                f"Dagster  http://{settings.ui_host}:{settings.dagster_port}", highlight=False
+            )
             console.print(f"MLflow   {settings.mlflow_ui}", highlight=False)
+            if not ipaddress.ip_address(settings.ui_host).is_loopback:
+                console.print(_OPEN.format(settings.ui_host), highlight=False)
             console.print("Ctrl-C stops both.", highlight=False)
             servers.watch()
     except Stopped:
@@ -63,16 +73,24 @@ def _pages(settings: Settings) -> list[Server]:
     servers = [
         Server(
             "dagster-webserver",
-            [*_program("dagster-webserver"), *_OURS, *_at(dagster), "--log-level", "warning"],
+            [
+                *_program("dagster-webserver"),
+                *_OURS,
+                *_at(settings.ui_host, dagster),
+                "--log-level",
+                "warning",
+            ],
             dagster,
             "QD_DAGSTER_PORT",
+            settings.ui_host,
         )
     ]
     if settings.tracking_uri.startswith("sqlite:"):
         store = ["--backend-store-uri", settings.tracking_uri, "--workers", "1"]
         artifacts = ["--artifacts-destination", str(settings.home / "mlartifacts")]
-        command = [*_program("mlflow"), "server", *store, *artifacts, *_at(mlflow)]
-        servers.append(Server("mlflow", command, mlflow, "QD_MLFLOW_PORT"))
+        command = [*_program("mlflow"), "server", *store, *artifacts]
+        command += _at(settings.ui_host, mlflow)
+        servers.append(Server("mlflow", command, mlflow, "QD_MLFLOW_PORT", settings.ui_host))
     return servers
 
 
@@ -85,5 +103,5 @@ def _program(name: str) -> list[str]:
     return [sys.executable, str(Path(sys.executable).with_name(name))]
 
 
-def _at(port: int) -> list[str]:
-    return ["--host", "127.0.0.1", "--port", str(port)]
+def _at(host: str, port: int) -> list[str]:
+    return ["--host", host, "--port", str(port)]
