@@ -102,7 +102,9 @@ class Registry:
                     return self._tagged(_version(found), tags)
             if not self._client.search_registered_models(f"name = '{model}'"):
                 self._client.create_registered_model(model)
-            made = self._client.create_model_version(model, source, run_id=run, tags=dict(tags))
+            made = self._client.create_model_version(
+                model, source, run_id=run, tags=dict(tags), model_id=self._logged(run)
+            )
             return _version(made)
 
     def appoint(self, version: Version) -> Version | None:
