@@ -1,0 +1,128 @@
+"""`qd` in processes of its own, as many as one likes: to be killed, limited, run as others.
+
+A command takes seconds to import what it needs. So one process imports it all once, starts
+nothing, and each command is a fork of it (`multiprocessing`'s fork server): a real process
+with its own number, environment, limits and end.
+"""
+
+import multiprocessing
+import os
+import resource
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+_processes = multiprocessing.get_context("forkserver")
+_processes.set_forkserver_preload(["qd_pipeline_tests.preloaded"])
+
+
+@dataclass
+class Command:
+    """A command under way, or done.
+
+    Attributes:
+        process: Its process.
+        output: The file that gets all that it prints.
+    """
+
+    process: BaseProcess
+    output: Path
+
+    @property
+    def printed(self) -> str:
+        return self.output.read_text(encoding="utf-8") if self.output.exists() else ""
+
+    def kill(self) -> None:
+        """Kill it with SIGKILL, and see it end."""
+        self.process.kill()
+        self.process.join()
+
+    def end(self, seconds: float = 300) -> int:
+        """See it end, and give its exit code."""
+        self.process.join(seconds)
+        if self.process.exitcode is None:
+            self.kill()
+            raise TimeoutError(self.printed)
+        return self.process.exitcode
+
+    def wait_for(self, text: str, seconds: float = 300) -> None:
+        """Wait until it has printed something, or has ended."""
+        deadline = time.monotonic() + seconds
+        while text not in self.printed and self.process.is_alive():
+            assert time.monotonic() < deadline, self.printed
+            time.sleep(0.01)
+
+
+@contextmanager
+def qd(
+    output: Path,
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    user: int | None = None,
+    largest_file: int | None = None,
+    folder: Path = ROOT,
+) -> Iterator[Command]:
+    """Start `qd` with arguments; it is killed if it still runs when the block ends.
+
+    Args:
+        output: File for what it prints.
+        arguments: The command line after `qd`.
+        environment: Variables that it has beside those of the tests.
+        user: Number of the user that it runs as; only root can choose.
+        largest_file: Limit of the size of files, in bytes.
+        folder: Where it runs.
+    """
+    _start_server()
+    process = _processes.Process(
+        target=_run,
+        args=(str(output), list(arguments), dict(environment or {}), user, largest_file, folder),
+    )
+    process.start()
+    command = Command(process, output)
+    try:
+        yield command
+    finally:
+        command.kill()
+
+
+def _start_server() -> None:
+    """Start the fork server where it can import the tests."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = str(ROOT)
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    try:
+        multiprocessing.forkserver.ensure_running()
+    finally:
+        os.environ.pop("PYTHONPATH") if before is None else os.environ.update(PYTHONPATH=before)
+
+
+def _run(
+    output: str,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    user: int | None,
+    largest_file: int | None,
+    folder: Path,
+) -> None:
+    handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    for stream in (1, 2):
+        os.dup2(handle, stream)
+    os.chdir(folder)
+    os.environ.update(environment)
+    time.tzset()
+    if largest_file is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+    if user is not None:
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+    sys.argv = ["qd", *arguments]
+    from qd_pipeline.cli import main  # noqa: PLC0415 (imported already, where this forks from)
+
+    main()

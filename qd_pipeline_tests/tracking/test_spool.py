@@ -1,0 +1,163 @@
+"""A tracking server that dies: before the work it is told, in mid-run nothing is lost."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+
+from qd_pipeline.errors import TrackingFailed
+from qd_pipeline.learning.figures import confusion_matrix
+from qd_pipeline.learning.networks import build
+from qd_pipeline.tracking import CLASSIFIERS, DATA, Identity, Tracker
+from qd_pipeline_tests.orchestration.chain import driver, run
+from qd_pipeline_tests.tracking.server import Gate, mlflow_server
+
+WHO = Identity("root", "classifiers", "2")
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """Give the port of a server for all of these tests."""
+    with mlflow_server(tmp_path_factory.mktemp("server")) as port:
+        yield port
+
+
+@pytest.fixture
+def gate(port: int) -> Iterator[Gate]:
+    gate = Gate(port)
+    yield gate
+    gate.shut()
+
+
+def tracker_of(gate: Gate, home: Path) -> Tracker:
+    return Tracker(gate.url, home / "mlartifacts", gate.url)
+
+
+def test_a_server_that_does_not_answer_is_told_before_the_work_begins(
+    gate: Gate, tmp_path: Path
+) -> None:
+    gate.shut()
+    tracker = tracker_of(gate, tmp_path)
+    with (
+        pytest.raises(TrackingFailed, match="MLFLOW_TRACKING_URI"),
+        tracker.run(DATA, WHO, name="never", tags={}),
+    ):
+        pytest.fail("the work began")
+    assert tracker.waiting == 0
+
+
+def test_what_a_dead_server_did_not_take_is_sent_when_it_is_back(
+    gate: Gate, tmp_path: Path
+) -> None:
+    tracker, client = tracker_of(gate, tmp_path), MlflowClient(gate.url)
+    (tmp_path / "notes.txt").write_text("noted")
+    with tracker.run(CLASSIFIERS, WHO, name="outlives", tags={"colour": "red"}) as tracked:
+        tracked.log(metrics={"accuracy": 0.5}, step=1)
+        gate.shut()
+        tracked.log(metrics={"accuracy": 0.75}, params={"epochs": 2}, step=2)
+        tracked.log_file(tmp_path / "notes.txt")
+        tracked.log_file(tmp_path / "notes.txt", "folder")
+        tracked.log_picture(confusion_matrix(("a", "b"), np.eye(2, dtype=int).tolist()), "m.png")
+        tracked.log_dataset("bitmaps/cow", "0" * 64, "sample", {"rows": 3})
+        tracked.log_network(build("seed_cnn", 2), 28, 2)
+    assert tracked.waits
+    assert tracker.waiting == 1
+    (tmp_path / "notes.txt").unlink()
+    with pytest.raises(TrackingFailed):
+        tracker.send_waiting()
+    assert tracker.waiting == 1
+    gate.open()
+    assert client.get_run(tracked.id).info.status == "RUNNING"
+    assert tracker.send_waiting() == 1
+    assert tracker.waiting == 0
+    assert list((tmp_path / "spool").iterdir()) == []
+    sent = client.get_run(tracked.id)
+    assert sent.info.status == "FINISHED"
+    assert sent.data.params == {"epochs": "2"}
+    history = client.get_metric_history(tracked.id, "accuracy")
+    assert [(each.step, each.value) for each in history] == [(1, 0.5), (2, 0.75)]
+    assert {each.path for each in client.list_artifacts(tracked.id)} == {
+        "notes.txt",
+        "folder",
+        "m.png",
+    }
+    assert sent.inputs.dataset_inputs[0].dataset.name == "bitmaps/cow"
+    assert len(sent.outputs.model_outputs) == 1
+
+
+def test_a_run_whose_server_died_and_then_itself_is_sent_and_closed(
+    gate: Gate, tmp_path: Path
+) -> None:
+    script = f"""
+import os, signal
+from pathlib import Path
+from qd_pipeline.tracking import DATA, Identity, Tracker
+tracker = Tracker({gate.url!r}, Path({str(tmp_path / "mlartifacts")!r}), {gate.url!r})
+with tracker.run(DATA, Identity("r", "strokes", "cow"), name="killed", tags={{}}) as tracked:
+    print(tracked.id, flush=True)
+    input()
+    tracked.log(metrics={{"drawings": 7}})
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    victim = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ,
+    )
+    assert victim.stdout is not None
+    killed = victim.stdout.readline().strip()
+    gate.shut()
+    victim.communicate("\n")
+    assert victim.returncode == -signal.SIGKILL
+    gate.open()
+    tracker = tracker_of(gate, tmp_path)
+    assert tracker.waiting == 1
+    tracker.settle()
+    found = MlflowClient(gate.url).get_run(killed)
+    assert found.info.status == "KILLED"
+    assert found.data.metrics == {"drawings": 7}
+
+
+def test_what_the_server_refuses_stays_and_keeps_nothing_else_from_being_sent(
+    gate: Gate, tmp_path: Path
+) -> None:
+    tracker, client = tracker_of(gate, tmp_path), MlflowClient(gate.url)
+    ids = []
+    for number in range(2):
+        who = Identity("refused", "strokes", str(number))
+        with tracker.run(DATA, who, name="refused", tags={}) as tracked:
+            gate.shut()
+            tracked.log(params={"settings": number})
+            gate.open()
+        ids.append(tracked.id)
+    client.log_param(ids[0], "settings", "another")
+    with pytest.raises(TrackingFailed, match=f"{ids[0]}.*still waits"):
+        tracker.send_waiting()
+    assert tracker.waiting == 1
+    assert client.get_run(ids[1]).data.params == {"settings": "1"}
+
+
+def test_a_training_is_not_lost_when_the_server_dies_in_its_midst(
+    gate: Gate, tmp_path: Path
+) -> None:
+    gate.shut_at = b"val_accuracy"
+    made = run(driver(tmp_path, class_sets=["2"], tracking_uri=gate.url))
+    assert made.workshop.store.find("classifiers", "2") is not None
+    assert made.failures["2"].startswith("MLflow")
+    gate.open()
+    made.workshop.tracker.settle()
+    again = run(driver(tmp_path, class_sets=["2"], tracking_uri=gate.url))
+    assert again.failures == {}
+    assert again.made == ["evaluations 2"]
+    client = MlflowClient(gate.url)
+    logged = client.get_run(again.workshop.store.read("evaluations", "2").facts["mlflow_run"])
+    assert logged.info.status == "FINISHED"
+    assert {"accuracy", "val_accuracy", "test_accuracy"} <= set(logged.data.metrics)
