@@ -1,0 +1,102 @@
+"""A classifier that is worse than the champion does not take its place."""
+
+import dataclasses
+import json
+from typing import Any
+
+import dagster as dg
+import pytest
+from mlflow import MlflowClient
+from typer.testing import CliRunner
+
+from qd_pipeline.cli import app
+from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig
+from qd_pipeline.orchestration.driver import Choices, Driver
+from qd_pipeline_tests.orchestration.chain import driver, run
+
+MODEL = "quickdraw-2"
+CHECK = dg.AssetCheckKey(dg.AssetKey("evaluations"), "not_worse_than_the_champion")
+
+
+def trained_again(made: Driver, **training: Any) -> Driver:
+    """Train and evaluate once more, with other settings."""
+    choices: Choices = dataclasses.replace(
+        made.choices, classifiers=ClassifierConfig(**{"epochs": 1, **training})
+    )
+    again = dataclasses.replace(made, choices=choices, made=[], fresh=[], failures={})
+    assert not run(again).failures
+    assert again.made == ["classifiers 2", "evaluations 2"]
+    return again
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Driver:
+    """Make a champion that tells cows from pandas."""
+    home = tmp_path_factory.mktemp("home")
+    made = driver(home, class_sets=("2",), drawings=120, epochs=6)
+    assert not run(made).failures
+    return made
+
+
+@pytest.fixture(scope="module")
+def bad(good: Driver) -> Driver:
+    """Train a rival that learns nothing."""
+    return trained_again(good, learning_rate=1e-12)
+
+
+def aliases(made: Driver) -> dict[str, int]:
+    client = MlflowClient(tracking_uri=made.workshop.tracking_uri)
+    return {
+        name: int(number) for name, number in client.get_registered_model(MODEL).aliases.items()
+    }
+
+
+def test_a_worse_classifier_is_registered_as_challenger_and_says_why(bad: Driver) -> None:
+    assert aliases(bad) == {"champion": 1, "challenger": 2}
+    evaluated = bad.workshop.store.read("evaluations", "2")
+    figures = json.loads(evaluated.path("evaluation.json").read_text(encoding="utf-8"))
+    promotion = figures["promotion"]
+    assert promotion["promoted"] is False
+    assert promotion["champion"] == f"{MODEL} version 1"
+    test = promotion["comparison"]["test"]
+    assert test["only_first"] > test["only_second"]
+    assert test["first_better"] < promotion["significance"] == 0.05
+    page = evaluated.path("report.html").read_text(encoding="utf-8")
+    assert "<strong>Challenger</strong>, because it is worse" in page
+    tags = MlflowClient(tracking_uri=bad.workshop.tracking_uri).get_model_version(MODEL, "2").tags
+    assert tags["decision"] == "challenger"
+    assert float(tags["p_value"]) == pytest.approx(test["first_better"], rel=1e-4)
+
+
+def test_the_check_warns_of_a_worse_classifier_with_the_figures(bad: Driver) -> None:
+    (record,) = bad.instance.event_log_storage.get_asset_check_execution_history(CHECK, limit=1)
+    assert record.event is not None
+    assert record.event.dagster_event is not None
+    outcome = record.event.dagster_event.asset_check_evaluation_data
+    assert not outcome.passed
+    assert outcome.severity is dg.AssetCheckSeverity.WARN
+    assert outcome.description is not None
+    assert outcome.description.startswith("it is worse: of ")
+    assert set(outcome.metadata) >= {"p", "significance", "only the champion is right"}
+
+
+def test_people_have_the_last_word(bad: Driver) -> None:
+    home = ["--home", bad.workshop.home]
+    said = CliRunner().invoke(app, ["promote", "2", "2", *home])
+    assert f"{MODEL} version 2 is the champion; {MODEL} version 1 was." in said.output
+    assert aliases(bad) == {"champion": 2, "challenger": 1}
+    said = CliRunner().invoke(app, ["rollback", "2", *home])
+    assert f"{MODEL} version 1 is the champion again." in said.output
+    assert aliases(bad) == {"champion": 1, "challenger": 2}
+
+
+def test_an_equal_classifier_becomes_champion(bad: Driver) -> None:
+    trained_again(bad, epochs=6, seed=1)
+    assert aliases(bad)["champion"] == 3
+
+
+def test_an_evaluation_made_again_registers_nothing_new(good: Driver, bad: Driver) -> None:
+    before = aliases(bad)
+    good.make("2", ["evaluations"])
+    assert not good.failures
+    assert aliases(bad) == before
