@@ -10,7 +10,7 @@ from qd_pipeline.learning.calibration import Calibration
 
 WIDTH: Final = 340
 HEIGHT: Final = 210
-_LEFT, _RIGHT, _TOP, _BOTTOM = 40, 12, 10, 28
+_LEFT, _RIGHT, _TOP, _BOTTOM = 40, 20, 10, 28
 
 
 @dataclass(frozen=True)
