@@ -86,6 +86,16 @@ def test_loading_the_definitions_imports_no_tensorflow_and_no_mlflow() -> None:
     assert loaded.stdout.split() == []
 
 
+def test_the_command_line_reads_its_options_before_the_partitions_are_known() -> None:
+    script = (
+        "import sys, qd_pipeline.cli; print('qd_pipeline.orchestration.partitions' in sys.modules)"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    )
+    assert loaded.stdout.strip() == "False"
+
+
 def test_no_module_is_a_grab_bag() -> None:
     names = {path.stem for path in PACKAGE.rglob("*.py")}
     assert not names & {"utils", "helpers", "common", "misc"}

@@ -3,11 +3,8 @@
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
+from logging import Logger
 from typing import Final
-
-import dagster as dg
-
-from qd_pipeline.orchestration.partitions import key_of
 
 OnProgress = Callable[[int, int], None]
 
@@ -20,18 +17,24 @@ Called with the partition (`bitmaps cow`) and what is counted (`drawings`).
 _SECONDS_BETWEEN_LINES: Final = 5.0
 
 
-def of(context: dg.AssetExecutionContext, unit: str) -> OnProgress:
-    """Give a function to call with what is done and the total, as often as one likes."""
+def of(partition: str, unit: str, log: Logger) -> OnProgress:
+    """Give a function to call with what is done and the total, as often as one likes.
+
+    Args:
+        partition: What is being made (`bitmaps cow`).
+        unit: What is counted (`drawings`).
+        log: Where lines go when no screen shows bars.
+    """
     show = screen.get()
     if show is not None:
-        return show(f"{context.asset_key.path[-1]} {key_of(context)}", unit)
+        return show(partition, unit)
     next_line = time.monotonic() + _SECONDS_BETWEEN_LINES
 
-    def log(done: int, total: int) -> None:
+    def tell(done: int, total: int) -> None:
         nonlocal next_line
         if time.monotonic() >= next_line:
             next_line = time.monotonic() + _SECONDS_BETWEEN_LINES
             share = f" ({done / total:.0%})" if total else ""
-            context.log.info("%s of %s %s%s", f"{done:,}", f"{total:,}", unit, share)
+            log.info("%s of %s %s%s", f"{done:,}", f"{total:,}", unit, share)
 
-    return log
+    return tell

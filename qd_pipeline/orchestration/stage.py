@@ -39,7 +39,7 @@ class Stage:
 
     def on_progress(self, unit: str) -> progress.OnProgress:
         """Give a function that shows how far this stage has come."""
-        return progress.of(self.context, unit)
+        return progress.of(f"{self.draft.stage} {self.draft.key}", unit, self.context.log)
 
     def log_inputs(self, partitions: Iterable[Partition]) -> None:
         """Name partitions as datasets that this stage's MLflow run worked on."""
