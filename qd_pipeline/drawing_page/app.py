@@ -60,7 +60,7 @@ def build(shelf: Shelf) -> Starlette:
         return JSONResponse({"classifiers": [_described(held) for held in found]})
 
     async def predict(request: Request) -> Response:
-        asked = _asked(request, await request.body())
+        asked = _asked(request, await _body(request))
         return JSONResponse(await run_in_threadpool(_answer, shelf, asked))
 
     @contextlib.asynccontextmanager
@@ -84,7 +84,6 @@ def build(shelf: Shelf) -> Starlette:
         ],
         exception_handlers={QdError: _refused, HTTPException: _not_http},
         lifespan=lifespan,
-        max_body_size=MOST_BYTES,
     )
 
 
@@ -98,6 +97,20 @@ def _file(name: str) -> Any:
 def _described(held: Held) -> dict[str, Any]:
     categories = held.predictor.classifier.class_set
     return {"class_set": held.key, "categories": categories, "origin": held.origin}
+
+
+async def _body(request: Request) -> bytes:
+    """Read what was sent, and no more than is allowed.
+
+    Raises:
+        BadDrawing: It is too much.
+    """
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise BadDrawing("the drawing", "is too large", f"send at most {MOST_BYTES:,} bytes")
+    return bytes(body)
 
 
 def _asked(request: Request, body: bytes) -> dict[str, Any]:

@@ -288,6 +288,7 @@ async function answered(response) {
 }
 
 async function ask() {
+  document.body.dataset.state = "asking";
   if (asking) return;
   asking = true;
   for (let now = null; now !== revision; ) {
@@ -307,6 +308,7 @@ async function ask() {
     }
   }
   asking = false;
+  document.body.dataset.state = "answered";
 }
 
 function failed(error) {
@@ -329,8 +331,13 @@ function show(categories, bitmap) {
 }
 
 function row({ category, probability }) {
-  const percent = 100 * probability;
-  return { category, probability, chance: `${percent.toFixed(percent < 9.95 ? 1 : 0)} %` };
+  return { category, probability, chance: inPercent(100 * probability) };
+}
+
+// Softmax is never quite sure.
+function inPercent(percent) {
+  if (percent > 99.9) return "> 99.9 %";
+  return percent < 0.1 ? "< 0.1 %" : `${percent.toFixed(1)} %`;
 }
 
 function blank() {

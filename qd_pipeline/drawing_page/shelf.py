@@ -85,7 +85,9 @@ class Shelf:
         if key not in self._settings.class_sets:
             known = ", ".join(self._settings.class_sets)
             raise BadSetting(f"class set {key[:80]!r}", "is not known", f"give one of {known}")
-        raise MissingPartition(f"class set {key}", "has no classifier yet", "train one: `make run`")
+        raise MissingPartition(
+            f"class set {key}", "has no classifier yet", "train one with `qd run`"
+        )
 
     def _look(self, key: str) -> None:
         """Hold the first candidate that can be loaded; one that is held already is kept."""
