@@ -26,6 +26,9 @@ _OPEN: Final = (
     "network that you trust, or behind a proxy that asks."
 )
 
+# The asset graph without the studies, so that "Materialize all" makes the chain and no more.
+_CHAIN: Final = "/asset-groups~not%20group%3A%22studies%22"
+
 
 def ui(
     source: SourceOption = None,
@@ -57,7 +60,9 @@ def ui(
             # Nobody waits for the daemon: the pages have the processor to themselves until now.
             servers.start(_daemon())
             console.print(
-                f"Dagster  http://{settings.ui_host}:{settings.dagster_port}", highlight=False
+                f"Dagster  http://{settings.ui_host}:{settings.dagster_port}{_CHAIN}",
+                highlight=False,
+                soft_wrap=True,
             )
             console.print(f"MLflow   {settings.mlflow_ui}", highlight=False)
             if not ipaddress.ip_address(settings.ui_host).is_loopback:
