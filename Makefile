@@ -21,7 +21,7 @@ CHOICES = $(call option,SOURCE,source) $(call option,CLASS_COUNTS,class-counts) 
 	$(call option,EPOCHS,epochs) $(call option,SEED,seed) $(call option,CLASS_SETS,class-sets)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run ui test check clean bench bench-learning install-bench
+.PHONY: help install run ui draw test stress audit check clean bench bench-learning bench-predict install-bench
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ ui: $(STAMP) ## Start Dagster's and MLflow's pages on this machine; Ctrl-C stops
 	@$(BIN)/qd ui $(call option,SOURCE,source) $(call option,CLASS_SETS,class-sets) \
 		$(call option,DRAWINGS,drawings) $(call option,EPOCHS,epochs)
 
+draw: $(STAMP) ## Start a page to draw on, and see what the champion makes of it
+	@$(BIN)/qd draw $(call option,CLASS_SETS,class-sets)
+
 test: $(STAMP) ## Run the whole suite, offline
 	@$(BIN)/python -m pytest
 
@@ -56,8 +59,19 @@ bench: $(STAMP) ## Measure the data stages against the usual ways (make install-
 bench-learning: $(STAMP) ## Measure our recipes against the notebook's
 	@$(BIN)/python -m qd_pipeline.bench.learning
 
+bench-predict: $(STAMP) ## Measure the home's classifier on drawings as people hand them in
+	@$(BIN)/python -m qd_pipeline.bench.predictions
+
 install-bench: $(STAMP) ## Add what the benchmarks compare with: cairo (Debian's libcairo2), opencv
 	@$(PIP) --require-hashes -r requirements-bench.lock
+
+stress: $(STAMP) ## Provoke every fault as often as promised, and print the table (an hour)
+	@QD_STRESS=1 $(BIN)/python -m pytest qd_pipeline_tests
+
+audit: $(STAMP) ## List the dependencies' licences, and which have newer releases
+	@$(BIN)/pip-licenses --from=mixed --order=license
+	@$(BIN)/python -m pip list --outdated --disable-pip-version-check || \
+		echo "No package index answers: which dependencies have newer releases is not known."
 
 check: $(STAMP) ## Lint, check the format and the types
 	@$(BIN)/ruff check .

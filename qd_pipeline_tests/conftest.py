@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from qd_pipeline_tests.stress import faults
+
 # The tests mean the defaults, whatever is set where they run; and the definitions read the
 # settings when they are imported, which may be before any fixture.
 for name in list(os.environ):
-    if name.startswith(("QD_", "MLFLOW_", "DAGSTER_")) and name != "QD_STRESS":
+    if name.startswith(("QD_", "MLFLOW_", "DAGSTER_")) and not name.startswith("QD_STRESS"):
         del os.environ[name]
 
 REAL_DRAWINGS = Path(__file__).parents[2] / "shared" / "quickdraw"
@@ -20,3 +22,20 @@ def real_drawings() -> Path:
     if not (REAL_DRAWINGS / "full" / "simplified").is_dir():
         pytest.skip("needs real drawings in ../shared/quickdraw, which is not there")
     return REAL_DRAWINGS
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """After the full counts, print the table of faults."""
+    if "QD_STRESS" not in os.environ:
+        return
+    reports = [
+        report
+        for outcome in ("passed", "failed", "error", "skipped")
+        for report in terminalreporter.getreports(outcome)
+        if report.when == "call" or report.outcome != "passed"
+    ]
+    faults.show(
+        (report.nodeid, report.outcome, dict(report.user_properties).get("times", 1))
+        for report in reports
+    )

@@ -103,7 +103,8 @@ class Driver:
                     ops={stage: configs[stage] for stage in stages if stage in configs},
                     loggers=_QUIET,
                 ),
-                tags={instance.OWNER_TAG: owner.token()},
+                # Whoever runs the command sees it fail; the daemon could not run it again.
+                tags={instance.OWNER_TAG: owner.token(), "dagster/max_retries": "0"},
                 raise_on_error=False,
             )
         if result.success:

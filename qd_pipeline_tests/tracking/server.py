@@ -114,3 +114,5 @@ class Gate:
         for each in (source, target):
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
+        # The thread of the other direction closes the other.
+        source.close()

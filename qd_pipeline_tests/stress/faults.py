@@ -1,0 +1,133 @@
+"""The table of faults: each with the tests that provoke it.
+
+`RELIABILITY.md` states what is promised of each; `make stress` runs the full counts and prints
+how often each was provoked, and how it went.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+FAULTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "killed at any moment": ("stress/test_kill.py", "test_store.py::test_what_a_killed_writer"),
+    "server fails for a while or for good": (
+        "quickdraw/test_http.py::test_a_fault_that",
+        "quickdraw/test_http.py::test_retry_after",
+        "quickdraw/test_http.py::test_a_refused_connection",
+        "quickdraw/test_http.py::test_an_unknown_host",
+        "quickdraw/test_http.py::test_a_silent_server",
+        "quickdraw/test_http.py::test_what_comes_too_slowly",
+    ),
+    "server sends what it should not": (
+        "quickdraw/test_http.py::test_what_another_attempt",
+        "quickdraw/test_http.py::test_a_line_without_end",
+        "quickdraw/test_download.py::test_the_official_bucket_must",
+    ),
+    "file changes between two requests": (
+        "quickdraw/test_http.py::test_a_file_that_changes",
+        "quickdraw/test_http.py::test_a_part_of_another_file",
+        "quickdraw/test_http.py::test_another_part",
+        "quickdraw/test_download.py::test_the_next_run_begins_again",
+    ),
+    "interrupted download": (
+        "quickdraw/test_http.py::test_a_reset_download",
+        "quickdraw/test_download.py::test_the_next_run_goes_on",
+        "quickdraw/test_download.py::test_a_killed_download",
+        "quickdraw/test_download.py::test_what_was_spoilt",
+    ),
+    "two runs of one partition": (
+        "stress/test_concurrency.py::test_two_runs",
+        "test_store.py::test_of_two_writers",
+        "quickdraw/test_download.py::test_several_at_once",
+        "quickdraw/test_download.py::test_nobody_takes",
+    ),
+    "disk full, read-only, forbidden, file-size limit": (
+        "stress/test_disk.py::test_a_limit",
+        "stress/test_disk.py::test_a_full_disk",
+        "stress/test_disk.py::test_a_home_of",
+        "stress/test_disk.py::test_a_part_of_the_home",
+        "quickdraw/test_download.py::test_a_file_size_limit",
+        "quickdraw/test_download.py::test_a_full_disk",
+        "quickdraw/test_download.py::test_a_folder_that_may_not",
+    ),
+    "bad lines": (
+        "quickdraw/test_strokes.py::test_a_bad_line",
+        "quickdraw/test_strokes.py::test_a_truncated_last_line",
+        "quickdraw/test_strokes.py::test_of_duplicates",
+        "quickdraw/test_strokes.py::test_a_line_of_100_mb",
+        "quickdraw/test_strokes.py::test_a_byte_order_mark",
+        "quickdraw/test_strokes.py::test_every_line_is_counted",
+    ),
+    "mutated lines": (
+        "quickdraw/test_ndjson.py::test_mutated_lines",
+        "quickdraw/test_ndjson.py::test_nothing_is_read_or_written",
+    ),
+    "stored file cut short or with a bit turned": (
+        "stress/test_disk.py::test_a_damaged_file",
+        "stress/test_disk.py::test_what_is_damaged",
+        "test_store.py::test_a_damaged_file",
+        "test_store.py::test_a_manifest",
+    ),
+    "MLflow unreachable or dying": ("tracking/test_spool.py",),
+    "step tried again": (
+        "orchestration/test_chain.py::test_a_step_that_is_tried_again",
+        "tracking/test_spool.py::test_a_run_whose_server_died_and_then_itself",
+    ),
+    "daemon killed in a backfill": ("stress/test_daemon.py",),
+    "many partitions at once": ("stress/test_concurrency.py::test_many_partitions",),
+    "odd clock, language, place, user, code": (
+        "stress/test_conditions.py",
+        "test_owner.py",
+        "quickdraw/test_kernel_cache.py",
+        "quickdraw/test_download.py::test_a_home_with_a_long_name",
+    ),
+    "names and links that lead elsewhere": (
+        "test_security.py::test_no_name_from_outside",
+        "test_security.py::test_the_command_line_refuses",
+        "test_store.py::test_no_name_leads",
+        "test_store.py::test_a_link",
+        "test_store.py::test_a_manifest_that_leads",
+        "quickdraw/test_source.py::test_a_category_cannot_lead_elsewhere",
+    ),
+    "code in data": (
+        "test_security.py::test_nothing_of_ours",
+        "test_security.py::test_arrays_are_loaded",
+        "learning/test_classifier.py::test_a_network_that_carries_code",
+        "learning/test_report.py::test_text_from_the_data",
+    ),
+    "secrets in what is kept or shown": (
+        "test_security.py::test_a_mirrors_password",
+        "test_security.py::test_errors_show",
+        "test_security.py::test_a_tracking_servers_password",
+        "quickdraw/test_source.py::test_secrets",
+        "quickdraw/test_source.py::test_a_password_reaches",
+        "quickdraw/test_http.py::test_passwords_and_tokens",
+        "test_settings.py::test_links_to_a_tracking_server",
+    ),
+}
+"""The beginnings of the tests' names, by fault."""
+
+
+def provokes(test: str, fault: str) -> bool:
+    """Tell whether a test, by its node id, provokes a fault."""
+    return any(f"qd_pipeline_tests/{name}" in test for name in FAULTS[fault])
+
+
+def show(outcomes: Iterable[tuple[str, str, int]]) -> None:
+    """Print the table.
+
+    Args:
+        outcomes: Node id, outcome and times that it provoked its fault, of each test.
+    """
+    results = list(outcomes)
+    table = Table("fault", "times provoked", "outcome", title="Faults provoked")
+    for fault in FAULTS:
+        ran = [result for result in results if provokes(result[0], fault)]
+        times = sum(count for _, outcome, count in ran if outcome != "skipped")
+        found = {outcome for _, outcome, _ in ran}
+        said = {name: sum(outcome == name for _, outcome, _ in ran) for name in sorted(found)}
+        words = ", ".join(f"{count} {name}" for name, count in said.items())
+        table.add_row(fault, f"{times:,}", words or "not run")
+    Console(width=100).print(table)

@@ -1,0 +1,112 @@
+"""Odd machines: another clock, another language, another place, code that cannot be written."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from qd_pipeline.quickdraw import sample
+from qd_pipeline.store import Store
+
+PACKAGE = Path(__file__).parents[2] / "qd_pipeline"
+STRESS = bool(os.environ.get("QD_STRESS"))
+
+# A machine whose clock jumps by QD_TEST_JUMP seconds, to and fro every second, and whose
+# file system at QD_TEST_PLACE knows no `flock`.
+SHIM = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+int clock_gettime(clockid_t clock, struct timespec *now) {
+    static int (*real)(clockid_t, struct timespec *);
+    if (!real) real = dlsym(RTLD_NEXT, "clock_gettime");
+    int answer = real(clock, now);
+    const char *jump = getenv("QD_TEST_JUMP");
+    if (clock == CLOCK_REALTIME && jump && now->tv_sec % 2) now->tv_sec += atol(jump);
+    return answer;
+}
+
+int flock(int file, int operation) {
+    static int (*real)(int, int);
+    if (!real) real = dlsym(RTLD_NEXT, "flock");
+    const char *place = getenv("QD_TEST_PLACE");
+    char link[64], path[4096];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    if (place && length > 0 && !strncmp(path, place, strlen(place))) {
+        errno = ENOLCK;
+        return -1;
+    }
+    return real(file, operation);
+}
+"""
+DE = "de_DE.UTF-8"
+CONDITIONS = [
+    {"TZ": "Pacific/Kiritimati", "LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0"},
+    {"TZ": "America/St_Johns", "LC_ALL": DE, "LANG": DE, "PYTHONOPTIMIZE": "1"},
+    {"TZ": "UTC+12", "LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+]
+
+
+@pytest.fixture
+def shim(tmp_path: Path) -> Path:
+    """Give the library that makes the machine odd."""
+    compiler = shutil.which("cc")
+    if compiler is None or sys.platform != "linux":
+        pytest.skip("needs a C compiler, to put the clock wrong for one process alone")
+    source, library = tmp_path / "shim.c", tmp_path / "shim.so"
+    source.write_text(SHIM)
+    command = [compiler, "-shared", "-fPIC", "-O1", "-o", str(library), str(source), "-ldl"]
+    subprocess.run(command, check=True, capture_output=True)
+    return library
+
+
+@pytest.mark.parametrize("number", range(len(CONDITIONS) if STRESS else 1))
+def test_the_chain_runs_wherever_and_whenever_it_is(
+    number: int, shim: Path, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    code = tmp_path / "Programme und Kode ß"
+    code.mkdir()
+    shutil.copytree(PACKAGE, code / "qd_pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    # What was compiled is kept, for seconds count here; but beside the code nothing is written.
+    for path in (code, *code.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    home = tmp_path / "Größe und Übermaß" / "絵 と 線" / ("n" * 60) / ("long " * 12) / "home"
+    kernels = next((PACKAGE / "quickdraw" / "__pycache__").glob("kernels-*"), tmp_path / "kernels")
+    chosen = ["--class-counts", "2", "--epochs", "1", "--drawings", "30"]
+    script = "from qd_pipeline.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", script, "run", *chosen, "--home", str(home)],
+        check=False,
+        capture_output=True,
+        cwd=code,
+        env={
+            **os.environ,
+            **CONDITIONS[number],
+            "LD_PRELOAD": str(shim),
+            "QD_TEST_JUMP": str(400 * 24 * 3600 if number % 2 else -400 * 24 * 3600),
+            "QD_TEST_PLACE": str(home),
+            "NUMBA_CACHE_DIR": str(kernels),
+            "PYTHONPATH": str(code),
+        },
+    )
+    printed = (done.stdout + done.stderr).decode(errors="replace")
+    assert done.returncode == 0, printed
+    assert "Traceback" not in printed
+    store = Store(home / "store")
+    for stage, key in (("strokes", "cow"), ("bitmaps", "panda"), ("evaluations", "2")):
+        store.read(stage, key).verified()
+    lines = store.read("raw_drawings", "cow").path("drawings.ndjson").read_bytes()
+    assert lines == b"".join(sample.ndjson_lines("cow", 30, 0))
+    assert not list(code.rglob("__pycache__"))
+    record_property("times", 1)

@@ -1,0 +1,165 @@
+"""Nobody let in: no code from data, no secret in what is kept, no name that leads elsewhere."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from qd_pipeline import catalog, class_sets
+from qd_pipeline.errors import BadSetting, HomeFailed
+from qd_pipeline.quickdraw import sample
+from qd_pipeline.quickdraw.source import Source
+from qd_pipeline.store import Store
+from qd_pipeline_tests.commands import qd
+from qd_pipeline_tests.mirror import Mirror
+
+PACKAGE = Path(__file__).parents[1] / "qd_pipeline"
+UNPICKLING = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "torch"}
+OUTSIDE = [
+    "../cow",
+    "..",
+    "/etc/passwd",
+    "cow/../../x",
+    "cow\0",
+    "cow\n",
+    "c" * 5000,
+    "~root",
+    "%2e%2e",
+    "..\\cow",
+]
+
+
+def calls() -> Iterator[tuple[str, ast.Call]]:
+    """Give every call in the package with the name of what is called."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                yield ast.unparse(node.func), node
+
+
+def keyword(call: ast.Call, name: str) -> str | None:
+    given = {each.arg: ast.unparse(each.value) for each in call.keywords}
+    return given.get(name)
+
+
+def test_nothing_of_ours_unpickles() -> None:
+    imported = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                imported.add(node.module.split(".")[0])
+    assert imported & UNPICKLING == set()
+
+
+def test_arrays_are_loaded_without_pickles_and_networks_without_code() -> None:
+    loads = [call for name, call in calls() if name in {"np.load", "numpy.load"}]
+    assert loads
+    assert {keyword(call, "allow_pickle") for call in loads} == {"False"}
+    maps = [call for name, call in calls() if name.endswith("open_memmap")]
+    assert all(keyword(call, "mode") in {"'r'", "'w+'"} for call in maps)
+    networks = [call for name, call in calls() if name.endswith("load_model")]
+    assert networks
+    assert {keyword(call, "safe_mode") for call in networks} == {"True"}
+
+
+def test_nothing_of_ours_runs_text_as_code_or_through_a_shell() -> None:
+    assert not [call for name, call in calls() if name in {"eval", "exec", "os.system", "os.popen"}]
+    assert not [call for name, call in calls() if keyword(call, "shell") == "True"]
+    assert not [call for name, call in calls() if keyword(call, "verify") == "False"]
+    assert not [call for name, call in calls() if name in {"yaml.load", "yaml.unsafe_load"}]
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_no_name_from_outside_leads_out_of_the_home(name: str, tmp_path: Path) -> None:
+    with pytest.raises(BadSetting):
+        catalog.category(name)
+    with pytest.raises(BadSetting):
+        catalog.category_of(name)
+    with pytest.raises(BadSetting):
+        class_sets.checked(name, ["cow", "panda"])
+    with pytest.raises(BadSetting):
+        class_sets.checked("2", ["cow", name])
+    with pytest.raises(BadSetting):
+        Store(tmp_path / "store").find("strokes", name)
+    with pytest.raises(BadSetting):
+        Source.parse(name)
+    with pytest.raises(BadSetting):
+        Source.parse("http://127.0.0.1:1").url_of(name)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("make", "strokes", "../../cow"),
+        ("make", "../strokes", "cow"),
+        ("make", "classifiers", "../2"),
+        ("run", "--class-counts", "../2"),
+        ("run", "--source", "file://elsewhere/etc"),
+        ("run", "--source", "ftp://me:topsecret@example.org/"),
+        ("run", "--class-sets", "/etc/passwd"),
+        ("run", "--network", "../seed_cnn"),
+    ],
+)
+def test_the_command_line_refuses_what_leads_elsewhere_and_writes_nothing(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    output, home = tmp_path / "output.txt", tmp_path / "home"
+    with qd(output, *arguments, "--home", str(home)) as command:
+        assert command.end() == 1
+    assert "Traceback" not in command.printed
+    assert "✗" in command.printed
+    assert "topsecret" not in command.printed
+    assert {entry.name for entry in tmp_path.iterdir()} <= {"output.txt", "home"}
+    assert not (home / "store").exists()
+
+
+def test_a_home_that_is_a_link_to_nowhere_is_told(tmp_path: Path) -> None:
+    (tmp_path / "home").symlink_to(tmp_path / "nowhere" / "home")
+    with qd(tmp_path / "output.txt", "run", "--home", str(tmp_path / "home")) as command:
+        assert command.end() == 1
+    assert "cannot be written" in command.said
+
+
+def test_a_mirrors_password_is_in_nothing_that_is_kept_or_shown(tmp_path: Path) -> None:
+    output, home = tmp_path / "output.txt", tmp_path / "home"
+    with Mirror(tmp_path / "mirror") as mirror:
+        for category in ("cow", "panda"):
+            mirror.write(category, b"".join(sample.ndjson_lines(category, 30, 0)))
+        url = mirror.url.replace("//", "//somebody:topsecret@") + "?token=alsosecret"
+        chosen = ("--class-counts", "2", "--epochs", "1", "--drawings", "30")
+        with qd(output, "run", *chosen, "--source", url, "--home", str(home)) as command:
+            assert command.end() == 0, command.printed
+        assert "Authorization" in mirror.asked("cow")[0].headers
+        (mirror.folder / "full" / "simplified" / "cow.ndjson").unlink()
+        again = ("make", "raw_drawings", "cow", "--source", url, "--home", str(home))
+        with qd(tmp_path / "again.txt", *again) as failed:
+            assert failed.end() == 1
+    holders = [
+        path
+        for path in (*home.rglob("*"), output, tmp_path / "again.txt")
+        if path.is_file()
+        for content in [path.read_bytes()]
+        if b"topsecret" in content or b"alsosecret" in content
+    ]
+    assert holders == []
+
+
+def test_errors_show_no_password_whoever_wrote_their_words() -> None:
+    said = str(HomeFailed("MLflow", "at http://me:topsecret@host:1/x does not answer", "wait"))
+    assert said == "MLflow at http://***@host:1/x does not answer: wait."
+
+
+def test_a_tracking_servers_password_is_in_no_error(tmp_path: Path) -> None:
+    environment = {"MLFLOW_TRACKING_URI": "http://me:topsecret@127.0.0.1:1/"}
+    arguments = ("make", "raw_drawings", "cow", "--home", str(tmp_path / "home"))
+    with qd(tmp_path / "output.txt", *arguments, environment=environment) as command:
+        assert command.end() == 1
+    assert "MLflow" in command.printed
+    assert "topsecret" not in command.printed
+    assert "Traceback" not in command.printed
+    kept = [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
+    assert not any(b"topsecret" in path.read_bytes() for path in kept)
