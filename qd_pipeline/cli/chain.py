@@ -13,7 +13,7 @@ from qd_pipeline import catalog
 from qd_pipeline.cli import summary
 from qd_pipeline.cli.screen import Screen
 from qd_pipeline.errors import BadSetting
-from qd_pipeline.learning.recipe import Recipe
+from qd_pipeline.learning.recipe import Recipe, recipe_named
 from qd_pipeline.quickdraw.source import Source
 from qd_pipeline.settings import Settings
 from qd_pipeline.stages import CATEGORY_STAGES, CLASS_SET_STAGES
@@ -47,15 +47,27 @@ DrawingsOption = Annotated[
         help="Drawings of each category: a number from 1, or all. [default: 10000; sample: 600]"
     ),
 ]
-NetworkOption = Annotated[str, typer.Option(help="Network to train; `qd networks` lists them.")]
-EpochsOption = Annotated[
-    int | None,
+RecipeOption = Annotated[
+    str,
     typer.Option(
-        help="Passes over the training drawings. [default: 15; 10 for 2 categories, 20 for 8]"
+        help="Settings to begin from: default, notebook (as it trained), fast or best. What is "
+        "given besides takes their place."
     ),
 ]
-BatchSizeOption = Annotated[int, typer.Option(help="Drawings a training step.")]
-LearningRateOption = Annotated[float, typer.Option(help="Step size of the optimiser.")]
+NetworkOption = Annotated[
+    str | None,
+    typer.Option(help="Network to train; `qd networks` lists them. [default: the recipe's]"),
+]
+EpochsOption = Annotated[
+    int | None, typer.Option(help="Passes over the training drawings. [default: the recipe's]")
+]
+BatchSizeOption = Annotated[
+    int | None, typer.Option(help="Drawings a training step. [default: the recipe's]")
+]
+LearningRateOption = Annotated[
+    float | None,
+    typer.Option(help="Highest step size of the optimiser. [default: the recipe's]"),
+]
 UnitsOption = Annotated[
     int | None,
     typer.Option(help="Width of the network's hidden dense layer. [default: the network's own]"),
@@ -76,10 +88,11 @@ def run(
     ] = None,
     source: SourceOption = None,
     drawings: DrawingsOption = None,
-    network: NetworkOption = "seed_cnn",
+    recipe: RecipeOption = "default",
+    network: NetworkOption = None,
     epochs: EpochsOption = None,
-    batch_size: BatchSizeOption = 128,
-    learning_rate: LearningRateOption = 0.001,
+    batch_size: BatchSizeOption = None,
+    learning_rate: LearningRateOption = None,
     units: UnitsOption = None,
     seed: SeedOption = 0,
     settings_from_search: SearchedOption = False,  # noqa: FBT002 (a flag, to typer)
@@ -93,6 +106,7 @@ def run(
     settings = apply(source=source, home=home, class_sets=class_sets)
     chosen = chosen_class_sets(settings, class_counts)
     training = {
+        "recipe": recipe,
         "network": network,
         "epochs": epochs,
         "batch_size": batch_size,
@@ -196,8 +210,10 @@ def driver_of(
     from qd_pipeline.orchestration.driver import Choices, Driver  # noqa: PLC0415
 
     names = {setting.name for setting in fields(Recipe)}
-    Recipe(**{k: value for k, value in training.items() if k in names and value is not None})
-    choices = Choices(chosen, _download(drawings), ClassifierConfig(**training), studies())
+    given = {name: value for name, value in training.items() if name in names}
+    recipe_named(training.get("recipe", "default"))(2).with_settings(**given)
+    config = ClassifierConfig(**{k: value for k, value in training.items() if value is not None})
+    choices = Choices(chosen, _download(drawings), config, studies())
     driver = Driver(build_definitions(), workshop_of(settings), instance.of(settings.home), choices)
     recovery.recover(driver.workshop, driver.instance)
     return driver

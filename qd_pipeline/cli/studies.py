@@ -16,6 +16,7 @@ from qd_pipeline.cli.chain import (
     HomeOption,
     LearningRateOption,
     NetworkOption,
+    RecipeOption,
     SearchedOption,
     SeedOption,
     SourceOption,
@@ -40,10 +41,11 @@ ClassCountArgument = Annotated[str, typer.Argument(help="Class count, as 8.")]
 def cross_validate(
     class_count: ClassCountArgument,
     folds: Annotated[int, typer.Option(help="Folds; as many trainings.")] = 5,
-    network: NetworkOption = "seed_cnn",
+    recipe: RecipeOption = "default",
+    network: NetworkOption = None,
     epochs: EpochsOption = None,
-    batch_size: BatchSizeOption = 128,
-    learning_rate: LearningRateOption = 0.001,
+    batch_size: BatchSizeOption = None,
+    learning_rate: LearningRateOption = None,
     units: UnitsOption = None,
     seed: SeedOption = 0,
     settings_from_search: SearchedOption = False,  # noqa: FBT002 (a flag, to typer)
@@ -57,6 +59,7 @@ def cross_validate(
     """
     settings = apply(source=source, home=home, class_sets=class_sets)
     training = {
+        "recipe": recipe,
         "network": network,
         "epochs": epochs,
         "batch_size": batch_size,
@@ -96,10 +99,11 @@ def search(
         typer.Option(help="Trials to come to. [default: the whole grid; 20 with ranges]"),
     ] = None,
     folds: Annotated[int, typer.Option(help="Folds of each trial.")] = 3,
-    network: NetworkOption = "seed_cnn",
+    recipe: RecipeOption = "notebook",
+    network: NetworkOption = None,
     epochs: EpochsOption = None,
-    batch_size: BatchSizeOption = 128,
-    learning_rate: LearningRateOption = 0.001,
+    batch_size: BatchSizeOption = None,
+    learning_rate: LearningRateOption = None,
     units: UnitsOption = None,
     seed: SeedOption = 0,
     source: SourceOption = None,
@@ -112,6 +116,7 @@ def search(
     """
     settings = apply(source=source, home=home, class_sets=class_sets)
     training = {
+        "recipe": recipe,
         "network": network,
         "epochs": epochs,
         "batch_size": batch_size,
@@ -146,10 +151,11 @@ def study(
     shares: Annotated[
         str, typer.Option(help="Per cent of the training drawings, rising.")
     ] = "10,30,100",
-    network: NetworkOption = "seed_cnn",
+    recipe: RecipeOption = "default",
+    network: NetworkOption = None,
     epochs: EpochsOption = None,
-    batch_size: BatchSizeOption = 128,
-    learning_rate: LearningRateOption = 0.001,
+    batch_size: BatchSizeOption = None,
+    learning_rate: LearningRateOption = None,
     units: UnitsOption = None,
     seed: SeedOption = 0,
     settings_from_search: SearchedOption = False,  # noqa: FBT002 (a flag, to typer)
@@ -163,6 +169,7 @@ def study(
     """
     settings = apply(source=source, home=home, class_sets=class_sets)
     training = {
+        "recipe": recipe,
         "network": network,
         "epochs": epochs,
         "batch_size": batch_size,
@@ -198,7 +205,8 @@ def _make(
     (key,) = chosen_class_sets(settings, class_count)[:1]
 
     def studies() -> dict[str, "dg.Config"]:
-        return {stage: _config(stage, {**training, **own})}
+        given = {name: value for name, value in {**training, **own}.items() if value is not None}
+        return {stage: _config(stage, given)}
 
     driver = driver_of(settings, (), None, dict(training), studies)
     console = summary.console()

@@ -180,3 +180,14 @@ RECIPES: Final[Mapping[str, Callable[[int], Recipe]]] = MappingProxyType(
     }
 )
 """Name → function of the class count: the recipes to begin from."""
+
+
+def recipe_named(name: str) -> Callable[[int], Recipe]:
+    """Give the function of the class count that makes a recipe.
+
+    Raises:
+        BadSetting: No recipe has that name.
+    """
+    if name not in RECIPES:
+        raise BadSetting(f"recipe {name!r}", "is not known", f"give one of {', '.join(RECIPES)}")
+    return RECIPES[name]

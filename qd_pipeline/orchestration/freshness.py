@@ -45,7 +45,7 @@ def stale_of_class_set(workshop: Workshop, key: str, config: ClassifierConfig) -
     """
     store, class_set = workshop.store, CLASS_SETS[key]
     inputs = [made for _, *pair in workshop.drawings_of(key) for made in pair]
-    recipe = recipes.classifiers(config.recipe(key, store), class_set, inputs)
+    recipe = recipes.classifiers(config.settings(key, store), class_set, inputs)
     if not store.is_fresh("classifiers", key, recipe):
         return CLASS_SET_STAGES
     trained = store.read("classifiers", key)

@@ -234,7 +234,7 @@ class SampleSource(Source):
         return "sample"
 
     def describe(self) -> str:
-        return f"synthetic sample (seed {self.seed}, {self.drawings} drawings of each animal)"
+        return f"synthetic sample (seed {self.seed})"
 
     def url_of(self, category: str) -> str:
         return f"sample:{path_of(category)}"

@@ -31,7 +31,7 @@ def driver(
     choices = Choices(
         class_sets,
         RawDrawingsConfig(drawings=drawings),
-        ClassifierConfig(**{"epochs": 1, **training}),
+        ClassifierConfig(**{"recipe": "notebook", "epochs": 1, **training}),
     )
     definitions = build_definitions({"workshop": workshop})
     return Driver(definitions, workshop, instance.of(home), choices)

@@ -12,7 +12,7 @@ from qd_pipeline.learning import figures
 from qd_pipeline.learning.classifier import NETWORK_FILE, Classifier
 from qd_pipeline.learning.data import ClassSetData, load_category
 from qd_pipeline.learning.networks import NETWORKS
-from qd_pipeline.learning.recipe import Recipe
+from qd_pipeline.learning.recipe import RECIPES, Recipe
 from qd_pipeline.learning.training import train
 from qd_pipeline.orchestration import automation, checks, recipes
 from qd_pipeline.orchestration.assets.bitmaps import BITMAPS, bitmaps
@@ -27,27 +27,33 @@ from qd_pipeline.orchestration.pictures import embedded
 from qd_pipeline.orchestration.workshop import Workshop
 from qd_pipeline.store import Partition, Store
 
+OF_RECIPE = "of_recipe"
+
 if TYPE_CHECKING:
     Network = str
+    RecipeName = str
 else:
-    # The launchpad offers the registry's names, and refuses others.
-    Network = Literal[tuple(sorted(NETWORKS))]
+    # The launchpad offers the registries' names, and refuses others.
+    Network = Literal[(OF_RECIPE, *sorted(NETWORKS))]
+    RecipeName = Literal[tuple(RECIPES)]
 
 
 class ClassifierConfig(dg.Config):
-    """How to train. What is left out is as in the notebook."""
+    """How to train. What is left out is as in the recipe."""
 
+    recipe: RecipeName = Field(
+        default="default",
+        description="Settings to begin from: default, notebook (as it trained), fast or best.",
+    )
     network: Network = Field(
-        default="seed_cnn", description="The network to train; `qd networks` describes them."
+        default=OF_RECIPE, description="The network to train; `qd networks` describes them."
     )
     epochs: int | None = Field(
-        default=SETTINGS.epochs,
-        description="Passes over the training drawings, from 1; by default 15 (10 for 2 "
-        "categories, 20 for 8).",
+        default=SETTINGS.epochs, description="Passes over the training drawings, from 1."
     )
-    batch_size: int = Field(default=128, description="Drawings a step, from 1.")
-    learning_rate: float = Field(
-        default=0.001, description="Step size of the optimiser, above 0 and seldom above 0.01."
+    batch_size: int | None = Field(default=None, description="Drawings a step, from 1.")
+    learning_rate: float | None = Field(
+        default=None, description="Highest step size of the optimiser, above 0."
     )
     units: int | None = Field(
         default=None,
@@ -63,7 +69,7 @@ class ClassifierConfig(dg.Config):
         "search, whatever else is given here.",
     )
 
-    def recipe(self, class_set: str, store: Store) -> Recipe:
+    def settings(self, class_set: str, store: Store) -> Recipe:
         """Give all the settings of a training.
 
         Args:
@@ -77,8 +83,10 @@ class ClassifierConfig(dg.Config):
         if self.settings_from_search:
             best = Recipe(**store.read("searches", class_set).facts["best_recipe"])
             return best.with_settings(seed=self.seed)
-        settings = self.model_dump(include={setting.name for setting in fields(Recipe)})
-        return Recipe.notebook(len(CLASS_SETS[class_set])).with_settings(**settings)
+        given = self.model_dump(include={setting.name for setting in fields(Recipe)})
+        if self.network == OF_RECIPE:
+            del given["network"]
+        return RECIPES[self.recipe](len(CLASS_SETS[class_set])).with_settings(**given)
 
 
 @dg.asset(
@@ -102,6 +110,8 @@ def classifiers(
     with workshop.stage(context) as stage:
         class_set = CLASS_SETS[context.partition_key]
         recipe = _recipe(context, config, workshop)
+        title = f"{context.partition_key} categories, {recipe.network}, {recipe.epochs} epochs"
+        stage.run.rename(title)
         data, inputs = read_drawings(workshop, context.partition_key)
         stage.log_inputs(inputs)
         classifier = train(
@@ -130,7 +140,7 @@ def _recipe(
     before = workshop.store.find("classifiers", context.partition_key)
     if before is not None and automation.is_automatic(context):
         return Recipe(**before.facts["recipe"])
-    return config.recipe(context.partition_key, workshop.store)
+    return config.settings(context.partition_key, workshop.store)
 
 
 def read_drawings(workshop: Workshop, class_set: str) -> tuple[ClassSetData, list[Partition]]:

@@ -39,7 +39,7 @@ def cross_validations(
 ) -> dg.MaterializeResult:
     """How a recipe does on folds of the training drawings, held out in turn: mean and spread."""
     with workshop.stage(context) as stage:
-        recipe = config.recipe(context.partition_key, workshop.store)
+        recipe = config.settings(context.partition_key, workshop.store)
         data, inputs = read_drawings(workshop, context.partition_key)
         stage.log_inputs(inputs)
         result = cross_validate(

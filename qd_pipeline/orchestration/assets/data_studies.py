@@ -39,7 +39,7 @@ def data_studies(
 ) -> dg.MaterializeResult:
     """What more drawings bring, and what those that the game did not recognise cost."""
     with workshop.stage(context) as stage:
-        recipe = config.recipe(context.partition_key, workshop.store)
+        recipe = config.settings(context.partition_key, workshop.store)
         data, inputs = read_drawings(workshop, context.partition_key)
         stage.log_inputs(inputs)
         done = data_study.study(

@@ -59,7 +59,7 @@ def searches(
 ) -> dg.MaterializeResult:
     """The best settings of a space, found trial by trial; an interrupted search goes on."""
     with workshop.stage(context) as stage:
-        recipe = config.recipe(context.partition_key, workshop.store)
+        recipe = config.settings(context.partition_key, workshop.store)
         axes = Space.parse(config.space)
         data, inputs = read_drawings(workshop, context.partition_key)
         stage.log_inputs(inputs)
