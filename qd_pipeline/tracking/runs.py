@@ -89,6 +89,16 @@ class TrackedRun:
             )
         )
 
+    def rename(self, name: str) -> None:
+        """Give it another name in the run list.
+
+        Raises:
+            TrackingFailed: MLflow cannot be reached.
+        """
+        with explained():
+            self._client.update_run(self.id, name=name)
+        self.name = name
+
     def log_file(self, path: Path, folder: str | None = None) -> None:
         """Keep a file with the run."""
         self._log(File(str(path), folder))

@@ -12,7 +12,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from qd_pipeline import owner
-from qd_pipeline.tracking import database
+from qd_pipeline.tracking import database, views
 from qd_pipeline.tracking.failures import explained
 from qd_pipeline.tracking.logged import LoggedRun
 from qd_pipeline.tracking.registry import Registry
@@ -27,6 +27,33 @@ CLASSIFIERS: Final = "quickdraw-classifiers"
 
 STUDIES: Final = "quickdraw-studies"
 """Experiment of what is only made when asked for: cross-validations, searches, comparisons."""
+
+_VIEWS: Final = {
+    DATA: views.tags(
+        ["metrics.`drawings`", "tags.`source`", "attributes.`Duration`", "tags.`data_version`"],
+        "Downloads, stroke tables and bitmaps: a run for each partition that was made.",
+    ),
+    CLASSIFIERS: views.tags(
+        [
+            "metrics.`test_accuracy`",
+            "metrics.`test_accuracy_low`",
+            "metrics.`test_accuracy_high`",
+            "params.`network`",
+            "params.`epochs`",
+            "metrics.`training_drawings`",
+            "metrics.`test_drawings`",
+            "tags.`source`",
+            "attributes.`Duration`",
+        ],
+        "Trainings with their evaluations; the accuracy's low and high are the ends of its "
+        "95 % interval. Select runs and press Compare, or look at all of them as charts.",
+    ),
+    STUDIES: views.tags(
+        ["metrics.`test_accuracy`", "params.`network`", "tags.`source`", "attributes.`Duration`"],
+        "Cross-validations, searches and comparisons.",
+    ),
+}
+"""Tags of each experiment."""
 
 _NOTE: Final = "mlflow.note.content"
 _OWNER: Final = "owner"
@@ -106,6 +133,19 @@ class Tracker:
             run = self._client.get_run(run_id)
         with self._closing(run) as tracked:
             yield tracked
+
+    def list_of(self, experiment: str) -> str:
+        """Give the address of an experiment's run list, with the columns that matter.
+
+        Args:
+            experiment: `DATA`, `CLASSIFIERS` or `STUDIES`.
+
+        Raises:
+            TrackingFailed: MLflow cannot be reached.
+        """
+        with explained():
+            home = self._experiment_id(experiment)
+        return f"{self._ui}/#/experiments/{home}/runs?viewStateShareKey={views.KEY}"
 
     def last_runs(self, partition: str, count: int) -> tuple[LoggedRun, ...]:
         """Give the last runs that trained and evaluated a classifier, the newest first.
@@ -201,7 +241,11 @@ class Tracker:
             local = self._uri.startswith("sqlite:")
             location = (self._artifacts / name).absolute().as_uri() if local else None
             try:
-                return str(self._client.create_experiment(name, artifact_location=location))
+                return str(
+                    self._client.create_experiment(
+                        name, artifact_location=location, tags=_VIEWS[name]
+                    )
+                )
             except MlflowException:
                 # Another process may have been faster.
                 found = self._client.get_experiment_by_name(name)

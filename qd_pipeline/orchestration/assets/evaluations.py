@@ -34,6 +34,7 @@ def evaluations(context: dg.AssetExecutionContext, workshop: Workshop) -> dg.Mat
         classifier = Classifier.load(trained.verified())
         evaluation = evaluate(classifier, data)
         # MLflow takes seconds to import, and loading the definitions should not.
+        from qd_pipeline import tracking  # noqa: PLC0415
         from qd_pipeline.orchestration import promotion  # noqa: PLC0415
 
         verdict = promotion.judge(workshop, stage, evaluation.predictions)
@@ -48,6 +49,7 @@ def evaluations(context: dg.AssetExecutionContext, workshop: Workshop) -> dg.Mat
             metrics=figures_of,
             metadata={
                 **_metadata(stage, evaluation),
+                "all runs": dg.MetadataValue.url(workshop.tracker.list_of(tracking.CLASSIFIERS)),
                 "registered": f"{version}, {'champion' if verdict.promoted else 'challenger'}",
             },
             checks=outcomes,

@@ -1,0 +1,30 @@
+"""The run list's columns, as MLflow's own page would have saved them."""
+
+import json
+import zlib
+from base64 import b64decode
+from pathlib import Path
+
+from mlflow import MlflowClient
+
+from qd_pipeline.tracking import CLASSIFIERS, Tracker
+from qd_pipeline.tracking.views import KEY
+
+
+def test_an_experiment_offers_a_view_of_the_columns_that_matter(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    address = Tracker(uri, tmp_path / "mlartifacts", "http://127.0.0.1:5000").list_of(CLASSIFIERS)
+    experiment = MlflowClient(tracking_uri=uri).get_experiment_by_name(CLASSIFIERS)
+    assert experiment is not None
+    assert address.endswith(f"/experiments/{experiment.experiment_id}/runs?viewStateShareKey={KEY}")
+    view = json.loads(experiment.tags[f"mlflow.sharedViewState.{KEY}"])
+    form, _, packed = view["state"].partition(";")
+    assert form == "deflate"
+    columns = json.loads(zlib.decompress(b64decode(packed)))["selectedColumns"]
+    assert columns[:3] == [
+        "metrics.`test_accuracy`",
+        "metrics.`test_accuracy_low`",
+        "metrics.`test_accuracy_high`",
+    ]
+    assert {"params.`network`", "params.`epochs`", "tags.`source`"} < set(columns)
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
