@@ -15,7 +15,7 @@ from qd_pipeline.learning.search import FOLDS, Search, Trial, search
 from qd_pipeline.learning.space import Space
 from qd_pipeline.orchestration import recipes
 from qd_pipeline.orchestration.assets.bitmaps import bitmaps
-from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig, read_drawings
+from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig, RecipeName, read_drawings
 from qd_pipeline.orchestration.assets.cross_validations import fold_figures
 from qd_pipeline.orchestration.assets.strokes import strokes
 from qd_pipeline.orchestration.partitions import class_set_partitions, class_sets_of_category
@@ -28,6 +28,9 @@ FIGURES = "search.json"
 class SearchConfig(ClassifierConfig):
     """What to train but for what is searched, the space, and how long to search."""
 
+    recipe: RecipeName = Field(
+        default="notebook", description="Settings to begin from; the grid is the notebook's too."
+    )
     space: dict[str, Any] = Field(
         default=space.NOTEBOOK.to_json(),
         description="By setting, a list of values or {low, high, log}; by default the "
