@@ -151,7 +151,7 @@ class Recipe:
         """Give the recipe for the fewest errors, at ten times the notebook's time or so."""
         return cls.default(class_count).with_settings(
             network="deep_cnn",
-            epochs=5 * cls.notebook(class_count).epochs,
+            epochs=4 * cls.notebook(class_count).epochs,
             learning_rate=0.01,
             weight_decay=0.05,
             redraw=1.3,
