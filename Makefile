@@ -10,6 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-inp
 SOURCE ?=
 CLASS_COUNTS ?=
 DRAWINGS ?=
+RECIPE ?=
 NETWORK ?=
 EPOCHS ?=
 SEED ?=
@@ -17,7 +18,8 @@ CLASS_SETS ?=
 option = $(if $($(1)),--$(2)=$(call quoted,$($(1))))
 quoted = '$(subst ','\'',$(1))'
 CHOICES = $(call option,SOURCE,source) $(call option,CLASS_COUNTS,class-counts) \
-	$(call option,DRAWINGS,drawings) $(call option,NETWORK,network) \
+	$(call option,DRAWINGS,drawings) $(call option,RECIPE,recipe) \
+	$(call option,NETWORK,network) \
 	$(call option,EPOCHS,epochs) $(call option,SEED,seed) $(call option,CLASS_SETS,class-sets)
 
 .DEFAULT_GOAL := help
@@ -26,7 +28,7 @@ CHOICES = $(call option,SOURCE,source) $(call option,CLASS_COUNTS,class-counts) 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  make run takes SOURCE=, CLASS_COUNTS=, DRAWINGS=, NETWORK=, EPOCHS=, SEED=, CLASS_SETS="
+	@echo "  make run takes SOURCE=, CLASS_COUNTS=, DRAWINGS=, RECIPE=, NETWORK=, EPOCHS=, SEED=, CLASS_SETS="
 
 install: $(STAMP) ## Make the virtual environment with the pinned dependencies
 
