@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps
 
+INDEX := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input --retries 1 --timeout 10
+
 # The usual choices of `qd run`; empty ones are left to its defaults.
 SOURCE ?=
 CLASS_COUNTS ?=
@@ -72,8 +74,9 @@ stress: $(STAMP) ## Provoke every fault as often as promised, and print the tabl
 
 audit: $(STAMP) ## List the dependencies' licences, and which have newer releases
 	@$(BIN)/pip-licenses --from=mixed --order=license
-	@$(BIN)/python -m pip list --outdated --disable-pip-version-check || \
-		echo "No package index answers: which dependencies have newer releases is not known."
+	@if $(INDEX) index versions pip >/dev/null 2>&1; \
+		then $(INDEX) list --outdated; \
+		else echo "No package index answers: which dependencies have newer releases is not known."; fi
 
 check: $(STAMP) ## Lint, check the format and the types
 	@$(BIN)/ruff check .
