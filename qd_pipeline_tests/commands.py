@@ -7,6 +7,7 @@ with its own number, environment, limits and end.
 
 import ctypes
 import multiprocessing
+import multiprocessing.forkserver
 import os
 import resource
 import sys

@@ -158,9 +158,7 @@ def _silent(entry: Path) -> float:
 
 def _take(place: Path, own: Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
-    orphans = [
-        entry for entry in _orphans(place.parent) if entry.name.startswith(f"{place.name}~")
-    ]
+    orphans = [entry for entry in _orphans(place.parent) if entry.name.startswith(f"{place.name}~")]
     for entry in (place, *orphans):
         if own.exists():
             shutil.rmtree(entry, ignore_errors=True)

@@ -93,6 +93,7 @@ def test_classifier_runs_have_the_same_metrics_for_every_class_count(made: Drive
         assert each.data.params["network"] == "seed_cnn"
         assert each.data.tags["synthetic"] == "true"
         assert {"dagster_run_id", "data_version", "code_version", "source"} <= set(each.data.tags)
+        assert each.inputs is not None
         assert each.inputs.dataset_inputs
         artifacts = {entry.path for entry in client.list_artifacts(each.info.run_id)}
         assert {"report.html", "predictions.parquet", "confusion_matrix.png"} <= artifacts

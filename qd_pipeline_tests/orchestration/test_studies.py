@@ -87,7 +87,7 @@ def test_each_trial_is_a_run_and_the_best_settings_train_the_next_classifier(
     assert all("cv_accuracy" in each.data.metrics for each in trials)
     best = made.facts["best_recipe"]
     config = ClassifierConfig(settings_from_search=True, epochs=9, seed=3)
-    recipe = config.recipe("2", chain.workshop.store)
+    recipe = config.settings("2", chain.workshop.store)
     assert recipe.to_json() == {**best, "seed": 3}
 
 

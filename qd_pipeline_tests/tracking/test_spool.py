@@ -87,6 +87,8 @@ def test_what_a_dead_server_did_not_take_is_sent_when_it_is_back(
         "folder",
         "m.png",
     }
+    assert sent.inputs is not None
+    assert sent.outputs is not None
     assert sent.inputs.dataset_inputs[0].dataset.name == "bitmaps/cow"
     assert len(sent.outputs.model_outputs) == 1
 
