@@ -124,7 +124,7 @@ class Draft:
         superseded = _published_folder(self.folder.parent)
         staged = self.folder / MANIFEST
         with staged.open("w", encoding="utf-8") as stream:
-            json.dump({**body, "seal": _digest(body)}, stream, indent=1)
+            stream.write(_sealed(body))
             stream.flush()
             os.fsync(stream.fileno())
         staged.replace(manifest)
@@ -159,10 +159,11 @@ class Store:
             raise _damaged(stage, key, f"cannot read its {MANIFEST} ({error})") from error
         try:
             body = json.loads(text)
-            seal = body.pop("seal")
+            body.pop("seal")
         except (ValueError, KeyError, AttributeError) as error:
             raise _damaged(stage, key, f"has a {MANIFEST} that is not complete") from error
-        if seal != _digest(body):
+        # To the letter: two spellings of a number may mean the same.
+        if text != _sealed(body):
             raise _damaged(stage, key, f"has a {MANIFEST} that is not what was written")
         if (body["stage"], body["key"]) != (stage, key) or not _stays_inside(home, body):
             raise _damaged(stage, key, f"has a {MANIFEST} that leads elsewhere")
@@ -304,6 +305,11 @@ def _sha256(path: Path, *, durable: bool = False) -> str:
 
 def _digest(body: Json) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def _sealed(body: Json) -> str:
+    """Write a manifest, with a hash of all that it says."""
+    return json.dumps({**body, "seal": _digest(body)}, indent=1)
 
 
 def _sync_folder(folder: Path) -> None:

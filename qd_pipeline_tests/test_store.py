@@ -149,7 +149,7 @@ def sealed(body: dict[str, Any]) -> str:
     """Write a manifest as whoever can write to the store could."""
     body.pop("seal", None)
     digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-    return json.dumps({**body, "seal": digest})
+    return json.dumps({**body, "seal": digest}, indent=1)
 
 
 @pytest.mark.parametrize(
