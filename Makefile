@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps
 
-INDEX := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input --retries 1 --timeout 10
+INDEX := $(BIN)/python -m pip --disable-pip-version-check --no-input --retries 1 --timeout 10
 
 # The usual choices of `qd run`; empty ones are left to its defaults.
 SOURCE ?=
@@ -75,7 +75,7 @@ stress: $(STAMP) ## Provoke every fault as often as promised, and print the tabl
 audit: $(STAMP) ## List the dependencies' licences, and which have newer releases
 	@$(BIN)/pip-licenses --from=mixed --order=license
 	@if $(INDEX) index versions pip >/dev/null 2>&1; \
-		then $(INDEX) list --outdated; \
+		then $(INDEX) list --outdated 2>/dev/null; \
 		else echo "No package index answers: which dependencies have newer releases is not known."; fi
 
 check: $(STAMP) ## Lint, check the format and the types

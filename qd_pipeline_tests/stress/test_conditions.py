@@ -52,9 +52,9 @@ int flock(int file, int operation) {
 """
 DE = "de_DE.UTF-8"
 CONDITIONS = [
-    {"TZ": "Pacific/Kiritimati", "LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0"},
+    {"TZ": "Pacific/Kiritimati", "LC_ALL": "C", "LANG": "C"},
     {"TZ": "America/St_Johns", "LC_ALL": DE, "LANG": DE, "PYTHONOPTIMIZE": "1"},
-    {"TZ": "UTC+12", "LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+    {"TZ": "UTC+12", "LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0"},
 ]
 
 
