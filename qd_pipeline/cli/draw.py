@@ -1,5 +1,7 @@
 """`qd draw`: the page for drawing."""
 
+import contextlib
+import signal
 import socket
 from typing import TYPE_CHECKING
 
@@ -46,7 +48,8 @@ def _serve(app: "Starlette", listening: socket.socket) -> None:
     import uvicorn  # noqa: PLC0415 (as above)
 
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
-    try:
+    # Once it has shut down, uvicorn raises the signal again; also where SIGINT was ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listening])
-    except KeyboardInterrupt:
-        return

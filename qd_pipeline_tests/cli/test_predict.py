@@ -1,0 +1,139 @@
+"""`qd predict` on files of every kind, over a home with a classifier."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from qd_pipeline.cli import main
+from qd_pipeline.learning.classifier import Classifier
+from qd_pipeline.learning.prediction import Predictor
+from qd_pipeline.quickdraw.pictures import read_drawings
+from qd_pipeline_tests.drawing_page.serving import store_untrained
+
+FOUR = ("frog", "rabbit", "elephant", "duck")
+LINE = {"word": "cow", "drawing": [[[0, 255, 90], [0, 20, 200]]]}
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a home to this process, and its environment back afterwards."""
+    monkeypatch.setenv("QD_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def classifier(home: Path) -> Classifier:
+    store_untrained(home, "2", ("cow", "panda"))
+    return store_untrained(home, "4", FOUR)
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    drawn = Image.new("L", (300, 200), 250)
+    ImageDraw.Draw(drawn).line([(40, 30), (250, 60), (120, 180)], fill=20, width=7)
+    drawn.save(tmp_path / "mine.png")
+    return tmp_path / "mine.png"
+
+
+@pytest.fixture
+def strokes(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.ndjson"
+    path.write_text(f"{json.dumps(LINE)}\n{json.dumps(LINE['drawing'])}\n", encoding="utf-8")
+    return path
+
+
+def qd(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
+    """Run a command in this process, and give its exit code."""
+    monkeypatch.setattr(sys, "argv", ["qd", *map(str, arguments)])
+    try:
+        main()
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0
+
+
+def test_pictures_and_strokes_are_answered_as_json(
+    classifier: Classifier,
+    picture: Path,
+    strokes: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert qd(monkeypatch, "predict", picture, strokes, "--json", "--top", "2", "--show") == 0
+    answers: list[dict[str, Any]] = json.loads(capfd.readouterr().out)
+    assert [(each["file"], each["drawing"]) for each in answers] == [
+        (str(picture), 1),
+        (str(strokes), 1),
+        (str(strokes), 2),
+    ]
+    rankings = [
+        ranking
+        for file in (picture, strokes)
+        for ranking in Predictor(classifier).predict(read_drawings(file))
+    ]
+    for answer, ranking in zip(answers, rankings, strict=True):
+        assert answer["class_count"] == "4"
+        assert [each["category"] for each in answer["categories"]] == list(ranking.categories[:2])
+        chances = [each["probability"] for each in answer["categories"]]
+        assert chances == pytest.approx(ranking.probabilities[:2], abs=1e-6)
+        assert np.array_equal(answer["bitmap"], ranking.bitmap)
+
+
+@pytest.mark.usefixtures("classifier")
+def test_a_table_shows_the_top_categories_and_what_the_network_saw(
+    picture: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("predict", picture, "--class-count", "2", "--top", "1", "--show")
+    assert qd(monkeypatch, *arguments) == 0
+    said = capfd.readouterr().out
+    assert ("cow" in said) != ("panda" in said)
+    assert " %" in said.replace("%", " %")
+    assert said.count("▀") + said.count("▄") + said.count("█") > 20
+
+
+@pytest.mark.usefixtures("classifier")
+def test_a_bad_file_is_named_and_the_others_are_answered(
+    picture: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    bad = tmp_path / "notes.txt"
+    bad.write_text("a cow")
+    assert qd(monkeypatch, "predict", bad, picture, "--json") == 1
+    said = capfd.readouterr()
+    assert [each["file"] for each in json.loads(said.out)] == [str(picture)]
+    assert "is no PNG, JPEG, WebP or SVG" in " ".join(said.err.split())
+
+
+@pytest.mark.usefixtures("classifier")
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--class-count", "8"], "classifiers 8 is not in the store: make it with `qd make"),
+        (["--class-count", "3"], "class count '3' is not known: give one of 2, 4, 8"),
+    ],
+)
+def test_a_class_set_without_a_classifier_is_refused(
+    picture: Path,
+    arguments: list[str],
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert qd(monkeypatch, "predict", picture, *arguments) == 1
+    assert sentence in " ".join(capfd.readouterr().err.split())
+
+
+@pytest.mark.usefixtures("home")
+def test_without_any_classifier_it_says_how_to_make_one(
+    picture: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert qd(monkeypatch, "predict", picture) == 1
+    said = " ".join(capfd.readouterr().err.split())
+    assert "holds no classifier yet: train one with `qd run`." in said
