@@ -19,6 +19,7 @@ from qd_pipeline.orchestration.failures import report_failures
 from qd_pipeline.orchestration.jobs import categories_job, classifiers_job
 from qd_pipeline.orchestration.schedules import downloads_job, schedules_of
 from qd_pipeline.orchestration.workshop import Workshop
+from qd_pipeline.quickdraw.address import masked
 from qd_pipeline.settings import Settings
 
 
@@ -45,10 +46,19 @@ def build_definitions(resource_overrides: Mapping[str, Any] | None = None) -> dg
         jobs=[categories_job, classifiers_job, downloads_job],
         schedules=schedules_of(settings.timetable),
         sensors=[sensor(), report_failures],
-        resources={"workshop": workshop_of(settings), **(resource_overrides or {})},
+        resources={"workshop": _shown(settings), **(resource_overrides or {})},
         # One process a run: the light stages are over before another would have started.
         executor=dg.in_process_executor,
     )
+
+
+def _shown(settings: Settings) -> Workshop:
+    """Give the resource as Dagster's page may show it: by variables where a value is secret."""
+    values = workshop_of(settings).model_dump()
+    for name, variable in (("drawings_from", "QD_SOURCE"), ("tracking_uri", "MLFLOW_TRACKING_URI")):
+        if masked(values[name]) != values[name]:
+            values[name] = dg.EnvVar(variable)
+    return Workshop(**values)
 
 
 def workshop_of(settings: Settings) -> Workshop:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from qd_pipeline import catalog, class_sets
+from qd_pipeline.definitions import build_definitions
 from qd_pipeline.errors import BadSetting, HomeFailed
 from qd_pipeline.quickdraw import sample
 from qd_pipeline.quickdraw.source import Source
@@ -146,6 +147,14 @@ def test_a_mirrors_password_is_in_nothing_that_is_kept_or_shown(tmp_path: Path) 
         if b"topsecret" in content or b"alsosecret" in content
     ]
     assert holders == []
+
+
+def test_dagsters_page_of_resources_shows_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QD_SOURCE", "http://me:topsecret@example.org/mirror")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:topsecret@example.org/")
+    shown = (build_definitions().resources or {})["workshop"]
+    assert "topsecret" not in repr(shown.model_dump())
+    assert "QD_SOURCE" in repr(shown.model_dump())
 
 
 def test_errors_show_no_password_whoever_wrote_their_words() -> None:
