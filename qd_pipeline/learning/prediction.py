@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qd_pipeline.errors import BadDrawing
-from qd_pipeline.quickdraw.pictures import strokes_of_picture, strokes_of_points
+from qd_pipeline.quickdraw.pictures import strokes_of_picture, strokes_of_points, to_column
 from qd_pipeline.quickdraw.raster import rasterize
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pyarrow as pa
     from numpy.typing import NDArray
 
@@ -64,6 +66,20 @@ class Predictor:
             )
             for order, chances, bitmap in zip(orders, probabilities, bitmaps, strict=True)
         ]
+
+
+def drawings_of(given: Iterable[Any], simplified: Iterable[bool | None]) -> pa.Array:
+    """Take several drawings in any form, ready for `Predictor.predict`.
+
+    Args:
+        given: As `strokes_of` takes each.
+        simplified: What `strokes_of` is told of each.
+
+    Raises:
+        BadDrawing: One of them is no drawing.
+    """
+    pairs = zip(given, simplified, strict=True)
+    return to_column([strokes_of(each, simplified=told) for each, told in pairs])
 
 
 def strokes_of(given: Any, *, simplified: bool | None = None) -> list[Stroke]:

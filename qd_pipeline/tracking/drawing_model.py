@@ -14,8 +14,7 @@ from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from qd_pipeline.errors import BadDrawing
 from qd_pipeline.learning.classifier import Classifier
-from qd_pipeline.learning.prediction import Predictor, strokes_of
-from qd_pipeline.quickdraw.pictures import to_column
+from qd_pipeline.learning.prediction import Predictor, drawings_of
 
 
 class DrawingModel(PythonModel):
@@ -51,13 +50,13 @@ class DrawingModel(PythonModel):
         del context, params
         known = model_input.get("simplified", [None] * len(model_input))
         try:
-            drawings = [
-                strokes_of(given, simplified=None if pd.isna(simplified) else bool(simplified))
-                for given, simplified in zip(model_input["drawing"], known, strict=True)
-            ]
+            drawings = drawings_of(
+                model_input["drawing"],
+                [None if pd.isna(simplified) else bool(simplified) for simplified in known],
+            )
         except BadDrawing as error:
             raise MlflowException.invalid_parameter_value(str(error)) from error
-        rankings = self._predictor.predict(to_column(drawings))
+        rankings = self._predictor.predict(drawings)
         return pd.DataFrame(
             {
                 "category": [ranking.categories[0] for ranking in rankings],
