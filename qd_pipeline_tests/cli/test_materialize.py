@@ -1,0 +1,139 @@
+"""Somebody presses "Materialize all" in a browser."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import urllib3
+from playwright.sync_api import Page
+
+from qd_pipeline_tests.browser import needs_browser, page
+from qd_pipeline_tests.cli.pages import Ui, running
+
+pytestmark = needs_browser
+
+CLASS_SETS = """
+[class_sets]
+2 = ["cow", "panda"]
+3 = ["cow", "panda", "frog"]
+"""
+CHAIN = "/asset-groups~" + quote('not group:"studies"', safe="") + "/"
+PATIENCE = 540.0
+
+ASKED = """{
+  partitionBackfillsOrError { ... on PartitionBackfills { results { status } } }
+  runsOrError { ... on Runs { results { status } } }
+  assetNodes(group: {groupName: "%s", repositoryLocationName: "qd_pipeline",
+                     repositoryName: "__repository__"}) {
+    opName
+    partitionStats { numPartitions numMaterialized numFailed }
+    assetChecksOrError { ... on AssetChecks { checks {
+      name executionForLatestMaterialization { status } } } }
+  }
+}"""
+
+
+def ask(ui: Ui, group: str) -> dict[str, Any]:
+    """Ask Dagster for what its pages show of a group."""
+    reply = urllib3.request("POST", f"{ui.dagster}/graphql", json={"query": ASKED % group})
+    found = json.loads(reply.data)
+    assert "errors" not in found, found["errors"]
+    return dict(found["data"])
+
+
+@pytest.fixture(scope="module")
+def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
+    folder = tmp_path_factory.mktemp("ui")
+    (folder / "sets.toml").write_text(CLASS_SETS)
+    every = os.environ.get("QD_STRESS") == "1"
+    sets = [] if every else ["--class-sets", str(folder / "sets.toml")]
+    with running(folder / "home", "--epochs", "2", *sets) as ui:
+        yield ui
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Page]:
+    with page() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def seconds(ui: Ui, browser: Page) -> float:
+    """Press the buttons, and wait until Dagster says that it is done."""
+    browser.goto(ui.dagster + CHAIN)
+    browser.get_by_role("button", name="Materialize all").first.click()
+    browser.get_by_role("button", name="All", exact=True).click()
+    browser.get_by_role("button", name="Launch backfill").click()
+    began = time.monotonic()
+    while time.monotonic() - began < PATIENCE:
+        backfills = ask(ui, "learning")["partitionBackfillsOrError"]["results"]
+        if backfills and backfills[0]["status"] != "REQUESTED":
+            break
+        time.sleep(1)
+    return time.monotonic() - began
+
+
+def test_materialize_all_makes_every_partition_and_passes_every_check(
+    ui: Ui, seconds: float
+) -> None:
+    learning, drawings = ask(ui, "learning"), ask(ui, "drawings")
+    backfills = learning["partitionBackfillsOrError"]["results"]
+    statuses = [backfill["status"] for backfill in backfills]
+    log = ui.said.parent / "logs" / "failures.log"
+    assert statuses == ["COMPLETED_SUCCESS"], log.read_text() if log.exists() else seconds
+    assert {run["status"] for run in learning["runsOrError"]["results"]} == {"SUCCESS"}
+    nodes = {node["opName"]: node for found in (drawings, learning) for node in found["assetNodes"]}
+    assert set(nodes) == {"raw_drawings", "strokes", "bitmaps", "classifiers", "evaluations"}
+    for node in nodes.values():
+        statistics = node["partitionStats"]
+        assert statistics["numMaterialized"] == statistics["numPartitions"] > 0
+        assert statistics["numFailed"] == 0
+        for check in node["assetChecksOrError"]["checks"]:
+            assert check["executionForLatestMaterialization"]["status"] == "SUCCEEDED", check
+
+
+@pytest.mark.usefixtures("seconds")
+def test_the_page_of_an_evaluation_leads_to_its_report_and_its_run(ui: Ui, browser: Page) -> None:
+    browser.goto(f"{ui.dagster}/assets/evaluations?partition=2&view=partitions")
+    report = browser.get_by_role("link", name="report.html").first
+    report.wait_for()
+    address = report.get_attribute("href")
+    assert address is not None
+    assert address.startswith(ui.mlflow)
+    browser.goto(address)
+    inside = browser.frame_locator("iframe")
+    inside.get_by_text("test drawings classified correctly").wait_for()
+
+
+@pytest.mark.usefixtures("seconds")
+def test_mlflow_lists_the_classifiers_with_the_columns_that_matter(ui: Ui, browser: Page) -> None:
+    browser.goto(f"{ui.dagster}/assets/evaluations?partition=2&view=partitions")
+    link = browser.get_by_role("link", name="viewStateShareKey").first
+    link.wait_for()
+    browser.goto(link.get_attribute("href") or "")
+    browser.get_by_text("2 categories, ", exact=False).first.wait_for()
+    for column in ("test_accuracy", "network", "epochs", "source", "Duration"):
+        browser.get_by_text(column, exact=True).first.wait_for()
+
+
+@pytest.mark.usefixtures("seconds")
+def test_a_wrong_network_is_refused_in_the_launchpad(ui: Ui) -> None:
+    query = """query ($config: RunConfigData) {
+      isPipelineConfigValid(pipeline: {pipelineName: "classifiers_and_evaluations",
+        repositoryLocationName: "qd_pipeline", repositoryName: "__repository__"},
+        mode: "default", runConfigData: $config) {
+        __typename ... on RunConfigValidationInvalid { errors { message } } } }"""
+    for setting, refused in (
+        ({"network": "seed_cmn"}, True),
+        ({"epochs": "many"}, True),
+        ({"network": "seed_cnn", "epochs": 2}, False),
+    ):
+        config = {"ops": {"classifiers": {"config": setting}}}
+        body = {"query": query, "variables": {"config": json.dumps(config)}}
+        reply = urllib3.request("POST", f"{ui.dagster}/graphql", json=body)
+        answer = json.loads(reply.data)["data"]["isPipelineConfigValid"]
+        assert (answer["__typename"] == "RunConfigValidationInvalid") is refused, answer
