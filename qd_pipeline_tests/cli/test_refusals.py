@@ -1,12 +1,14 @@
 """What a user can get wrong ends in one clear message and a non-zero exit."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from qd_pipeline.cli import main
+from qd_pipeline.quickdraw.sample import write_ndjson
 
 
 @pytest.fixture
@@ -80,30 +82,32 @@ def test_a_home_that_cannot_be_made_is_refused(
     assert "cannot be written" in refusal(["run"], monkeypatch, capfd)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs POSIX permissions")
-def test_a_mirror_that_lacks_a_file_is_named_and_the_others_are_made(
-    home: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    from qd_pipeline.quickdraw.sample import write_ndjson  # noqa: PLC0415 (compiles kernels)
+def refused_chain(home: Path, source: str) -> str:
+    """Run the chain of two categories in a process of its own, which must fail."""
+    command = [sys.executable, "-c", "from qd_pipeline.cli import main; main()", "run"]
+    ended = subprocess.run(
+        [*command, "--class-counts", "2", "--source", source, "--home", str(home)],
+        env={**os.environ, "QD_HTTP_ATTEMPTS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    return " ".join((ended.stdout + ended.stderr).split())
 
+
+def test_a_mirror_that_lacks_a_file_is_named_and_the_others_are_made(tmp_path: Path) -> None:
     folder = tmp_path / "mirror" / "full" / "simplified"
     folder.mkdir(parents=True)
     write_ndjson(folder / "panda.ndjson", "panda", 10, 0)
-    source = (tmp_path / "mirror").as_uri()
-    said = refusal(["run", "--class-counts", "2", "--source", source], monkeypatch, capfd)
+    said = refused_chain(tmp_path / "home", (tmp_path / "mirror").as_uri())
     assert "cow.ndjson cannot be read" in said
     assert "class set 2 needs cow, which failed" in said
-    assert (home / "store" / "bitmaps" / "panda" / "manifest.json").is_file()
+    assert (tmp_path / "home" / "store" / "bitmaps" / "panda" / "manifest.json").is_file()
 
 
-def test_no_network_is_one_sentence(
-    home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("QD_HTTP_ATTEMPTS", "1")
-    source = "http://no-such-host.invalid/"
-    said = refusal(["run", "--class-counts", "2", "--source", source], monkeypatch, capfd)
+def test_no_network_is_one_sentence(tmp_path: Path) -> None:
+    said = refused_chain(tmp_path / "home", "http://no-such-host.invalid/")
     assert "no-such-host.invalid" in said
-    assert not (home / "store" / "strokes").exists()
+    assert not (tmp_path / "home" / "store" / "strokes").exists()
