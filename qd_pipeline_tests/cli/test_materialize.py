@@ -14,7 +14,13 @@ from playwright.sync_api import Page
 from qd_pipeline_tests.browser import needs_browser, page
 from qd_pipeline_tests.cli.pages import Ui, running
 
-pytestmark = needs_browser
+pytestmark = [
+    needs_browser,
+    # Dagster's daemon looks twice, half a minute apart, before a backfill is over.
+    pytest.mark.skipif(
+        "QD_STRESS" not in os.environ, reason="takes minutes: part of `make stress`"
+    ),
+]
 
 CLASS_SETS = """
 [class_sets]
