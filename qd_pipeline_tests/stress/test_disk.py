@@ -145,12 +145,12 @@ def test_a_part_of_the_home_that_became_read_only_is_told(
 
 def damaged(content: bytes, chance: int) -> Iterator[bytes]:
     """Give a file cut short, emptied, lengthened, and with single bits turned."""
+    yield content + b"\0"
+    if not content:
+        return  # nothing can be taken from it
     yield content[: len(content) // 2]
     yield content[:-1]
     yield b""
-    yield content + b"\0"
-    if not content:
-        return
     for bit in (0, len(content) * 4 + chance % 8, len(content) * 8 - 1):
         turned = bytearray(content)
         turned[bit // 8] ^= 1 << bit % 8
