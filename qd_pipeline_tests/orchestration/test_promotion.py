@@ -21,7 +21,8 @@ CHECK = dg.AssetCheckKey(dg.AssetKey("evaluations"), "not_worse_than_the_champio
 def trained_again(made: Driver, **training: Any) -> Driver:
     """Train and evaluate once more, with other settings."""
     choices: Choices = dataclasses.replace(
-        made.choices, classifiers=ClassifierConfig(**{"epochs": 1, **training})
+        made.choices,
+        classifiers=ClassifierConfig(**{"recipe": "notebook", "epochs": 1, **training}),
     )
     again = dataclasses.replace(made, choices=choices, made=[], fresh=[], failures={})
     assert not run(again).failures
