@@ -91,11 +91,6 @@ def test_people_have_the_last_word(bad: Driver) -> None:
     assert aliases(bad) == {"champion": 1, "challenger": 2}
 
 
-def test_an_equal_classifier_becomes_champion(bad: Driver) -> None:
-    trained_again(bad, epochs=6, seed=1)
-    assert aliases(bad)["champion"] == 3
-
-
 def test_an_evaluation_made_again_registers_nothing_new(good: Driver, bad: Driver) -> None:
     before = aliases(bad)
     good.make("2", ["evaluations"])
