@@ -136,6 +136,8 @@ def _run(
     for stream in (1, 2):
         os.dup2(handle, stream)
     os.chdir(folder)
+    # A test that had a tracker before the server started left its store's address to it.
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
     os.environ.update(environment)
     time.tzset()
     if largest_file is not None:

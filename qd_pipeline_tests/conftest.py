@@ -16,6 +16,12 @@ for name in list(os.environ):
 REAL_DRAWINGS = Path(__file__).parents[2] / "shared" / "quickdraw"
 
 
+@pytest.fixture(autouse=True)
+def _no_tracking_uri_of_another_test() -> None:
+    """Forget the store of an earlier test: MLflow hands its address on to all that comes after."""
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+
+
 @pytest.fixture(scope="session")
 def real_drawings() -> Path:
     """Give the folder of real drawings, laid out like the public bucket."""

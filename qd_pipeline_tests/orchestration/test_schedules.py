@@ -47,13 +47,14 @@ def made(tmp_path_factory: pytest.TempPathFactory, mirror: Mirror) -> Driver:
 
 def tick(made: Driver, name: str = "weekly") -> Any:
     """Let a schedule tick; give why it skipped, or what it asks for."""
-    context = dg.build_schedule_context(
+    # Without `with` Dagster would look for the state of later definitions in this instance.
+    with dg.build_schedule_context(
         instance=made.instance,
         resources={"workshop": made.workshop},
         repository_def=made.definitions.get_repository_def(),
         scheduled_execution_time=datetime.now(UTC),
-    )
-    return made.definitions.resolve_schedule_def(name).evaluate_tick(context)
+    ) as context:
+        return made.definitions.resolve_schedule_def(name).evaluate_tick(context)
 
 
 def execute(made: Driver, request: Any) -> None:
