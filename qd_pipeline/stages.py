@@ -11,5 +11,8 @@ CLASS_SET_STAGES: Final = ("classifiers", "evaluations")
 STUDY_STAGES: Final = ("cross_validations", "searches", "data_studies")
 """Partitioned by class set, and made only when somebody asks for one."""
 
+TRAINING_STAGES: Final = frozenset({"classifiers", *STUDY_STAGES})
+"""Those that keep all cores busy: one of them at a time."""
+
 COMPARISONS: Final = "comparisons"
 """Of all class sets together, and made only when somebody asks for it."""

@@ -6,6 +6,8 @@ over the home's own Dagster instance, so that the pages show it like any other r
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from logging import getLogger
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,14 +15,15 @@ import dagster as dg
 
 from qd_pipeline import catalog, owner
 from qd_pipeline.errors import QdError
-from qd_pipeline.orchestration import freshness, instance
+from qd_pipeline.orchestration import freshness, instance, progress, slots
 from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig
 from qd_pipeline.orchestration.assets.raw_drawings import RawDrawingsConfig
 from qd_pipeline.orchestration.jobs import categories_job, classifiers_job
 from qd_pipeline.orchestration.partitions import category_keys
 from qd_pipeline.orchestration.workshop import Workshop
-from qd_pipeline.stages import CATEGORY_STAGES, CLASS_SET_STAGES
+from qd_pipeline.stages import CATEGORY_STAGES, CLASS_SET_STAGES, TRAINING_STAGES
 
+_LOG: Final = getLogger(__name__)
 _QUIET: Final = {"console": {"config": {"log_level": "CRITICAL"}}}
 
 
@@ -95,6 +98,8 @@ class Driver:
             **self.choices.studies,
         }
         with instance.explained(Path(self.workshop.home)):
+            if not TRAINING_STAGES.isdisjoint(stages):
+                slots.wait(self.instance, partial(self._waiting, f"{stages[0]} {key}"))
             result = self._job(stages[0]).execute_in_process(
                 partition_key=key,
                 instance=self.instance,
@@ -111,6 +116,10 @@ class Driver:
             self.made += [f"{stage} {key}" for stage in stages]
         else:
             self.failures[key] = _sentence(result)
+
+    def _waiting(self, partition: str) -> None:
+        progress.of(partition, "(another training is under way)", _LOG)(0, 0)
+        instance.close_abandoned(self.instance)
 
     def _job(self, stage: str) -> dg.JobDefinition:
         if stage in CATEGORY_STAGES:

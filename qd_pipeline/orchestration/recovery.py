@@ -6,6 +6,7 @@ from typing import Final
 import dagster as dg
 
 from qd_pipeline.orchestration import instance as instances
+from qd_pipeline.orchestration import slots
 from qd_pipeline.orchestration.workshop import Workshop
 from qd_pipeline.quickdraw import partial
 
@@ -26,6 +27,7 @@ def recover(workshop: Workshop, instance: dg.DagsterInstance) -> None:
         partial.sweep(workshop.partials)
         for run in instances.close_abandoned(instance):
             _report_published(workshop, instance, run)
+        slots.free_those_of_ended_runs(instance)
     workshop.tracker.settle()
 
 

@@ -14,7 +14,7 @@ from qd_pipeline.learning.data import ClassSetData, load_category
 from qd_pipeline.learning.networks import NETWORKS
 from qd_pipeline.learning.recipe import RECIPES, Recipe
 from qd_pipeline.learning.training import train
-from qd_pipeline.orchestration import automation, checks, recipes
+from qd_pipeline.orchestration import automation, checks, recipes, slots
 from qd_pipeline.orchestration.assets.bitmaps import BITMAPS, bitmaps
 from qd_pipeline.orchestration.assets.strokes import TABLE, strokes
 from qd_pipeline.orchestration.partitions import (
@@ -101,7 +101,7 @@ class ClassifierConfig(dg.Config):
     code_version=recipes.CODE_VERSIONS["classifiers"],
     check_specs=checks.CLASSIFIERS,
     automation_condition=automation.ACROSS_PARTITIONS,
-    pool="training",
+    pool=slots.POOL,
 )
 def classifiers(
     context: dg.AssetExecutionContext, config: ClassifierConfig, workshop: Workshop

@@ -6,7 +6,7 @@ import dagster as dg
 from pydantic import Field
 
 from qd_pipeline.learning.cross_validation import FOLDS, CrossValidation, Fold, cross_validate
-from qd_pipeline.orchestration import recipes
+from qd_pipeline.orchestration import recipes, slots
 from qd_pipeline.orchestration.assets.bitmaps import bitmaps
 from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig, read_drawings
 from qd_pipeline.orchestration.assets.strokes import strokes
@@ -32,7 +32,7 @@ class CrossValidationConfig(ClassifierConfig):
     kinds={"keras", "tensorflow"},
     owners=["team:learning"],
     code_version=recipes.CODE_VERSIONS["cross_validations"],
-    pool="training",
+    pool=slots.POOL,
 )
 def cross_validations(
     context: dg.AssetExecutionContext, config: CrossValidationConfig, workshop: Workshop

@@ -13,7 +13,7 @@ from qd_pipeline.learning import space
 from qd_pipeline.learning.recipe import Recipe
 from qd_pipeline.learning.search import FOLDS, Search, Trial, search
 from qd_pipeline.learning.space import Space
-from qd_pipeline.orchestration import recipes
+from qd_pipeline.orchestration import recipes, slots
 from qd_pipeline.orchestration.assets.bitmaps import bitmaps
 from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig, RecipeName, read_drawings
 from qd_pipeline.orchestration.assets.cross_validations import fold_figures
@@ -55,7 +55,7 @@ class SearchConfig(ClassifierConfig):
     kinds={"keras", "tensorflow"},
     owners=["team:learning"],
     code_version=recipes.CODE_VERSIONS["searches"],
-    pool="training",
+    pool=slots.POOL,
 )
 def searches(
     context: dg.AssetExecutionContext, config: SearchConfig, workshop: Workshop
