@@ -55,7 +55,7 @@ draw: $(STAMP) ## Start a page to draw on, and see what the champion makes of it
 	@$(BIN)/qd draw $(call option,CLASS_SETS,class-sets)
 
 test: $(STAMP) ## Run the whole suite, offline
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
 
 bench: $(STAMP) ## Measure the data stages against the usual ways (make install-bench first)
 	@$(BIN)/python -m qd_pipeline.bench.drawings

@@ -92,8 +92,9 @@ def test_what_cannot_be_written_beside_the_code_goes_to_the_user_or_to_a_private
     tmp_path: Path,
 ) -> None:
     room = copy_of_the_code(tmp_path)
-    for each in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        each.chmod(0o755)
+    for each in (tmp_path, *tmp_path.parents):
+        if each.stat().st_mode & 0o077 == 0:  # the folders that pytest keeps to itself
+            each.chmod(0o755)
     theirs, temporary = tmp_path / "theirs", tmp_path / "tmp"
     theirs.mkdir()
     os.chown(theirs, NOBODY, NOBODY)
