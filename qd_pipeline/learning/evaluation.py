@@ -11,6 +11,7 @@ import pyarrow as pa
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning import guesses
 from qd_pipeline.learning.calibration import Calibration, calibration
+from qd_pipeline.learning.examples import Answers
 from qd_pipeline.learning.intervals import Proportion
 
 if TYPE_CHECKING:
@@ -20,49 +21,13 @@ if TYPE_CHECKING:
 
     from qd_pipeline.learning.classifier import Classifier
     from qd_pipeline.learning.data import ClassSetData, LabelledDrawings
+    from qd_pipeline.learning.examples import Confusion, Prediction
     from qd_pipeline.learning.guesses import Group
 
 TOP: Final = (2, 3, 5)
 """Besides accuracy: is the right category among this many most probable?"""
 
-_CONFUSIONS: Final = 6
-_EXAMPLES: Final = 6
-_MISTAKES: Final = 18
-_RANDOM: Final = 24
 _PREDICT_AT_ONCE: Final = 10_000
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """One test drawing and what was predicted for it.
-
-    Args:
-        key_id: The drawing's identity.
-        category: What it is.
-        predicted: What the classifier takes it for.
-        probability: Of `predicted`, 0–1.
-        bitmap: `uint8 (side, side)`, as the classifier saw it.
-    """
-
-    key_id: int
-    category: str
-    predicted: str
-    probability: float
-    bitmap: NDArray[np.uint8] = field(compare=False, repr=False)
-
-    @property
-    def correct(self) -> bool:
-        """Whether the prediction is right."""
-        return self.category == self.predicted
-
-    def to_json(self) -> dict[str, Any]:
-        """Give all but the bitmap; the key as text, since JavaScript would round it."""
-        return {
-            "key_id": str(self.key_id),
-            "category": self.category,
-            "predicted": self.predicted,
-            "probability": self.probability,
-        }
 
 
 @dataclass(frozen=True)
@@ -86,32 +51,6 @@ class CategoryScores:
     def to_json(self) -> dict[str, Any]:
         """Give the figures by name."""
         return {each.name: getattr(self, each.name) for each in fields(self)}
-
-
-@dataclass(frozen=True)
-class Confusion:
-    """Drawings of one category taken for another.
-
-    Args:
-        category: What they are.
-        predicted: What they were taken for.
-        taken: How many, of the category's test drawings.
-        examples: Those that the classifier was surest of.
-    """
-
-    category: str
-    predicted: str
-    taken: Proportion
-    examples: tuple[Prediction, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Give the figures by name."""
-        return {
-            "category": self.category,
-            "predicted": self.predicted,
-            **self.taken.to_json(),
-            "examples": [example.to_json() for example in self.examples],
-        }
 
 
 @dataclass(frozen=True)
@@ -205,20 +144,13 @@ def evaluate(classifier: Classifier, data: ClassSetData) -> Evaluation:
     probabilities = _predict(classifier, test)
     labels, predicted = test.labels, probabilities.argmax(axis=1)
     correct = predicted == labels
-    sureness = probabilities.max(axis=1)
     own = probabilities[np.arange(len(test)), labels]
     rank = (probabilities > own[:, np.newaxis]).sum(axis=1)
     # scikit-learn takes a second to import, and loading the definitions should not.
     from sklearn.metrics import confusion_matrix  # noqa: PLC0415
 
     matrix = confusion_matrix(labels, predicted, labels=range(len(class_set)))
-    surest = np.argsort(-sureness, kind="stable")
-    wrong = surest[~correct[surest]]
-    by_chance = np.random.default_rng(0).permutation(len(test))[:_RANDOM]
-
-    def shown(places: NDArray[np.integer]) -> tuple[Prediction, ...]:
-        return _shown(test, places, predicted, sureness, classifier.side)
-
+    answers = Answers(test, predicted, probabilities.max(axis=1), classifier.side)
     return Evaluation(
         class_set=class_set,
         accuracy=Proportion(int(correct.sum()), len(test)),
@@ -231,17 +163,9 @@ def evaluate(classifier: Classifier, data: ClassSetData) -> Evaluation:
         calibration=calibration(probabilities, labels),
         scores=_scores(class_set, labels, predicted),
         confusion=tuple(tuple(int(count) for count in row) for row in matrix),
-        confusions=tuple(
-            Confusion(
-                class_set[true],
-                class_set[taken],
-                Proportion(int(matrix[true, taken]), int(matrix[true].sum())),
-                shown(wrong[(labels[wrong] == true) & (predicted[wrong] == taken)][:_EXAMPLES]),
-            )
-            for true, taken in _most_confused(matrix)
-        ),
-        mistakes=shown(wrong[:_MISTAKES]),
-        random=shown(by_chance),
+        confusions=answers.confusions(matrix),
+        mistakes=answers.mistakes,
+        random=answers.random,
         quality=guesses.by_quality(correct, test.column("recognized").astype(np.bool_)),
         species=guesses.by_pair(class_set, labels, probabilities),
         culture=guesses.by_country(correct, test.column("countrycodes")),
@@ -260,32 +184,6 @@ def _predict(classifier: Classifier, drawings: LabelledDrawings) -> NDArray[np.f
     return np.concatenate(chunks)
 
 
-def _shown(
-    drawings: LabelledDrawings,
-    places: NDArray[np.integer],
-    predicted: NDArray[np.integer],
-    sureness: NDArray[np.floating],
-    side: int,
-) -> tuple[Prediction, ...]:
-    names = tuple(category.category for category in drawings.categories)
-    return tuple(
-        Prediction(
-            int(drawings.categories[label].key_ids[row]),
-            names[label],
-            names[predicted[place]],
-            float(sureness[place]),
-            bitmap,
-        )
-        for place, label, row, bitmap in zip(
-            places,
-            drawings.labels[places],
-            drawings.rows[places],
-            drawings.bitmaps(places, side),
-            strict=True,
-        )
-    )
-
-
 def _scores(
     class_set: Sequence[str], labels: NDArray[np.integer], predicted: NDArray[np.integer]
 ) -> tuple[CategoryScores, ...]:
@@ -302,13 +200,6 @@ def _scores(
         CategoryScores(name, defined(precision), defined(recall), defined(f1), int(count))
         for name, precision, recall, f1, count in zip(class_set, *scores, support, strict=True)
     )
-
-
-def _most_confused(matrix: NDArray[np.integer]) -> list[tuple[int, int]]:
-    mistaken = matrix - np.diag(np.diag(matrix))
-    order = np.argsort(-mistaken, axis=None, kind="stable")[:_CONFUSIONS]
-    pairs = zip(*np.unravel_index(order, matrix.shape), strict=True)
-    return [(int(true), int(taken)) for true, taken in pairs if mistaken[true, taken]]
 
 
 def _table(
