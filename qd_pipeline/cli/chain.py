@@ -16,7 +16,7 @@ from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning.recipe import Recipe, recipe_named
 from qd_pipeline.quickdraw.source import Source
 from qd_pipeline.settings import Settings
-from qd_pipeline.stages import CATEGORY_STAGES, CLASS_SET_STAGES
+from qd_pipeline.stages import CATEGORY_STAGES, CLASS_SET_STAGES, STUDY_STAGES
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -133,14 +133,14 @@ def make(
     class_sets: ClassSetsOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Make one stage of one partition again, fresh or not, with the default training."""
+    """Make one stage of one partition again, fresh or not, with the default settings."""
     settings = apply(source=source, home=home, class_sets=class_sets)
-    of_class_set = stage in CLASS_SET_STAGES
-    if stage not in (*CATEGORY_STAGES, *CLASS_SET_STAGES):
-        known = ", ".join((*CATEGORY_STAGES, *CLASS_SET_STAGES))
-        raise BadSetting(f"stage {stage!r}", "is not known", f"give one of {known}")
-    if of_class_set:
+    of_class_sets = (*CLASS_SET_STAGES, *STUDY_STAGES)
+    if stage in of_class_sets:
         (key,) = chosen_class_sets(settings, partition)
+    elif stage not in CATEGORY_STAGES:
+        known = ", ".join((*CATEGORY_STAGES, *of_class_sets))
+        raise BadSetting(f"stage {stage!r}", "is not known", f"give one of {known}")
     else:
         key = catalog.partition_key(partition.replace("_", " "))
     driver = driver_of(settings, (), drawings, {})

@@ -165,7 +165,8 @@ def study(
 ) -> None:
     """Measure what more drawings bring, and what the unrecognised ones cost.
 
-    The drawings are those that `qd run` has made.
+    The drawings are those that `qd run` has made. The evaluation's report, where there is one,
+    is written again with what was found.
     """
     settings = apply(source=source, home=home, class_sets=class_sets)
     training = {
@@ -179,7 +180,9 @@ def study(
         "settings_from_search": settings_from_search,
     }
     own = {"shares": _shares(shares)}
-    made, console = _make(settings, "data_studies", class_count, training, own)
+    made, console = _make(
+        settings, "data_studies", class_count, training, own, shown_by="evaluations"
+    )
     headings = ("trained on", "drawings", "accuracy", "recognised", "not recognised", "training")
     table = Table(*headings)
     for trained in (*made.facts["curve"], made.facts["only_recognized"]):
@@ -200,8 +203,14 @@ def _make(
     class_count: str,
     training: Mapping[str, Any],
     own: Mapping[str, Any],
+    *,
+    shown_by: str | None = None,
 ) -> tuple[Partition, Console]:
-    """Make a study, and give its partition and the terminal to tell of it."""
+    """Make a study, and a stage that shows it again, if that was made before.
+
+    Returns:
+        The study's partition, and the terminal to tell of it.
+    """
     (key,) = chosen_class_sets(settings, class_count)[:1]
 
     def studies() -> dict[str, "dg.Config"]:
@@ -213,6 +222,8 @@ def _make(
     with Screen(console) as screen:
         screen.partition(f"{stage} {key}", 0, 1)
         driver.make(key, [stage])
+        if shown_by and not driver.failures and driver.workshop.store.find(shown_by, key):
+            driver.make(key, [shown_by])
     summary.show_failures(console, driver)
     if driver.failures:
         raise typer.Exit(1)

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning import backend, pages, scatter
 from qd_pipeline.learning.data import ClassSetData, LabelledDrawings
 from qd_pipeline.learning.evaluation import evaluate
+from qd_pipeline.learning.intervals import Proportion
+from qd_pipeline.learning.recipe import Recipe
 from qd_pipeline.learning.training import train
 from qd_pipeline.quickdraw.split import TRAINING, VALIDATION, folds, sides
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
     from qd_pipeline.learning.data import CategoryData
-    from qd_pipeline.learning.intervals import Proportion
-    from qd_pipeline.learning.recipe import Recipe
 
 SHARES: Final = (10, 30, 100)
 """Per cent of the training drawings, each share within the next."""
@@ -64,6 +64,15 @@ class Trained:
             "seconds": self.seconds,
         }
 
+    @classmethod
+    def from_json(cls, facts: Mapping[str, Any]) -> Self:
+        """Take what `to_json` gave."""
+        accuracies = {
+            name: Proportion(facts[name]["hits"], facts[name]["count"])
+            for name in ("accuracy", "recognized", "unrecognized")
+        }
+        return cls(facts["name"], facts["drawings"], **accuracies, seconds=facts["seconds"])
+
 
 @dataclass(frozen=True)
 class DataStudy:
@@ -94,6 +103,16 @@ class DataStudy:
             "curve": [trained.to_json() for trained in self.curve],
             "only_recognized": self.only_recognized.to_json(),
         }
+
+    @classmethod
+    def from_json(cls, facts: Mapping[str, Any]) -> Self:
+        """Take what `to_json` gave."""
+        return cls(
+            tuple(facts["class_set"]),
+            Recipe(**facts["recipe"]),
+            tuple(Trained.from_json(each) for each in facts["curve"]),
+            Trained.from_json(facts["only_recognized"]),
+        )
 
 
 def study(
@@ -156,20 +175,27 @@ def write(folder: Path, done: DataStudy, *, source: str, synthetic: bool) -> Non
     """
     page = pages.render(
         "data_study.html.j2",
-        study=done,
         source=source,
         synthetic=synthetic,
-        chart=_chart(done),
-        low=pages.axis_from(
-            proportion
-            for trained in (done.curve[-1], done.only_recognized)
-            for proportion in (trained.recognized, trained.unrecognized)
-        ),
+        **shown(done),
     )
     (folder / PAGE).write_text(page, encoding="utf-8")
     facts = {"source": source, "synthetic": synthetic, **done.to_json()}
     text = json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     (folder / FIGURES).write_text(text, encoding="utf-8")
+
+
+def shown(done: DataStudy) -> dict[str, Any]:
+    """Give what the template `data_study_sections.html.j2` names."""
+    return {
+        "study": done,
+        "study_chart": _chart(done),
+        "study_low": pages.axis_from(
+            proportion
+            for trained in (done.curve[-1], done.only_recognized)
+            for proportion in (trained.recognized, trained.unrecognized)
+        ),
+    }
 
 
 def _chart(done: DataStudy) -> scatter.Scatter:

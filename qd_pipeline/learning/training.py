@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from qd_pipeline.learning import backend, networks
 from qd_pipeline.learning.batches import training_batches, validation_batches
 from qd_pipeline.learning.calibration import fit_temperature
@@ -98,8 +100,10 @@ def train(
 
 def _calibrate(network: keras.Model, data: ClassSetData) -> float:
     """Find the temperature that suits the validation side, and give it to the network."""
+    # Called as it is: `predict` would first trace a graph, for longer than the work takes.
     pictures = validation_batches(data.validation, int(network.input_shape[1]))
-    probabilities = network.predict(pictures, verbose=0)
+    outputs = [np.asarray(network(batch, training=False)) for batch, _ in pictures]
+    probabilities = np.concatenate(outputs)
     temperature = fit_temperature(probabilities, data.validation.labels)
     cool(network, temperature)
     return temperature

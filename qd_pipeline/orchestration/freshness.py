@@ -49,6 +49,7 @@ def stale_of_class_set(workshop: Workshop, key: str, config: ClassifierConfig) -
     if not store.is_fresh("classifiers", key, recipe):
         return CLASS_SET_STAGES
     trained = store.read("classifiers", key)
-    if not store.is_fresh("evaluations", key, recipes.evaluations(trained, inputs)):
+    studied = workshop.study_of(key, inputs)
+    if not store.is_fresh("evaluations", key, recipes.evaluations(trained, [*inputs, *studied])):
         return CLASS_SET_STAGES[1:]
     return ()

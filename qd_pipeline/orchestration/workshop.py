@@ -121,6 +121,12 @@ class Workshop(dg.ConfigurableResource[None]):
             "code_version": context.assets_def.code_versions_by_key[context.asset_key] or "",
         }
 
+    def study_of(self, class_set: str, inputs: Sequence[Partition]) -> Sequence[Partition]:
+        """Give the data study of a class set, if one was made of these very drawings."""
+        found = self.store.find("data_studies", class_set)
+        versions = {f"{made.stage}/{made.key}": made.version for made in inputs}
+        return () if found is None or found.recipe["inputs"] != versions else (found,)
+
     def drawings_of(self, class_set: str) -> Sequence[tuple[str, Partition, Partition]]:
         """Give each category of a class set with its stroke table and its bitmaps.
 

@@ -67,6 +67,7 @@ def test_a_study_is_written_as_a_page_and_as_figures(
     assert "http" not in page
     assert page.count('class="guess"') == 2
     facts = json.loads((tmp_path / "data_study.json").read_text())
+    assert DataStudy.from_json(facts) == result
     assert facts["synthetic"] is True
     assert [each["drawings"] for each in facts["curve"]] == [
         trained.drawings for trained in result.curve

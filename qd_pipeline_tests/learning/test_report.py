@@ -11,10 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from qd_pipeline.learning import figures, report
+from qd_pipeline.learning import figures, pages, report
 from qd_pipeline.learning.classifier import Training
 from qd_pipeline.learning.data import ClassSetData
+from qd_pipeline.learning.data_study import DataStudy, Trained
 from qd_pipeline.learning.evaluation import Evaluation, evaluate
+from qd_pipeline.learning.intervals import Proportion
 from qd_pipeline.learning.recipe import Recipe
 from qd_pipeline_tests.learning.shapes import keys_by_side, marks, reader_of_marks, write_category
 
@@ -90,7 +92,7 @@ def test_the_page_needs_nothing_from_elsewhere(page: str) -> None:
 
 def test_pictures_are_the_bitmaps_as_ink_on_nothing(evaluation: Evaluation, page: str) -> None:
     mistake = evaluation.mistakes[0]
-    uri = report.picture(mistake.bitmap)
+    uri = pages.picture(mistake.bitmap)
     assert uri in page
     picture = Image.open(BytesIO(base64.b64decode(uri.partition(",")[2])))
     assert (np.asarray(picture.getchannel("A")) == mistake.bitmap).all()
@@ -106,7 +108,7 @@ def test_the_page_shows_the_accuracy_with_its_interval(evaluation: Evaluation, p
     low, high = evaluation.accuracy.interval
     assert evaluation.accuracy.share == 0.5
     assert "<b>50.0\xa0%</b>" in page
-    assert f"{report.percent(low)} to {report.percent(high)}" in page
+    assert f"{pages.percent(low)} to {pages.percent(high)}" in page
 
 
 def test_a_synthetic_sample_is_called_so_and_real_drawings_are_not(
@@ -120,6 +122,24 @@ def test_a_synthetic_sample_is_called_so_and_real_drawings_are_not(
 def test_the_page_follows_dark_mode_and_narrow_screens(page: str) -> None:
     assert "prefers-color-scheme: dark" in page
     assert 'name="viewport" content="width=device-width' in page
+
+
+def test_a_study_of_the_drawings_has_its_place_on_the_page(
+    tmp_path: Path, evaluation: Evaluation, page: str
+) -> None:
+    right = Proportion(9, 10)
+    curve = [Trained(name, 100, right, right, right, 1.0) for name in ("10 %", "all")]
+    recognized = Trained("recognised only", 90, right, right, right, 1.0)
+    study = DataStudy(CLASS_SET, Recipe(), tuple(curve), recognized)
+    written = report.write(
+        tmp_path, evaluation, training(), source="sample", synthetic=True, study=study
+    )
+    with_study = written.page.read_text(encoding="utf-8")
+    for heading in ("More drawings", "Trained without them"):
+        assert heading in with_study
+        assert heading not in page
+    assert "They are 10.0\xa0% of the training drawings." in with_study
+    assert DataStudy.from_json(json.loads(written.figures.read_text())["data_study"]) == study
 
 
 def test_the_files_hold_the_same_figures(tmp_path: Path, evaluation: Evaluation) -> None:

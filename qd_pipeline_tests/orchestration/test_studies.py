@@ -17,6 +17,7 @@ from qd_pipeline.orchestration.assets.cross_validations import CrossValidationCo
 from qd_pipeline.orchestration.assets.data_studies import DataStudyConfig
 from qd_pipeline.orchestration.assets.searches import SearchConfig
 from qd_pipeline.orchestration.driver import Driver
+from qd_pipeline.orchestration.freshness import stale_of_class_set
 from qd_pipeline.orchestration.standings import standings_of
 from qd_pipeline.store import Partition
 from qd_pipeline.tracking import STUDIES
@@ -100,8 +101,23 @@ def test_a_data_study_leaves_a_page_and_a_curve(chain: Driver) -> None:
     assert "Synthetic sample" in (made.folder / "data_study.html").read_text()
 
 
+def test_the_next_evaluation_reports_a_study_of_the_same_drawings(chain: Driver) -> None:
+    study(chain, "data_studies", DataStudyConfig(**TINY, shares=[50]))
+    config = chain.choices.classifiers
+    assert stale_of_class_set(chain.workshop, "2", config) == ("evaluations",)
+    chain.make("2", ["evaluations"])
+    assert chain.failures == {}
+    assert stale_of_class_set(chain.workshop, "2", config) == ()
+    evaluated = chain.workshop.store.read("evaluations", "2")
+    assert "<h2>More drawings</h2>" in (evaluated.folder / "report.html").read_text()
+    figures = json.loads((evaluated.folder / "evaluation.json").read_text())
+    studied = chain.workshop.store.read("data_studies", "2")
+    assert figures["data_study"]["curve"] == studied.facts["curve"]
+
+
 def test_the_last_runs_are_compared_out_of_mlflow(chain: Driver) -> None:
-    retrained = replace(chain.choices, classifiers=ClassifierConfig(**{**TINY, "epochs": 2}))
+    longer = ClassifierConfig(**{"recipe": "notebook", **TINY, "epochs": 2})
+    retrained = replace(chain.choices, classifiers=longer)
     second = run(Driver(chain.definitions, chain.workshop, chain.instance, retrained))
     assert second.failures == {}
     standings = standings_of(chain.workshop, "2", 5)

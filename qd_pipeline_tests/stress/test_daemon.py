@@ -1,25 +1,18 @@
 """Dagster's daemon killed in the middle of a backfill: after a restart it completes."""
 
 import os
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-import urllib3
 
 from qd_pipeline.store import Store
+from qd_pipeline_tests.daemon import ROOT, WORKSPACE, answers, ask, kill, started, wait_until
 from qd_pipeline_tests.tracking.server import free_port
 
-ROOT = Path(__file__).parents[2]
 STAGES = ("raw_drawings", "strokes", "bitmaps")
 ANIMALS = ("cow", "panda", "frog")
-PATIENCE = 420
 
 LAUNCH = """
 mutation($params: LaunchBackfillParams!) {
@@ -34,56 +27,6 @@ query($id: String!) {
 }"""
 
 
-@contextmanager
-def started(home: Path, *command: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a process of Dagster's over a home, with all that it starts in a group."""
-    environment = {
-        **os.environ,
-        "QD_HOME": str(home),
-        "DAGSTER_HOME": str(home / "dagster"),
-        "QD_DRAWINGS": "20",
-    }
-    program = [sys.executable, str(Path(sys.executable).with_name(command[0])), *command[1:]]
-    with (home.parent / f"{command[0]}.log").open("ab") as log:
-        process = subprocess.Popen(
-            program, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
-        )
-    try:
-        yield process
-    finally:
-        kill(process)
-
-
-def kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process and all that it has started."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def ask(port: int, query: str, **variables: Any) -> dict[str, Any]:
-    asked = {"query": query, "variables": variables}
-    address = f"http://127.0.0.1:{port}/graphql"
-    answer = urllib3.request("POST", address, json=asked, timeout=60, retries=False)
-    found: dict[str, Any] = answer.json()["data"]
-    return found
-
-
-def wait_until(done: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not done():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-
-
-def answers(port: int) -> bool:
-    try:
-        ask(port, "{ version }")
-    except (urllib3.exceptions.HTTPError, ValueError):
-        return False
-    return True
-
-
 @pytest.mark.skipif("QD_STRESS" not in os.environ, reason="takes minutes: part of `make stress`")
 def test_a_backfill_whose_daemon_is_killed_completes_after_a_restart(tmp_path: Path) -> None:
     home, port = tmp_path / "home", free_port()
@@ -92,11 +35,11 @@ def test_a_backfill_whose_daemon_is_killed_completes_after_a_restart(tmp_path: P
         f"instance.of(Path({str(home)!r}))"
     )
     subprocess.run([sys.executable, "-c", prepare], check=True, cwd=ROOT)
-    web = ("dagster-webserver", "-w", "workspace.yaml", "-p", str(port), "-h", "127.0.0.1")
+    web = ("dagster-webserver", *WORKSPACE, "-p", str(port), "-h", "127.0.0.1")
     store = Store(home / "store")
-    with started(home, *web):
+    with started(home, *web, QD_DRAWINGS="20"):
         wait_until(lambda: answers(port))
-        with started(home, "dagster-daemon", "run", "-w", "workspace.yaml") as daemon:
+        with started(home, "dagster-daemon", "run", *WORKSPACE, QD_DRAWINGS="20") as daemon:
             launched = ask(
                 port,
                 LAUNCH,
@@ -117,7 +60,7 @@ def test_a_backfill_whose_daemon_is_killed_completes_after_a_restart(tmp_path: P
         )
         environment = {**os.environ, "QD_HOME": str(home)}
         subprocess.run([sys.executable, "-c", recover], check=True, cwd=ROOT, env=environment)
-        with started(home, "dagster-daemon", "run", "-w", "workspace.yaml"):
+        with started(home, "dagster-daemon", "run", *WORKSPACE, QD_DRAWINGS="20"):
 
             def status() -> str:
                 found = ask(port, STATUS, id=launched["backfillId"])["partitionBackfillOrError"]

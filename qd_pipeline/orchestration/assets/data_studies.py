@@ -5,7 +5,7 @@ from pydantic import Field
 
 from qd_pipeline.learning import data_study
 from qd_pipeline.learning.data_study import SHARES, DataStudy, Trained
-from qd_pipeline.orchestration import recipes
+from qd_pipeline.orchestration import recipes, slots
 from qd_pipeline.orchestration.assets.bitmaps import bitmaps
 from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig, read_drawings
 from qd_pipeline.orchestration.assets.strokes import strokes
@@ -32,12 +32,15 @@ class DataStudyConfig(ClassifierConfig):
     kinds={"keras", "html"},
     owners=["team:learning"],
     code_version=recipes.CODE_VERSIONS["data_studies"],
-    pool="training",
+    pool=slots.POOL,
 )
 def data_studies(
     context: dg.AssetExecutionContext, config: DataStudyConfig, workshop: Workshop
 ) -> dg.MaterializeResult:
-    """What more drawings bring, and what those that the game did not recognise cost."""
+    """What more drawings bring, and what those that the game did not recognise cost.
+
+    The next evaluation of the same drawings has it in its report.
+    """
     with workshop.stage(context) as stage:
         recipe = config.settings(context.partition_key, workshop.store)
         data, inputs = read_drawings(workshop, context.partition_key)

@@ -4,6 +4,7 @@ import dagster as dg
 
 from qd_pipeline.learning import figures, report
 from qd_pipeline.learning.classifier import Classifier
+from qd_pipeline.learning.data_study import DataStudy
 from qd_pipeline.learning.evaluation import Evaluation, evaluate
 from qd_pipeline.learning.promotion import Verdict
 from qd_pipeline.orchestration import automation, checks, recipes
@@ -41,10 +42,12 @@ def evaluations(context: dg.AssetExecutionContext, workshop: Workshop) -> dg.Mat
         figures_of = _figures(evaluation, classifier)
         outcomes = _checks(len(data.test), evaluation, verdict)
         stage.refuse_failed(outcomes)
-        _write(stage, classifier, evaluation, verdict)
+        studied = workshop.study_of(context.partition_key, inputs)
+        study = DataStudy.from_json(studied[0].facts) if studied else None
+        _write(stage, classifier, evaluation, verdict=verdict, study=study)
         version = promotion.register(workshop, stage, verdict)
         return stage.publish(
-            recipe=recipes.evaluations(trained, inputs),
+            recipe=recipes.evaluations(trained, [*inputs, *studied]),
             facts={"figures": figures_of, "model": version.model, "version": version.number},
             metrics=figures_of,
             metadata={
@@ -71,7 +74,14 @@ def _figures(evaluation: Evaluation, classifier: Classifier) -> dict[str, float]
     }
 
 
-def _write(stage: Stage, classifier: Classifier, evaluation: Evaluation, verdict: Verdict) -> None:
+def _write(
+    stage: Stage,
+    classifier: Classifier,
+    evaluation: Evaluation,
+    *,
+    verdict: Verdict,
+    study: DataStudy | None,
+) -> None:
     written = report.write(
         stage.draft.folder,
         evaluation,
@@ -79,6 +89,7 @@ def _write(stage: Stage, classifier: Classifier, evaluation: Evaluation, verdict
         source=stage.source,
         synthetic=stage.synthetic,
         verdict=verdict,
+        study=study,
     )
     for path in (written.page, written.figures, written.predictions):
         stage.run.log_file(path)

@@ -1,0 +1,87 @@
+"""What is only made when asked for, asked for on the command line."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from qd_pipeline.cli import app
+from qd_pipeline.store import Store
+from qd_pipeline_tests.orchestration.chain import driver, run
+
+TINY = ("--network", "dense_baseline", "--epochs", "1", "--units", "8")
+
+Ask = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the chain of two categories once."""
+    folder = tmp_path_factory.mktemp("home")
+    training = {"network": "dense_baseline", "units": 8}
+    assert not run(driver(folder, class_sets=["2"], drawings=60, **training)).failures
+    return folder
+
+
+@pytest.fixture
+def ask(home: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
+    # The commands set what they are given for their child processes too.
+    for name in ("QD_HOME", "QD_SOURCE", "QD_CLASS_SETS"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+
+    def asked(*arguments: str) -> Result:
+        return CliRunner().invoke(app, [*arguments, "--home", str(home)])
+
+    return asked
+
+
+def test_a_cross_validation_shows_each_fold_and_their_mean(ask: Ask) -> None:
+    said = ask("cross-validate", "2", "--folds", "2", *TINY)
+    assert said.exit_code == 0, said.output
+    assert "standard deviation of 2 folds" in " ".join(said.output.split())
+
+
+def test_a_search_names_the_best_settings_and_how_to_train_with_them(
+    ask: Ask, tmp_path: Path
+) -> None:
+    space = tmp_path / "space.toml"
+    space.write_text("learning_rate = [0.002, 0.000000001]\n")
+    said = ask("search", "2", "--folds", "2", "--space", str(space), *TINY)
+    assert said.exit_code == 0, said.output
+    assert said.output.index("learning_rate 0.002") < said.output.index("learning_rate 1e-09")
+    assert "qd run --class-counts 2 --settings-from-search" in " ".join(said.output.split())
+
+
+def test_a_study_is_told_of_and_stands_in_the_report(ask: Ask, home: Path) -> None:
+    said = ask("study", "2", "--shares", "50,100", *TINY)
+    assert said.exit_code == 0, said.output
+    assert "recognised only" in said.output
+    evaluated = Store(home / "store").read("evaluations", "2")
+    assert "data_study" in json.loads(evaluated.path("evaluation.json").read_text())
+
+
+def test_a_comparison_writes_its_page(ask: Ask) -> None:
+    said = ask("compare")
+    assert said.exit_code == 0, said.output
+    assert "comparison.html" in "".join(said.output.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("search", "2", "--trials", "0"), "trials is 0: give a whole number from 1."),
+        (("study", "2", "--shares", "30,x"), "give rising percentages, as 10,30,100."),
+        (("cross-validate", "2", "--folds", "1"), "folds"),
+        (("cross-validate", "3"), "class count '3' is not known"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused_in_a_sentence(
+    ask: Ask, arguments: tuple[str, ...], complaint: str
+) -> None:
+    said = ask(*arguments)
+    assert said.exit_code != 0
+    printed = f"{said.output} {said.exception or ''}"
+    assert complaint in " ".join(printed.split())
