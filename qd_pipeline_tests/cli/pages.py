@@ -60,7 +60,9 @@ def environment(home: Path, dagster: int, mlflow: int) -> dict[str, str]:
 
 
 @contextmanager
-def running(home: Path, *options: str, ignoring_sigint: bool = False) -> Iterator[Ui]:
+def running(
+    home: Path, *options: str, ignoring_sigint: bool = False, **settings: str
+) -> Iterator[Ui]:
     """Start `qd ui` on free ports, wait until it says that it is up, and see it end."""
     dagster, mlflow = free_ports(2)
     home.mkdir(parents=True, exist_ok=True)
@@ -72,7 +74,7 @@ def running(home: Path, *options: str, ignoring_sigint: bool = False) -> Iterato
         with said.open("wb") as stream:
             process = subprocess.Popen(
                 command(*options),
-                env=environment(home, dagster, mlflow),
+                env={**environment(home, dagster, mlflow), **settings},
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,

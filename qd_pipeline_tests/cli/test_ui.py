@@ -38,6 +38,20 @@ def test_both_pages_are_up_and_every_process_ends(
         assert "Stopped." in ui.said.read_text()
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 (what it means is tested)
+def test_other_machines_are_let_in_only_when_told_to_and_then_it_says_what_that_means(
+    tmp_path: Path, host: str
+) -> None:
+    with running(tmp_path / "home", QD_UI_HOST=host) as ui:
+        said = " ".join(ui.said.read_text().split())
+        # An address of this machine that only those reach who listen on all of them.
+        for address in (ui.dagster, ui.mlflow):
+            port = int(address.rpartition(":")[2])
+            with socket.socket() as visitor:
+                assert (visitor.connect_ex(("127.0.0.2", port)) == 0) is (host == "0.0.0.0")  # noqa: S104
+    assert ("the pages ask for no password" in said) is (host == "0.0.0.0")  # noqa: S104
+
+
 def test_a_port_that_is_taken_is_said_with_the_way_out(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -5,8 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from qd_pipeline.store import Store
 from qd_pipeline_tests.daemon import ROOT, WORKSPACE, answers, ask, kill, started, wait_until
 from qd_pipeline_tests.tracking.server import free_port
@@ -27,7 +25,6 @@ query($id: String!) {
 }"""
 
 
-@pytest.mark.skipif("QD_STRESS" not in os.environ, reason="takes minutes: part of `make stress`")
 def test_a_backfill_whose_daemon_is_killed_completes_after_a_restart(tmp_path: Path) -> None:
     home, port = tmp_path / "home", free_port()
     prepare = (
