@@ -18,7 +18,7 @@ from rich.console import Console
 
 from qd_pipeline.bench import memory, rows, through_dagster
 from qd_pipeline.bench.corpus import Corpus
-from qd_pipeline.bench.references import cairo_bitmaps, notebook_bitmaps
+from qd_pipeline.bench.references import cairo_bitmaps, notebook_bitmaps, opencv_bitmaps
 from qd_pipeline.bench.rows import Row
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.quickdraw import bitmaps
@@ -108,9 +108,22 @@ def whole_way(ndjson: Path, folder: Path) -> list[Row]:
         convert(ndjson, CATEGORY, table, folder / "rejects.ndjson")
         bitmaps.draw(table, drawn)
 
-    ratios = rounds(lambda: notebook_bitmaps(lines), ours)
     note = f"{len(lines):,} drawings, {core_count()} cores"
-    return [Row("NDJSON → bitmaps on disk / the notebook's way", ratios, 25, 60, note=note)]
+    what = "NDJSON → bitmaps on disk"
+    return [
+        Row(
+            f"{what} / the notebook's way",
+            rounds(lambda: notebook_bitmaps(lines), ours),
+            25,
+            60,
+            note=f"{note}; cairo at 256×256, cubic resize",
+        ),
+        Row(
+            f"{what} / the same with OpenCV's lines",
+            rounds(lambda: opencv_bitmaps(lines), ours),
+            note=note,
+        ),
+    ]
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ are what `json.loads` gives: a list of strokes, each a list of x and a list of y
 
 import importlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,48 @@ def cairo_bitmaps(drawings: Iterable[Strokes], side: int = 28) -> NDArray[np.uin
     Raises:
         BadSetting: cairocffi or libcairo2 is not installed.
     """
+    bitmaps = list(_drawn_by_cairo(drawings, side))
+    return np.stack(bitmaps) if bitmaps else np.zeros((0, side, side), np.uint8)
+
+
+def notebook_bitmaps(lines: Iterable[str | bytes], side: int = 28) -> NDArray[np.uint8]:
+    """Parse lines of NDJSON, draw each at 256×256 and shrink it, as the notebook did.
+
+    Drawn with cairo, one call a point, then a cubic resize with OpenCV.
+
+    Returns:
+        uint8 (n, side, side), white (255) on black; close to the dataset's bitmaps, not the same.
+
+    Raises:
+        BadSetting: cairocffi, libcairo2 or opencv is not installed.
+    """
+    drawings = (json.loads(line)["drawing"] for line in lines)
+    return _shrunk(_drawn_by_cairo(drawings, BOX), side)
+
+
+def opencv_bitmaps(lines: Iterable[str | bytes], side: int = 28) -> NDArray[np.uint8]:
+    """Do the same with OpenCV's own anti-aliased lines, of width 6, one call a segment.
+
+    Returns:
+        As `notebook_bitmaps`.
+
+    Raises:
+        BadSetting: opencv is not installed.
+    """
+    cv2 = _optional("cv2", "opencv-python-headless")
+
+    def drawn(drawing: Strokes) -> NDArray[np.uint8]:
+        canvas = np.zeros((BOX, BOX), np.uint8)
+        for xs, ys in drawing:
+            for i in range(len(xs) - 1):
+                start, stop = (xs[i], ys[i]), (xs[i + 1], ys[i + 1])
+                cv2.line(canvas, start, stop, 255, 6, cv2.LINE_AA)
+        return canvas
+
+    return _shrunk((drawn(json.loads(line)["drawing"]) for line in lines), side)
+
+
+def _drawn_by_cairo(drawings: Iterable[Strokes], side: int) -> Iterator[NDArray[np.uint8]]:
     cairo = _optional("cairocffi", "cairocffi and Debian's libcairo2")
     room = 2 * PADDING + LINE
     surface = cairo.ImageSurface(cairo.FORMAT_ARGB32, side, side)
@@ -44,7 +86,6 @@ def cairo_bitmaps(drawings: Iterable[Strokes], side: int = 28) -> NDArray[np.uin
     context.set_line_width(LINE)
     context.scale(side / (BOX + room), side / (BOX + room))
     context.translate(room / 2, room / 2)
-    bitmaps = []
     for drawing in drawings:
         context.set_source_rgb(0, 0, 0)
         context.paint()
@@ -58,30 +99,12 @@ def cairo_bitmaps(drawings: Iterable[Strokes], side: int = 28) -> NDArray[np.uin
             context.stroke()
         surface.flush()
         pixels = np.frombuffer(surface.get_data(), np.uint8)
-        bitmaps.append(pixels.reshape(side, -1, 4)[:, :side, 0].copy())
-    return np.stack(bitmaps) if bitmaps else np.zeros((0, side, side), np.uint8)
+        yield pixels.reshape(side, -1, 4)[:, :side, 0].copy()
 
 
-def notebook_bitmaps(lines: Iterable[str | bytes], side: int = 28) -> NDArray[np.uint8]:
-    """Parse lines of NDJSON, draw each at 256×256 and shrink it, as notebooks do.
-
-    Anti-aliased lines of width 6 on a canvas of 256×256 with OpenCV, then a cubic resize.
-
-    Returns:
-        uint8 (n, side, side), white (255) on black; close to the dataset's bitmaps, not the same.
-
-    Raises:
-        BadSetting: opencv is not installed.
-    """
+def _shrunk(canvases: Iterable[NDArray[np.uint8]], side: int) -> NDArray[np.uint8]:
     cv2 = _optional("cv2", "opencv-python-headless")
-    bitmaps = []
-    for line in lines:
-        canvas = np.zeros((BOX, BOX), np.uint8)
-        for xs, ys in json.loads(line)["drawing"]:
-            for i in range(len(xs) - 1):
-                start, stop = (xs[i], ys[i]), (xs[i + 1], ys[i + 1])
-                cv2.line(canvas, start, stop, 255, 6, cv2.LINE_AA)
-        bitmaps.append(cv2.resize(canvas, (side, side), interpolation=cv2.INTER_CUBIC))
+    bitmaps = [cv2.resize(each, (side, side), interpolation=cv2.INTER_CUBIC) for each in canvases]
     return np.stack(bitmaps) if bitmaps else np.zeros((0, side, side), np.uint8)
 
 

@@ -96,3 +96,14 @@ def test_an_evaluation_made_again_registers_nothing_new(good: Driver, bad: Drive
     good.make("2", ["evaluations"])
     assert not good.failures
     assert aliases(bad) == before
+
+
+def test_an_equal_classifier_takes_the_champions_place(good: Driver, bad: Driver) -> None:
+    assert aliases(bad) == {"champion": 1, "challenger": 2}
+    # The same settings and seed give the same classifier: the champion's, which is no worse.
+    good.make("2", ["classifiers", "evaluations"])
+    assert not good.failures
+    assert aliases(good) == {"champion": 3, "challenger": 1}
+    tags = MlflowClient(tracking_uri=good.workshop.tracking_uri).get_model_version(MODEL, "3").tags
+    assert tags["decision"] == "champion"
+    assert tags["champion_alone_correct"] == tags["own_alone_correct"] == "0"
