@@ -4,18 +4,19 @@ Only what is not fresh is made: a run for each category and class set, in this p
 over the home's own Dagster instance, so that the pages show it like any other run.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from logging import getLogger
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 import dagster as dg
 
-from qd_pipeline import catalog, owner
+from qd_pipeline import catalog
 from qd_pipeline.errors import QdError
-from qd_pipeline.orchestration import freshness, instance, progress, slots
+from qd_pipeline.orchestration import freshness, instance, recovery, slots
 from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig
 from qd_pipeline.orchestration.assets.raw_drawings import RawDrawingsConfig
 from qd_pipeline.orchestration.jobs import categories_job, classifiers_job
@@ -99,7 +100,8 @@ class Driver:
         }
         with instance.explained(Path(self.workshop.home)):
             if not TRAINING_STAGES.isdisjoint(stages):
-                slots.wait(self.instance, partial(self._waiting, f"{stages[0]} {key}"))
+                self._wait_for_a_slot(f"{stages[0]} {key}")
+            run_id = str(uuid4())
             result = self._job(stages[0]).execute_in_process(
                 partition_key=key,
                 instance=self.instance,
@@ -109,7 +111,8 @@ class Driver:
                     loggers=_QUIET,
                 ),
                 # Whoever runs the command sees it fail; the daemon could not run it again.
-                tags={instance.OWNER_TAG: owner.token(), "dagster/max_retries": "0"},
+                run_id=run_id,
+                tags={**instance.owned(run_id), "dagster/max_retries": "0"},
                 raise_on_error=False,
             )
         if result.success:
@@ -117,9 +120,12 @@ class Driver:
         else:
             self.failures[key] = _sentence(result)
 
-    def _waiting(self, partition: str) -> None:
-        progress.of(partition, "(another training is under way)", _LOG)(0, 0)
-        instance.close_abandoned(self.instance)
+    def _wait_for_a_slot(self, partition: str) -> None:
+        if slots.are_taken(self.instance):
+            _LOG.warning("%s waits: another training is under way.", partition)
+        while slots.are_taken(self.instance):
+            recovery.close_abandoned(self.workshop, self.instance)
+            time.sleep(slots.SECONDS_BETWEEN_LOOKS)
 
     def _job(self, stage: str) -> dg.JobDefinition:
         if stage in CATEGORY_STAGES:

@@ -18,8 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from qd_pipeline import owner
 from qd_pipeline.errors import HomeFailed, disk_failure
 
-OWNER_TAG: Final = "qd/owner"
-"""Tag of a Dagster run: the process that makes it."""
+_OWNER_TAG: Final = "qd/owner"
 
 _CONFIG: Final = "dagster.yaml"
 _SECONDS_TO_WAIT: Final = 120
@@ -78,6 +77,14 @@ def explained(home: Path) -> Iterator[None]:
         raise disk_failure(error, home) from error
 
 
+def owned(run_id: str) -> dict[str, str]:
+    """Give the tag by which a run names the process that makes it, this one.
+
+    It names the run too: Dagster hands the tags of a run on to that which makes it again.
+    """
+    return {_OWNER_TAG: f"{run_id} {owner.token()}"}
+
+
 def close_abandoned(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     """Close the runs that killed processes left open, as failed.
 
@@ -93,9 +100,9 @@ def close_abandoned(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
         ]
     )
     for record in instance.get_run_records(open_ones):
-        name = record.dagster_run.tags.get(OWNER_TAG)
+        run, _, name = record.dagster_run.tags.get(_OWNER_TAG, "").partition(" ")
         silent = time.time() - record.update_timestamp.timestamp()
-        if name is not None and not owner.is_alive(name, silent):
+        if run == record.dagster_run.run_id and not owner.is_alive(name, silent):
             instance.report_run_failed(record.dagster_run, "The process that made it was killed.")
             closed.append(record.dagster_run)
     return closed

@@ -25,10 +25,15 @@ def recover(workshop: Workshop, instance: dg.DagsterInstance) -> None:
     with instances.explained(Path(workshop.home)):
         workshop.store.sweep()
         partial.sweep(workshop.partials)
-        for run in instances.close_abandoned(instance):
-            _report_published(workshop, instance, run)
-        slots.free_those_of_ended_runs(instance)
+        close_abandoned(workshop, instance)
     workshop.tracker.settle()
+
+
+def close_abandoned(workshop: Workshop, instance: dg.DagsterInstance) -> None:
+    """Close the runs that killed processes left open, tell what they made, take their slots."""
+    for run in instances.close_abandoned(instance):
+        _report_published(workshop, instance, run)
+    slots.free_those_of_ended_runs(instance)
 
 
 def _report_published(workshop: Workshop, instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:

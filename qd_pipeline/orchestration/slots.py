@@ -4,8 +4,6 @@ Dagster's pages and its daemon leave a run in the queue until there is a slot. A
 process would wait for one in a loop without a pause, a whole core long; so we wait before it.
 """
 
-import time
-from collections.abc import Callable
 from typing import Final
 
 import dagster as dg
@@ -18,7 +16,8 @@ _ENDED: Final = [
     dg.DagsterRunStatus.FAILURE,
     dg.DagsterRunStatus.CANCELED,
 ]
-_SECONDS_BETWEEN_LOOKS: Final = 0.5
+SECONDS_BETWEEN_LOOKS: Final = 0.5
+"""Of who waits for a slot."""
 
 
 def free_those_of_ended_runs(instance: dg.DagsterInstance) -> None:
@@ -31,22 +30,11 @@ def free_those_of_ended_runs(instance: dg.DagsterInstance) -> None:
             storage.free_concurrency_slots_for_run(record.dagster_run.run_id)
 
 
-def wait(instance: dg.DagsterInstance, on_wait: Callable[[], object]) -> None:
-    """Wait until a training may begin.
-
-    Args:
-        instance: The home's Dagster instance.
-        on_wait: Called before each time that it waits: to say so, to close the runs of killed
-            processes.
-    """
-    while _is_full(instance):
-        on_wait()
-        free_those_of_ended_runs(instance)
-        time.sleep(_SECONDS_BETWEEN_LOOKS)
-
-
-def _is_full(instance: dg.DagsterInstance) -> bool:
+def are_taken(instance: dg.DagsterInstance) -> bool:
+    """Tell whether a training would have to wait."""
     pool = instance.event_log_storage.get_concurrency_info(POOL)
-    taken = len(pool.claimed_slots) + len(pool.pending_steps)
+    # A step that has its slot may be counted among those that wait for one too.
+    claimed = {(step.run_id, step.step_key) for step in pool.claimed_slots}
+    steps = claimed | {(step.run_id, step.step_key) for step in pool.pending_steps}
     # No limit is known before the first training.
-    return pool.limit is not None and taken >= pool.limit
+    return pool.limit is not None and len(steps) >= pool.limit

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from qd_pipeline import catalog, owner
+from qd_pipeline import catalog
 from qd_pipeline.errors import DamagedPartition, QdError
-from qd_pipeline.orchestration.instance import OWNER_TAG
+from qd_pipeline.orchestration import recipes
+from qd_pipeline.orchestration.instance import owned
 from qd_pipeline.orchestration.partitions import category_keys, key_of
 from qd_pipeline.orchestration.stage import Stage
 from qd_pipeline.quickdraw.limits import Limits
@@ -83,7 +84,7 @@ class Workshop(dg.ConfigurableResource[None]):
             dagster.Failure: For every error of ours, with its one sentence as description.
         """
         name, key = context.asset_key.path[-1], key_of(context)
-        context.instance.add_run_tags(context.run.run_id, {OWNER_TAG: owner.token()})
+        context.instance.add_run_tags(context.run.run_id, owned(context.run.run_id))
         try:
             with self._run(context, continues) as run, self.store.draft(name, key) as draft:
                 source = self.source_for()
@@ -123,9 +124,15 @@ class Workshop(dg.ConfigurableResource[None]):
 
     def study_of(self, class_set: str, inputs: Sequence[Partition]) -> Sequence[Partition]:
         """Give the data study of a class set, if one was made of these very drawings."""
-        found = self.store.find("data_studies", class_set)
-        versions = {f"{made.stage}/{made.key}": made.version for made in inputs}
-        return () if found is None or found.recipe["inputs"] != versions else (found,)
+        try:
+            found = self.store.find("data_studies", class_set)
+        except DamagedPartition:
+            return ()  # nobody needs it
+        now = {
+            "code": recipes.CODE_VERSIONS["data_studies"],
+            "inputs": {f"{made.stage}/{made.key}": made.version for made in inputs},
+        }
+        return (found,) if found and now.items() <= found.recipe.items() else ()
 
     def drawings_of(self, class_set: str) -> Sequence[tuple[str, Partition, Partition]]:
         """Give each category of a class set with its stroke table and its bitmaps.

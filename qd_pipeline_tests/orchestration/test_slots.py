@@ -1,17 +1,18 @@
 """One training at a time, and no killed one in the way of the next."""
 
+import logging
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import dagster as dg
 import pytest
 
-from qd_pipeline import owner
 from qd_pipeline.orchestration import instance as instances
 from qd_pipeline.orchestration import recovery, slots
-from qd_pipeline_tests.orchestration.chain import Driver, driver
+from qd_pipeline.orchestration.driver import Driver
+from qd_pipeline_tests.orchestration.chain import driver
 
 
 @pytest.fixture
@@ -19,40 +20,64 @@ def made(tmp_path: Path) -> Driver:
     return driver(tmp_path / "home", class_sets=["2"])
 
 
-@pytest.fixture
-def held(made: Driver) -> Iterator[str]:
-    """Have the slot taken by a run, and give its number."""
-    storage = made.instance.event_log_storage
+def begin(instance: dg.DagsterInstance, run_id: str, tags: dict[str, str]) -> None:
+    """Begin a training that takes the one slot."""
+    storage = instance.event_log_storage
     storage.initialize_concurrency_limit_to_default(slots.POOL)
-    run = dg.DagsterRun(
-        "classifiers_and_evaluations",
-        status=dg.DagsterRunStatus.STARTED,
-        tags={instances.OWNER_TAG: owner.token()},
-    )
-    made.instance.add_run(run)
-    assert storage.claim_concurrency_slot(slots.POOL, run.run_id, "classifiers").is_claimed
-    yield run.run_id
-    storage.free_concurrency_slots_for_run(run.run_id)
+    status = dg.DagsterRunStatus.STARTED
+    instance.add_run(dg.DagsterRun("training", run_id=run_id, status=status, tags=tags))
+    assert storage.claim_concurrency_slot(slots.POOL, run_id, "classifiers").is_claimed
 
 
-def test_a_training_waits_for_the_one_under_way_and_not_a_moment_longer(
-    made: Driver, held: str
+def of_a_killed_process(tags: dict[str, str]) -> dict[str, str]:
+    """Give the tags of a run as a process would have set them that began at another moment."""
+    ((tag, name),) = tags.items()
+    *_, started = name.split("~")
+    return {tag: name.replace(started, f"1-{started.partition('-')[2]}")}
+
+
+def test_a_training_waits_for_the_one_under_way_and_says_so(
+    made: Driver, caplog: pytest.LogCaptureFixture
 ) -> None:
-    said: list[float] = []
+    run_id = str(uuid4())
+    begin(made.instance, run_id, instances.owned(run_id))
     storage = made.instance.event_log_storage
-    release = threading.Timer(1.2, storage.free_concurrency_slots_for_run, [held])
-    release.start()
-    began, worked = time.monotonic(), time.process_time()
-    slots.wait(made.instance, lambda: said.append(time.monotonic()))
-    assert 1 < time.monotonic() - began < 10
-    assert time.process_time() - worked < 0.5
-    assert said
-    slots.wait(made.instance, lambda: pytest.fail("there is nothing to wait for"))
+    threading.Timer(1.5, storage.free_concurrency_slots_for_run, [run_id]).start()
+    began = time.monotonic()
+    with caplog.at_level(logging.WARNING, "qd_pipeline"):
+        made.make("2", ["classifiers"])
+    assert time.monotonic() - began > 1.5
+    assert caplog.messages == ["classifiers 2 waits: another training is under way."]
+    # It had its turn: there is nothing to learn from yet.
+    assert "is not in the store" in made.failures["2"]
 
 
-def test_the_slot_of_a_killed_training_is_taken_back(made: Driver, held: str) -> None:
-    machine, number, started = owner.token().split("~")
-    dead = f"{machine}~{number}~1-{started.partition('-')[2]}"
-    made.instance.add_run_tags(held, {instances.OWNER_TAG: dead})
+def test_nobody_waits_for_a_killed_training(made: Driver) -> None:
+    run_id = str(uuid4())
+    begin(made.instance, run_id, of_a_killed_process(instances.owned(run_id)))
+    assert slots.are_taken(made.instance)
+    made.make("2", ["classifiers"])
+    assert "is not in the store" in made.failures["2"]
+    run = made.instance.get_run_by_id(run_id)
+    assert run is not None
+    assert run.status is dg.DagsterRunStatus.FAILURE
+    assert not slots.are_taken(made.instance)
+
+
+def test_a_run_that_is_made_again_is_not_taken_for_the_killed_one(made: Driver) -> None:
+    killed, again = str(uuid4()), str(uuid4())
+    # Dagster hands the tags of the one on to the other.
+    begin(made.instance, again, of_a_killed_process(instances.owned(killed)))
     recovery.recover(made.workshop, made.instance)
-    slots.wait(made.instance, lambda: pytest.fail("there is nothing to wait for"))
+    run = made.instance.get_run_by_id(again)
+    assert run is not None
+    assert run.status is dg.DagsterRunStatus.STARTED
+
+
+def test_a_step_that_has_its_slot_is_counted_once(made: Driver) -> None:
+    storage = made.instance.event_log_storage
+    storage.set_concurrency_slots(slots.POOL, 2)
+    for number in range(2):
+        assert not slots.are_taken(made.instance)
+        assert storage.claim_concurrency_slot(slots.POOL, str(number), "step").is_claimed
+    assert slots.are_taken(made.instance)
