@@ -81,11 +81,19 @@ def report_failures(context: dg.RunFailureSensorContext) -> None:
     failures = [
         Failed(event.step_key or run.job_name, partition, _sentence(event), run.run_id)
         for event in steps
-    ] or [Failed(run.job_name, partition, context.failure_event.message or "", run.run_id)]
+    ] or [_killed(run, partition, context.failure_event.message or "it failed")]
     for failed in failures:
         missed = announce(failed, Settings.from_environment())
         if missed:
             context.log.warning(missed)
+
+
+def _killed(run: dg.DagsterRun, partition: str, cause: str) -> Failed:
+    """Tell of a run that failed outside of its steps: its process was killed, or never came."""
+    assets = sorted(key.path[-1] for key in run.asset_selection or ())
+    commands = [f"`qd make {asset} {partition}`" for asset in assets] or ["`qd run`"]
+    sentence = f"{cause.rstrip('.')}: make it again with {' and '.join(commands)}."
+    return Failed(" and ".join(assets) or run.job_name, partition, sentence, run.run_id)
 
 
 def _sentence(event: dg.DagsterEvent) -> str:

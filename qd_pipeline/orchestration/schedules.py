@@ -15,6 +15,7 @@ from qd_pipeline.orchestration import freshness
 from qd_pipeline.orchestration.assets.raw_drawings import RawDrawingsConfig, raw_drawings
 from qd_pipeline.orchestration.automation import KEEPS_UP_TAGS
 from qd_pipeline.orchestration.failures import Failed, announce
+from qd_pipeline.orchestration.partitions import category_partitions
 from qd_pipeline.orchestration.workshop import Workshop
 from qd_pipeline.settings import Settings
 from qd_pipeline.timetable import Timetable
@@ -51,7 +52,9 @@ def _schedule(
     def ask(
         context: dg.ScheduleEvaluationContext, workshop: Workshop
     ) -> dg.SkipReason | list[dg.RunRequest]:
-        keys = sorted(context.instance.get_materialized_partitions(raw_drawings.key))
+        downloaded = context.instance.get_materialized_partitions(raw_drawings.key)
+        # Class sets come and go with the settings, and with them partitions.
+        keys = sorted(downloaded & set(category_partitions.get_partition_keys()))
         with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
             changed = dict(zip(keys, pool.map(partial(_changed, workshop), keys), strict=True))
         silent = [answer for answer in changed.values() if isinstance(answer, QdError)]

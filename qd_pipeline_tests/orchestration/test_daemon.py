@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -35,7 +36,7 @@ def mirror(tmp_path: Path) -> Iterator[Mirror]:
 def made(tmp_path: Path, mirror: Mirror) -> Driver:
     """Make the chain once, of the class sets of 2 and of 4."""
     home = tmp_path / "home"
-    tiny = {"network": "dense_baseline", "units": 8}
+    tiny: dict[str, Any] = {"network": "dense_baseline", "units": 8}
     made = driver(home, source=mirror.url, class_sets=("2", "4"), drawings=DRAWINGS, **tiny)
     assert not run(made).failures
     return made
@@ -43,7 +44,7 @@ def made(tmp_path: Path, mirror: Mirror) -> Driver:
 
 def soon() -> dict[str, str]:
     """Have the weekly schedule tick within two minutes: after the daemon has started."""
-    at = datetime.now(UTC) + timedelta(seconds=75)
+    at = datetime.now(UTC) + timedelta(seconds=100)
     day = WEEKDAYS[at.isoweekday() % 7]
     return {"QD_SCHEDULE_TIME": f"{at:%H:%M}", "QD_SCHEDULE_WEEKDAY": day}
 

@@ -119,3 +119,28 @@ def test_the_sensor_tells_of_a_run_by_asset_partition_cause_and_remedy(
     (line,) = lines(tmp_path)
     sentence = "strokes cow is not in the store: make it with `qd make strokes cow`."
     assert f"bitmaps cow failed: {sentence} (Dagster run {result.run_id})" in line
+
+
+def test_the_sensor_tells_of_a_run_whose_process_was_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QD_HOME", str(tmp_path))
+    instance = driver(tmp_path).instance
+    run = dg.DagsterRun(
+        "categories",
+        status=dg.DagsterRunStatus.STARTED,
+        tags={"dagster/partition": "cow"},
+        asset_selection=frozenset({dg.AssetKey("bitmaps")}),
+    )
+    instance.add_run(run)
+    failure = instance.report_run_failed(run, "The process that made it was killed.")
+    context = dg.build_run_status_sensor_context(
+        sensor_name="report_failures",
+        dagster_instance=instance,
+        dagster_run=run,
+        dagster_event=failure,
+    ).for_run_failure()
+    report_failures(context)
+    (line,) = lines(tmp_path)
+    cause = "The process that made it was killed: make it again with `qd make bitmaps cow`."
+    assert f"bitmaps cow failed: {cause} (Dagster run {run.run_id})" in line

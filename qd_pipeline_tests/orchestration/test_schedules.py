@@ -180,6 +180,16 @@ def test_each_request_has_a_key_of_its_own(made: Driver, mirror: Mirror) -> None
     assert not ticks[0] & ticks[1]
 
 
+def test_a_category_that_no_class_set_has_any_more_is_not_asked_for(
+    made: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QD_HOME", str(tmp_path))
+    old = dg.AssetMaterialization("raw_drawings", partition="of old")
+    made.instance.report_runless_asset_event(old)
+    tick(made)
+    assert not (tmp_path / "logs" / LOG).exists()
+
+
 def test_a_source_that_is_gone_is_one_sentence_and_a_line_in_the_log(
     made: Driver, mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
