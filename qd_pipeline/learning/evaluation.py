@@ -73,7 +73,8 @@ class Evaluation:
         culture: Accuracy by country, largest first.
         strokes: Accuracy by the number of strokes.
         predictions: Table of `key_id` (uint64), `true` and `predicted` (dictionary of text),
-            and the probability of each category (float32, a column named after it).
+            the probability of each category (float32, a column named after it), and of the
+            mistakes the `bitmap` (side² bytes) that the classifier saw.
     """
 
     class_set: tuple[str, ...]
@@ -170,7 +171,7 @@ def evaluate(classifier: Classifier, data: ClassSetData) -> Evaluation:
         species=guesses.by_pair(class_set, labels, probabilities),
         culture=guesses.by_country(correct, test.column("countrycodes")),
         strokes=guesses.by_strokes(correct, test.column("stroke_counts").astype(np.int64)),
-        predictions=_table(class_set, test, predicted, probabilities),
+        predictions=_table(class_set, test, predicted, probabilities, classifier.side),
     )
 
 
@@ -207,15 +208,20 @@ def _table(
     drawings: LabelledDrawings,
     predicted: NDArray[np.integer],
     probabilities: NDArray[np.float32],
+    side: int,
 ) -> pa.Table:
     def names(places: NDArray[np.integer]) -> pa.DictionaryArray:
         return pa.DictionaryArray.from_arrays(places.astype(np.int16), list(class_set))
 
+    wrong = np.flatnonzero(predicted != drawings.labels)
+    bitmaps = np.full(len(predicted), None, dtype=np.object_)
+    bitmaps[wrong] = [bitmap.tobytes() for bitmap in drawings.bitmaps(wrong, side)]
     return pa.table(
         {
             "key_id": pa.array(drawings.column("key_ids"), pa.uint64()),
             "true": names(drawings.labels),
             "predicted": names(predicted),
             **{name: pa.array(probabilities[:, place]) for place, name in enumerate(class_set)},
+            "bitmap": pa.array(bitmaps, pa.binary()),
         }
     )

@@ -128,7 +128,8 @@ class Answers:
     def _wrong(self) -> NDArray[np.integer]:
         """Give the places of all mistakes, the surest first."""
         surest = np.argsort(-self.sureness, kind="stable")
-        return surest[self.predicted[surest] != self.drawings.labels[surest]]
+        wrong: NDArray[np.integer] = surest[self.predicted[surest] != self.drawings.labels[surest]]
+        return wrong
 
     def _names(self) -> tuple[str, ...]:
         return tuple(category.category for category in self.drawings.categories)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,15 +12,13 @@ from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning.comparison import Comparison, compare
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     import pyarrow as pa
     from numpy.typing import NDArray
 
     from qd_pipeline.learning.intervals import Proportion
-
-    Bitmaps = Callable[[str, Sequence[int]], Mapping[int, NDArray[np.uint8]]]
 
 EXAMPLES: Final = 12
 """Drawings shown of those that one run gets right and the other wrong."""
@@ -76,7 +75,7 @@ class Disagreement:
         key_id: The drawing's identity.
         category: What it is.
         wrong: What the run that errs takes it for.
-        bitmap: `uint8 (side, side)`; None where the drawing is not in the store any more.
+        bitmap: `uint8 (side, side)`, as that run saw it; None where it kept none.
     """
 
     key_id: int
@@ -157,27 +156,24 @@ def _setting(run: Contestant, name: str) -> str:
     return "–" if text == "None" else text
 
 
-def stand(
-    key: str, class_set: tuple[str, ...], runs: Sequence[Contestant], bitmaps: Bitmaps
-) -> Standings:
+def stand(key: str, class_set: tuple[str, ...], runs: Sequence[Contestant]) -> Standings:
     """Set runs of one class set side by side.
 
     Args:
         key: Its partition key.
         class_set: Its categories.
         runs: The newest first.
-        bitmaps: Gives those bitmaps that are there, by `key_id`, of a category's drawings.
     """
     newest = runs[:1]
     duels = (
-        _duel(first, second, place, bitmaps)
+        _duel(first, second, place)
         for first in newest
         for place, second in enumerate(runs[1:], start=1)
     )
     return Standings(key, class_set, tuple(runs), tuple(duels))
 
 
-def _duel(first: Contestant, second: Contestant, other: int, bitmaps: Bitmaps) -> Duel:
+def _duel(first: Contestant, second: Contestant, other: int) -> Duel:
     if first.predictions is None or second.predictions is None:
         return Duel(other, None, "The predictions of one of them are not in MLflow any more.")
     try:
@@ -186,12 +182,12 @@ def _duel(first: Contestant, second: Contestant, other: int, bitmaps: Bitmaps) -
         return Duel(other, None, "They were tested on drawings of different categories.")
     if not comparison.drawings:
         return Duel(other, None, "They share no test drawing.")
-    only_first, only_second = _disagreements(first.predictions, second.predictions, bitmaps)
+    only_first, only_second = _disagreements(first.predictions, second.predictions)
     return Duel(other, comparison, "", only_first, only_second)
 
 
 def _disagreements(
-    first: pa.Table, second: pa.Table, bitmaps: Bitmaps
+    first: pa.Table, second: pa.Table
 ) -> tuple[tuple[Disagreement, ...], tuple[Disagreement, ...]]:
     keys, here, there = np.intersect1d(
         first["key_id"].to_numpy(), second["key_id"].to_numpy(), return_indices=True
@@ -201,22 +197,31 @@ def _disagreements(
     advantage = _own(first, truth, here) - _own(second, truth, there)
     right = answers[0] == truth, answers[1] == truth
 
-    def shown(places: NDArray[np.intp], wrong: NDArray[np.object_]) -> tuple[Disagreement, ...]:
-        chosen = places[:EXAMPLES]
-        found: dict[int, NDArray[np.uint8]] = {}
-        for category in sorted(set(truth[chosen])):
-            of_category = chosen[truth[chosen] == category]
-            found.update(bitmaps(category, [int(key) for key in keys[of_category]]))
+    def shown(
+        places: NDArray[np.intp], wrong: NDArray[np.object_], bitmaps: pa.ChunkedArray | None
+    ) -> tuple[Disagreement, ...]:
         return tuple(
-            Disagreement(int(keys[i]), str(truth[i]), str(wrong[i]), found.get(int(keys[i])))
-            for i in chosen
+            Disagreement(int(keys[i]), str(truth[i]), str(wrong[i]), _bitmap(bitmaps, i))
+            for i in places[:EXAMPLES]
         )
 
     order = np.argsort(-advantage, kind="stable")
     return (
-        shown(order[(right[0] & ~right[1])[order]], answers[1]),
-        shown(order[::-1][(right[1] & ~right[0])[order[::-1]]], answers[0]),
+        shown(order[(right[0] & ~right[1])[order]], answers[1], _bitmaps(second, there)),
+        shown(order[::-1][(right[1] & ~right[0])[order[::-1]]], answers[0], _bitmaps(first, here)),
     )
+
+
+def _bitmaps(predictions: pa.Table, rows: NDArray[np.intp]) -> pa.ChunkedArray | None:
+    return predictions["bitmap"].take(rows) if "bitmap" in predictions.column_names else None
+
+
+def _bitmap(bitmaps: pa.ChunkedArray | None, place: int) -> NDArray[np.uint8] | None:
+    held = None if bitmaps is None else bitmaps[int(place)].as_py()
+    if held is None:
+        return None
+    side = math.isqrt(len(held))
+    return np.frombuffer(held, np.uint8).reshape(side, side)
 
 
 def _text(predictions: pa.Table, column: str) -> NDArray[np.object_]:

@@ -1,21 +1,14 @@
-"""The last runs of a class set out of MLflow, and their drawings out of the store."""
+"""The last runs of a class set out of MLflow."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
-from qd_pipeline import catalog
-from qd_pipeline.errors import QdError, TrackingFailed
-from qd_pipeline.learning.data import load_category
+from qd_pipeline.errors import TrackingFailed
 from qd_pipeline.learning.intervals import Proportion
 from qd_pipeline.learning.standings import Contestant, Standings, stand
-from qd_pipeline.orchestration.assets.bitmaps import BITMAPS
-from qd_pipeline.orchestration.assets.strokes import TABLE
 from qd_pipeline.orchestration.partitions import CLASS_SETS
 from qd_pipeline.orchestration.workshop import Workshop
 from qd_pipeline.tracking import LoggedRun, Tracker
@@ -28,7 +21,7 @@ def standings_of(workshop: Workshop, class_set: str, count: int) -> Standings:
     """Set the last runs of a class set side by side.
 
     Args:
-        workshop: Where MLflow and the store are.
+        workshop: Where MLflow is.
         class_set: Its partition key.
         count: How many runs at most.
 
@@ -37,11 +30,7 @@ def standings_of(workshop: Workshop, class_set: str, count: int) -> Standings:
     """
     tracker = workshop.tracker
     runs = [_contestant(tracker, run) for run in tracker.last_runs(class_set, count)]
-
-    def bitmaps(category: str, key_ids: Sequence[int]) -> Mapping[int, NDArray[np.uint8]]:
-        return _bitmaps(workshop, category, key_ids)
-
-    return stand(class_set, CLASS_SETS[class_set], runs, bitmaps)
+    return stand(class_set, CLASS_SETS[class_set], runs)
 
 
 def _contestant(tracker: Tracker, run: LoggedRun) -> Contestant:
@@ -67,18 +56,3 @@ def _predictions(tracker: Tracker, run_id: str) -> pa.Table | None:
         except (TrackingFailed, pa.ArrowException, OSError):
             # The run outlives its files where somebody has cleaned up; the page says so.
             return None
-
-
-def _bitmaps(
-    workshop: Workshop, category: str, key_ids: Sequence[int]
-) -> dict[int, NDArray[np.uint8]]:
-    """Give those that the store holds; a category may have been made anew since, or deleted."""
-    key = catalog.partition_key(category)
-    try:
-        table = workshop.store.read("strokes", key).path(TABLE)
-        drawn = workshop.store.read("bitmaps", key).path(BITMAPS)
-        drawings = load_category(category, table, drawn)
-    except QdError:
-        return {}
-    rows = np.flatnonzero(np.isin(drawings.key_ids, np.asarray(key_ids, np.uint64)))
-    return {int(drawings.key_ids[row]): drawings.bitmaps[row] for row in rows}

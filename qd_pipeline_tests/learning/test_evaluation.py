@@ -136,13 +136,19 @@ def test_predictions_hold_every_test_drawing_with_all_probabilities(
     reader: Classifier, data: ClassSetData, evaluation: Evaluation
 ) -> None:
     table = evaluation.predictions
-    assert table.column_names == ["key_id", "true", "predicted", *CLASS_SET]
+    assert table.column_names == ["key_id", "true", "predicted", *CLASS_SET, "bitmap"]
     assert table["key_id"].to_pylist() == data.test.column("key_ids").tolist()
     true, predicted = table["true"].to_pylist(), table["predicted"].to_pylist()
     assert true == ["circle"] * 5 + ["line"] * 2 + ["square"] * 4
     assert sum(map(str.__eq__, true, predicted)) == 7
-    expected = reader.predict(data.test.bitmaps(slice(None)))
+    bitmaps = data.test.bitmaps(slice(None))
+    expected = reader.predict(bitmaps)
     assert (np.column_stack([table[name] for name in CLASS_SET]) == expected).all()
+    # Those of the mistakes, so that runs can be compared without the store.
+    assert table["bitmap"].to_pylist() == [
+        None if one == other else bitmap.tobytes()
+        for one, other, bitmap in zip(true, predicted, bitmaps, strict=True)
+    ]
 
 
 def test_the_json_holds_the_same_figures(evaluation: Evaluation) -> None:
