@@ -26,14 +26,15 @@ class CategoryData:
         bitmaps: `uint8 (n, side, side)`, memory-mapped; ink 255 on ground 0.
         key_ids: `uint64 (n,)`.
         recognized: `bool (n,)`: whether the game guessed the drawing.
-        table: The stroke table that the other columns are read from when asked for.
+        table: The stroke table that the other columns are read from when asked for. It is
+            open, so that it can be read even when it has been made again meanwhile.
     """
 
     category: str
     bitmaps: NDArray[np.uint8]
     key_ids: NDArray[np.uint64]
     recognized: NDArray[np.bool_]
-    table: Path
+    table: pa.NativeFile
 
     def __len__(self) -> int:
         return len(self.key_ids)
@@ -80,7 +81,8 @@ def load_category(category: str, table: Path, bitmaps: Path) -> CategoryData:
         if not path.is_file():
             raise MissingPartition(str(path), "is not there", remedy)
     try:
-        facts = pq.read_table(table, columns=["key_id", "recognized"])
+        opened = pa.memory_map(str(table))
+        facts = pq.read_table(opened, columns=["key_id", "recognized"])
     except (OSError, pa.ArrowException) as error:
         raise DamagedPartition(str(table), "is not a stroke table", remedy) from error
     try:
@@ -96,7 +98,7 @@ def load_category(category: str, table: Path, bitmaps: Path) -> CategoryData:
         pictures,
         facts["key_id"].to_numpy(),
         facts["recognized"].to_numpy(),
-        table,
+        opened,
     )
 
 

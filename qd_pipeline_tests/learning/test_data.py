@@ -38,6 +38,15 @@ def test_bitmaps_stay_on_disk(tmp_path: Path) -> None:
     assert data.bitmaps.dtype == np.uint8
 
 
+def test_what_is_made_again_meanwhile_is_read_to_the_end(tmp_path: Path) -> None:
+    data = write_category(tmp_path, "line", draw_shape("line", 3), strokes=[1, 4, 2])
+    for file in tmp_path.iterdir():
+        file.unlink()
+    assert data.stroke_counts.tolist() == [1, 4, 2]
+    assert len(data.drawings) == len(data.countrycodes) == 3
+    assert data.bitmaps.any()
+
+
 def test_every_drawing_is_on_one_side_with_its_own_bitmap(tmp_path: Path) -> None:
     data = write_shapes(tmp_path)
     parts = (data.training, data.validation, data.test)
