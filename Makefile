@@ -60,8 +60,8 @@ test: $(STAMP) ## Run the whole suite, offline
 bench: $(STAMP) ## Measure the data stages against the usual ways (make install-bench first)
 	@$(BIN)/python -m qd_pipeline.bench.drawings
 
-bench-learning: $(STAMP) ## Measure our recipes against the notebook's
-	@$(BIN)/python -m qd_pipeline.bench.learning
+bench-learning: $(STAMP) ## Measure our recipes against the notebook's; LARGE=1: on many drawings too
+	@$(BIN)/python -m qd_pipeline.bench.learning $(if $(LARGE),--large)
 
 bench-predict: $(STAMP) ## Measure the home's classifier on drawings as people hand them in
 	@$(BIN)/python -m qd_pipeline.bench.predictions

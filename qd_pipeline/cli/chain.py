@@ -13,7 +13,8 @@ from qd_pipeline import catalog
 from qd_pipeline.cli import summary
 from qd_pipeline.cli.screen import Screen
 from qd_pipeline.errors import BadSetting
-from qd_pipeline.learning.recipe import Recipe, recipe_named
+from qd_pipeline.learning import recipe as recipes
+from qd_pipeline.learning.recipe import Recipe
 from qd_pipeline.quickdraw.source import Source
 from qd_pipeline.settings import Settings
 from qd_pipeline.stages import CATEGORY_STAGES, CLASS_SET_STAGES, STUDY_STAGES
@@ -28,49 +29,50 @@ SourceOption = Annotated[
     str | None,
     typer.Option(
         help="Where drawings come from: sample (synthetic), quickdraw (the official bucket), or "
-        "the URL of a mirror (http://, https://, file://). [default: QD_SOURCE, else sample]"
+        "the URL of a mirror (http://, https://, file://). (default: QD_SOURCE, else sample)"
     ),
 ]
 HomeOption = Annotated[
     str | None,
-    typer.Option(help="Folder for everything that is written. [default: QD_HOME, else .qd]"),
+    typer.Option(help="Folder for everything that is written. (default: QD_HOME, else .qd)"),
 ]
 ClassSetsOption = Annotated[
     str | None,
     typer.Option(
-        help="TOML file of other class sets. [default: QD_CLASS_SETS, else the notebook's]"
+        help="TOML file of other class sets. (default: QD_CLASS_SETS, else the notebook's)"
     ),
 ]
 DrawingsOption = Annotated[
     str | None,
     typer.Option(
-        help="Drawings of each category: a number from 1, or all. [default: 10000; sample: 600]"
+        help="Drawings of each category: a number from 1, or all. (default: 10000; sample: 600)"
     ),
 ]
+RECIPE_HELP = (
+    "Settings to begin from: default, fast, best, notebook (as it trained its CNN) or baseline "
+    "(as it trained its dense network). What is given besides takes their place."
+)
 RecipeOption = Annotated[
-    str,
-    typer.Option(
-        help="Settings to begin from: default, notebook (as it trained), fast or best. What is "
-        "given besides takes their place."
-    ),
+    str | None,
+    typer.Option(help=f"{RECIPE_HELP} Left out: the one made for --network, else default."),
 ]
 NetworkOption = Annotated[
     str | None,
-    typer.Option(help="Network to train; `qd networks` lists them. [default: the recipe's]"),
+    typer.Option(help="Network to train; `qd networks` lists them. (default: the recipe's)"),
 ]
 EpochsOption = Annotated[
-    int | None, typer.Option(help="Passes over the training drawings. [default: the recipe's]")
+    int | None, typer.Option(help="Passes over the training drawings. (default: the recipe's)")
 ]
 BatchSizeOption = Annotated[
-    int | None, typer.Option(help="Drawings a training step. [default: the recipe's]")
+    int | None, typer.Option(help="Drawings a training step. (default: the recipe's)")
 ]
 LearningRateOption = Annotated[
     float | None,
-    typer.Option(help="Highest step size of the optimiser. [default: the recipe's]"),
+    typer.Option(help="Highest step size of the optimiser. (default: the recipe's)"),
 ]
 UnitsOption = Annotated[
     int | None,
-    typer.Option(help="Width of the network's hidden dense layer. [default: the network's own]"),
+    typer.Option(help="Width of the network's hidden dense layer. (default: the network's own)"),
 ]
 SearchedOption = Annotated[
     bool,
@@ -84,11 +86,11 @@ SeedOption = Annotated[int, typer.Option(help="Same seed, same machine: same cla
 
 def run(
     class_counts: Annotated[
-        str | None, typer.Option(help="Class sets to make, as 2,4,8. [default: all]")
+        str | None, typer.Option(help="Class sets to make, as 2,4,8. (default: all)")
     ] = None,
     source: SourceOption = None,
     drawings: DrawingsOption = None,
-    recipe: RecipeOption = "default",
+    recipe: RecipeOption = None,
     network: NetworkOption = None,
     epochs: EpochsOption = None,
     batch_size: BatchSizeOption = None,
@@ -209,9 +211,8 @@ def driver_of(
     from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig  # noqa: PLC0415
     from qd_pipeline.orchestration.driver import Choices, Driver  # noqa: PLC0415
 
-    names = {setting.name for setting in fields(Recipe)}
-    given = {name: value for name, value in training.items() if name in names}
-    recipe_named(training.get("recipe", "default"))(2).with_settings(**given)
+    names = {"recipe", *(setting.name for setting in fields(Recipe))}
+    recipes.chosen(2, **{name: value for name, value in training.items() if name in names})
     config = ClassifierConfig(**{k: value for k, value in training.items() if value is not None})
     choices = Choices(chosen, _download(drawings), config, studies())
     driver = Driver(build_definitions(), workshop_of(settings), instance.of(settings.home), choices)

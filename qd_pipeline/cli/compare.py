@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 def compare(
     class_counts: Annotated[
-        str | None, typer.Argument(help="Class counts, as 2,4,8. [default: all]")
+        str | None, typer.Argument(help="Class counts, as 2,4,8. (default: all)")
     ] = None,
     runs: Annotated[int, typer.Option(help="Last runs of each.")] = 5,
     page: Annotated[
-        Path | None, typer.Option(help="Where to write the page. [default: in the home]")
+        Path | None, typer.Option(help="Where to write the page. (default: in the home)")
     ] = None,
     as_json: Annotated[  # noqa: FBT002 (a flag, to typer)
         bool, typer.Option("--json", help="Print the figures as JSON, and write no page.")

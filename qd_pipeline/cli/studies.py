@@ -10,6 +10,7 @@ from rich.table import Table
 
 from qd_pipeline.cli import summary
 from qd_pipeline.cli.chain import (
+    RECIPE_HELP,
     BatchSizeOption,
     ClassSetsOption,
     EpochsOption,
@@ -41,7 +42,7 @@ ClassCountArgument = Annotated[str, typer.Argument(help="Class count, as 8.")]
 def cross_validate(
     class_count: ClassCountArgument,
     folds: Annotated[int, typer.Option(help="Folds; as many trainings.")] = 5,
-    recipe: RecipeOption = "default",
+    recipe: RecipeOption = None,
     network: NetworkOption = None,
     epochs: EpochsOption = None,
     batch_size: BatchSizeOption = None,
@@ -90,16 +91,16 @@ def search(
         Path | None,
         typer.Option(
             help="TOML file of the space: lines like `units = [16, 32]` or "
-            "`learning_rate = {low = 0.0001, high = 0.1, log = true}`. [default: the "
-            "notebook's grid]"
+            "`learning_rate = {low = 0.0001, high = 0.1, log = true}`. (default: the "
+            "notebook's grid)"
         ),
     ] = None,
     trials: Annotated[
         int | None,
-        typer.Option(help="Trials to come to. [default: the whole grid; 20 with ranges]"),
+        typer.Option(help="Trials to come to. (default: the whole grid; 20 with ranges)"),
     ] = None,
     folds: Annotated[int, typer.Option(help="Folds of each trial.")] = 3,
-    recipe: RecipeOption = "notebook",
+    recipe: Annotated[str, typer.Option(help=RECIPE_HELP)] = "notebook",
     network: NetworkOption = None,
     epochs: EpochsOption = None,
     batch_size: BatchSizeOption = None,
@@ -151,7 +152,7 @@ def study(
     shares: Annotated[
         str, typer.Option(help="Per cent of the training drawings, rising.")
     ] = "10,30,100",
-    recipe: RecipeOption = "default",
+    recipe: RecipeOption = None,
     network: NetworkOption = None,
     epochs: EpochsOption = None,
     batch_size: BatchSizeOption = None,

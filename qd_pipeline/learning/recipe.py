@@ -107,6 +107,15 @@ class Recipe:
         return cls(epochs=NOTEBOOK_EPOCHS.get(class_count, 15))
 
     @classmethod
+    def baseline(cls, _class_count: int) -> Self:
+        """Give the recipe of the notebook's baseline, for a comparison with pixels alone.
+
+        >>> Recipe.baseline(8).optimizer, Recipe.baseline(8).learning_rate
+        ('rmsprop', 0.0001)
+        """
+        return cls(network="dense_baseline", epochs=30, optimizer="rmsprop", learning_rate=0.0001)
+
+    @classmethod
     def default(cls, class_count: int) -> Self:
         """Give the recipe for every day: no more than the notebook's time, far fewer errors.
 
@@ -175,17 +184,36 @@ RECIPES: Final[Mapping[str, Callable[[int], Recipe]]] = MappingProxyType(
         "default": Recipe.default,
         "fast": Recipe.fast,
         "best": Recipe.best,
+        "baseline": Recipe.baseline,
     }
 )
 """Name → function of the class count: the recipes to begin from."""
 
 
-def recipe_named(name: str) -> Callable[[int], Recipe]:
-    """Give the function of the class count that makes a recipe.
+def chosen(
+    class_count: int, *, recipe: str | None = None, network: str | None = None, **settings: Any
+) -> Recipe:
+    """Give the recipe that somebody asks for.
+
+    Args:
+        class_count: Number of categories to tell apart.
+        recipe: One of `RECIPES`; by default that of the network.
+        network: One of `networks.NETWORKS`; by default the recipe's.
+        settings: Others that take the place of the recipe's, where they are not None.
 
     Raises:
-        BadSetting: No recipe has that name.
+        BadSetting: A name is not known, or a setting is outside its range.
+
+    >>> chosen(8, network="seed_cnn").optimizer, chosen(8, network="deep_cnn").optimizer
+    ('adam', 'adamw')
     """
+    name = recipe or _recipe_of(network)
     if name not in RECIPES:
         raise BadSetting(f"recipe {name!r}", "is not known", f"give one of {', '.join(RECIPES)}")
-    return RECIPES[name]
+    return RECIPES[name](class_count).with_settings(network=network, **settings)
+
+
+def _recipe_of(network: str | None) -> str:
+    """Name the first recipe that is made for a network: a rate that suits one ruins another."""
+    made_for = (name for name, recipe in RECIPES.items() if recipe(2).network == network)
+    return next(made_for, "default")

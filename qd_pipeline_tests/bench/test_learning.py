@@ -1,6 +1,5 @@
 from qd_pipeline.bench.arena import Trained
-from qd_pipeline.bench.learning import against_reference, by_recipe
-from qd_pipeline.learning.recipe import RECIPES
+from qd_pipeline.bench.learning import RECIPES, against_reference, by_recipe
 
 FIGURES = {
     # accuracy, calibration error, seconds, drawings a second

@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from qd_pipeline.errors import BadSetting
-from qd_pipeline.learning.recipe import RECIPES, Recipe
+from qd_pipeline.learning.networks import NETWORKS
+from qd_pipeline.learning.recipe import RECIPES, Recipe, chosen
 
 
 @pytest.mark.parametrize(("class_count", "epochs"), [(2, 10), (4, 15), (8, 20), (15, 15)])
@@ -58,8 +59,46 @@ def test_a_recipe_survives_json() -> None:
 
 
 def test_the_recipes_to_begin_from_are_named() -> None:
-    assert list(RECIPES) == ["notebook", "default", "fast", "best"]
+    assert list(RECIPES) == ["notebook", "default", "fast", "best", "baseline"]
     assert all(isinstance(recipe(4), Recipe) for recipe in RECIPES.values())
+
+
+@pytest.mark.parametrize("class_count", [2, 4, 8])
+def test_the_notebooks_baseline_is_rmsprop_at_a_ten_thousandth(class_count: int) -> None:
+    baseline = Recipe("dense_baseline", 30, 128, 0.0001, "rmsprop")
+    assert RECIPES["baseline"](class_count) == baseline
+
+
+@pytest.mark.parametrize(
+    ("network", "recipe"),
+    [
+        (None, "default"),
+        ("seed_cnn", "notebook"),
+        ("dense_baseline", "baseline"),
+        ("compact_cnn", "default"),
+        ("deep_cnn", "best"),
+    ],
+)
+def test_a_network_alone_is_trained_by_the_recipe_made_for_it(
+    network: str | None, recipe: str
+) -> None:
+    assert chosen(4, network=network) == RECIPES[recipe](4)
+
+
+def test_a_network_of_ones_own_is_trained_by_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(NETWORKS, "mine", NETWORKS["compact_cnn"])
+    assert chosen(4, network="mine") == Recipe.default(4).with_settings(network="mine")
+
+
+def test_a_recipe_that_is_named_wins_and_other_settings_take_the_place_of_its_own() -> None:
+    recipe = chosen(4, recipe="fast", network="deep_cnn", epochs=3, seed=None)
+    assert recipe == Recipe.fast(4).with_settings(network="deep_cnn", epochs=3)
+
+
+def test_a_recipe_that_is_not_known_is_refused() -> None:
+    known = "notebook, default, fast, best, baseline"
+    with pytest.raises(BadSetting, match=f"recipe 'slow' is not known: give one of {known}"):
+        chosen(4, recipe="slow")
 
 
 @pytest.mark.parametrize("class_count", [2, 4, 8, 15])

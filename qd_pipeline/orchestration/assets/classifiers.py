@@ -12,7 +12,7 @@ from qd_pipeline.learning import figures
 from qd_pipeline.learning.classifier import NETWORK_FILE, Classifier
 from qd_pipeline.learning.data import ClassSetData, load_category
 from qd_pipeline.learning.networks import NETWORKS
-from qd_pipeline.learning.recipe import RECIPES, Recipe
+from qd_pipeline.learning.recipe import RECIPES, Recipe, chosen
 from qd_pipeline.learning.training import train
 from qd_pipeline.orchestration import automation, checks, recipes, slots
 from qd_pipeline.orchestration.assets.bitmaps import BITMAPS, bitmaps
@@ -28,6 +28,7 @@ from qd_pipeline.orchestration.workshop import Workshop
 from qd_pipeline.store import Partition, Store
 
 OF_RECIPE = "of_recipe"
+OF_NETWORK = "of_network"
 
 if TYPE_CHECKING:
     Network = str
@@ -35,18 +36,21 @@ if TYPE_CHECKING:
 else:
     # The launchpad offers the registries' names, and refuses others.
     Network = Literal[(OF_RECIPE, *sorted(NETWORKS))]
-    RecipeName = Literal[tuple(RECIPES)]
+    RecipeName = Literal[(OF_NETWORK, *RECIPES)]
 
 
 class ClassifierConfig(dg.Config):
     """How to train. What is left out is as in the recipe."""
 
     recipe: RecipeName = Field(
-        default="default",
-        description="Settings to begin from: default, notebook (as it trained), fast or best.",
+        default=OF_NETWORK,
+        description="Settings to begin from: default, fast, best, notebook (as it trained its "
+        "CNN) or baseline (as it trained its dense network). of_network: the one made for the "
+        "network below, else default.",
     )
     network: Network = Field(
-        default=OF_RECIPE, description="The network to train; `qd networks` describes them."
+        default=OF_RECIPE,
+        description="The network to train, by default the recipe's; `qd networks` describes them.",
     )
     epochs: int | None = Field(
         default=SETTINGS.epochs, description="Passes over the training drawings, from 1."
@@ -86,7 +90,9 @@ class ClassifierConfig(dg.Config):
         given = self.model_dump(include={setting.name for setting in fields(Recipe)})
         if self.network == OF_RECIPE:
             del given["network"]
-        return RECIPES[self.recipe](len(CLASS_SETS[class_set])).with_settings(**given)
+        if self.recipe != OF_NETWORK:
+            given["recipe"] = self.recipe
+        return chosen(len(CLASS_SETS[class_set]), **given)
 
 
 @dg.asset(

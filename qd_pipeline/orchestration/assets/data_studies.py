@@ -37,10 +37,7 @@ class DataStudyConfig(ClassifierConfig):
 def data_studies(
     context: dg.AssetExecutionContext, config: DataStudyConfig, workshop: Workshop
 ) -> dg.MaterializeResult:
-    """What more drawings bring, and what those that the game did not recognise cost.
-
-    The next evaluation of the same drawings has it in its report.
-    """
+    """What more drawings bring and unrecognised ones cost, for the evaluation's report too."""
     with workshop.stage(context) as stage:
         recipe = config.settings(context.partition_key, workshop.store)
         data, inputs = read_drawings(workshop, context.partition_key)
