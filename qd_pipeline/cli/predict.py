@@ -1,4 +1,4 @@
-"""`qd predict`: what a classifier sees in one's own drawings."""
+"""`qd predict`: what the champion sees in one's own drawings."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -14,11 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from qd_pipeline.cli.chain import ClassSetsOption, HomeOption, apply
-from qd_pipeline.errors import BadDrawing, BadSetting, MissingPartition
+from qd_pipeline.errors import BadDrawing
 from qd_pipeline.settings import Settings
-from qd_pipeline.store import Store
 
 if TYPE_CHECKING:
+    from qd_pipeline.drawing_page.shelf import Held
     from qd_pipeline.learning.prediction import Predictor, Ranking
 
 
@@ -46,7 +46,7 @@ def predict(
     *,
     class_count: Annotated[
         str | None,
-        typer.Option(help="Class set to choose from. [default: the largest with a classifier]"),
+        typer.Option(help="Class set to choose from. (default: the largest with a classifier)"),
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="Categories to name for each drawing.")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON.")] = False,
@@ -54,48 +54,37 @@ def predict(
     class_sets: ClassSetsOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Say what one's own drawings show: photographed, painted, or as strokes."""
+    """Say what one's own drawings show: photographed, painted, or as strokes.
+
+    The champion in MLflow's registry is asked; where there is none, or MLflow does not answer,
+    the newest classifier in the store.
+    """
     settings = apply(source=None, home=home, class_sets=class_sets)
-    key, predictor = _predictor(settings, class_count)
+    held = _held(settings, class_count)
     errors = Console(stderr=True)
     answers: list[_Answer] = []
     failed = False
     for file in files:
         try:
-            answers += _answers(file, predictor)
+            answers += _answers(file, held.predictor)
         except BadDrawing as error:
             failed = True
             errors.print(f"[bold red]✗[/] {error}", highlight=False)
     if as_json:
-        typer.echo(json.dumps([_as_json(key, each, top, show=show) for each in answers], indent=2))
+        typer.echo(json.dumps([_as_json(held, each, top, show=show) for each in answers], indent=2))
     elif answers:
-        _print(Console(), key, answers, top, show=show)
+        _print(Console(), held, answers, top, show=show)
     if failed:
         raise typer.Exit(1)
 
 
-def _predictor(settings: Settings, class_count: str | None) -> "tuple[str, Predictor]":
+def _held(settings: Settings, class_count: str | None) -> "Held":
     """Load the classifier asked for, or that of the largest class set that has one."""
-    store = Store(settings.home / "store")
-    key = class_count or _largest(settings, store)
-    if key not in settings.class_sets:
-        known = ", ".join(settings.class_sets)
-        raise BadSetting(f"class count {key[:80]!r}", "is not known", f"give one of {known}")
-    folder = store.read("classifiers", key).verified()
-    # TensorFlow takes seconds to import, and a wrong option should be told at once.
-    from qd_pipeline.learning.classifier import Classifier  # noqa: PLC0415
-    from qd_pipeline.learning.prediction import Predictor  # noqa: PLC0415
+    # It is slow to import, and the other commands should not wait for it.
+    from qd_pipeline.drawing_page.shelf import Shelf  # noqa: PLC0415
 
-    return key, Predictor(Classifier.load(folder))
-
-
-def _largest(settings: Settings, store: Store) -> str:
-    trained = [key for key in settings.class_sets if store.find("classifiers", key)]
-    if not trained:
-        raise MissingPartition(
-            str(settings.home), "holds no classifier yet", "train one with `qd run`"
-        )
-    return max(trained, key=lambda key: len(settings.class_sets[key]))
+    shelf = Shelf(settings)
+    return shelf.get(class_count) if class_count else shelf.largest()
 
 
 def _answers(file: Path, predictor: "Predictor") -> Iterator[_Answer]:
@@ -105,13 +94,14 @@ def _answers(file: Path, predictor: "Predictor") -> Iterator[_Answer]:
         yield _Answer(file, number, ranking)
 
 
-def _as_json(key: str, answer: _Answer, top: int, *, show: bool) -> dict[str, Any]:
+def _as_json(held: "Held", answer: _Answer, top: int, *, show: bool) -> dict[str, Any]:
     ranking = answer.ranking
     chances = zip(ranking.categories[:top], ranking.probabilities, strict=False)
     return {
         "file": str(answer.file),
         "drawing": answer.number,
-        "class_count": key,
+        "class_count": held.key,
+        "classifier": held.origin,
         "categories": [
             {"category": category, "probability": chance} for category, chance in chances
         ],
@@ -119,8 +109,10 @@ def _as_json(key: str, answer: _Answer, top: int, *, show: bool) -> dict[str, An
     }
 
 
-def _print(console: Console, key: str, answers: Sequence[_Answer], top: int, *, show: bool) -> None:
-    table = Table(title=f"Class set {key}", title_justify="left")
+def _print(
+    console: Console, held: "Held", answers: Sequence[_Answer], top: int, *, show: bool
+) -> None:
+    table = Table(title=f"Class set {held.key}: {held.origin}", title_justify="left")
     many = {each.file for each in answers if each.number > 1}
     table.add_column("drawing", overflow="fold")
     if show:

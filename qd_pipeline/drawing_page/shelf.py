@@ -1,4 +1,4 @@
-"""The classifiers that the page can draw for: champions, or else what the store holds."""
+"""The classifiers that predict: champions, or else what the store holds."""
 
 import contextlib
 import threading
@@ -64,7 +64,8 @@ class Shelf:
         """
         with self._lock:
             for key in self._settings.class_sets:
-                self._look(key)
+                with contextlib.suppress(QdError):
+                    self._look(key)
             found = [self._held[key] for key in self._settings.class_sets if key in self._held]
         return tuple(sorted(found, key=lambda held: -len(held.predictor.classifier.class_set)))
 
@@ -74,6 +75,7 @@ class Shelf:
         Raises:
             BadSetting: There is no such class set.
             MissingPartition: It has no classifier yet.
+            QdError: It has one, which cannot be loaded.
         """
         held = self._held.get(key)
         if held is None:
@@ -89,27 +91,61 @@ class Shelf:
             f"class set {key}", "has no classifier yet", "train one with `qd run`"
         )
 
+    def largest(self) -> Held:
+        """Give the classifier of the largest class set that has one.
+
+        Raises:
+            MissingPartition: None has.
+            QdError: It cannot be loaded.
+        """
+        class_sets = self._settings.class_sets
+        for key in sorted(class_sets, key=lambda key: -len(class_sets[key])):
+            with contextlib.suppress(MissingPartition):
+                return self.get(key)
+        raise MissingPartition(
+            str(self._settings.home), "holds no classifier yet", "train one with `qd run`"
+        )
+
     def _look(self, key: str) -> None:
-        """Hold the first candidate that can be loaded; one that is held already is kept."""
+        """Hold a class set's classifier of now, or none.
+
+        Raises:
+            QdError: There are some, and none can be loaded.
+        """
+        found = None
+        try:
+            found = self._first(key)
+        finally:
+            if found is None:
+                self._held.pop(key, None)
+            else:
+                self._held[key] = found
+
+    def _first(self, key: str) -> Held | None:
+        """Give the first candidate that can be loaded; one that is held already is kept."""
+        held, failure = self._held.get(key), None
         for candidate in self._candidates(key):
-            held = self._held.get(key)
             if held is not None and held.identity == candidate.identity:
-                return
-            with contextlib.suppress(QdError), candidate.folder() as folder:
-                predictor = Predictor(Classifier.load(folder))
-                self._held[key] = Held(key, candidate.origin, candidate.identity, predictor)
-                return
-        self._held.pop(key, None)
+                return held
+            try:
+                with candidate.folder() as folder:
+                    predictor = Predictor(Classifier.load(folder))
+            except QdError as error:
+                failure = error
+            else:
+                return Held(key, candidate.origin, candidate.identity, predictor)
+        if failure is not None:
+            raise failure
+        return None
 
     def _candidates(self, key: str) -> Iterator[_Candidate]:
         if key not in self._settings.class_sets:
             return
         with contextlib.suppress(TrackingFailed):
             yield from self._champion(key)
-        with contextlib.suppress(QdError):
-            stored = self._store.find("classifiers", key)
-            if stored is not None:
-                yield _Candidate("the newest in the store", stored.version, _folder_of(stored))
+        stored = self._store.find("classifiers", key)
+        if stored is not None:
+            yield _Candidate("the newest in the store", stored.version, _folder_of(stored))
 
     def _champion(self, key: str) -> Iterator[_Candidate]:
         uri = self._settings.tracking_uri

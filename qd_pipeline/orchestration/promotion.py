@@ -1,15 +1,20 @@
 """From an evaluation to the registry: is the new classifier the champion?"""
 
+from collections.abc import Mapping
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from qd_pipeline.learning import promotion
+from qd_pipeline.learning.comparison import Comparison, mcnemar
 from qd_pipeline.learning.promotion import Champion, Verdict
 from qd_pipeline.orchestration.stage import Stage
 from qd_pipeline.orchestration.workshop import Workshop
 from qd_pipeline.tracking.registry import Registry, Version
 
 PREDICTIONS = "predictions.parquet"
+
+_ALREADY = "it is the champion already; when it was judged: "
 
 
 def model_of(class_set: str) -> str:
@@ -27,12 +32,7 @@ def judge(workshop: Workshop, stage: Stage, predictions: pa.Table) -> Verdict:
     champion = registry.champion(model)
     significance = workshop.promotion_significance
     if champion is not None and champion.run == stage.run.id:
-        return Verdict(
-            promoted=True,
-            reason="it is the champion already",
-            significance=significance,
-            champion=str(champion),
-        )
+        return _of_before(champion, significance)
     return promotion.judge(
         _champion(registry, champion) if champion else None,
         predictions,
@@ -71,6 +71,32 @@ def _champion(registry: Registry, version: Version) -> Champion:
     with registry.file_of(version, PREDICTIONS) as path:
         predictions = pq.read_table(path, columns=["key_id", "true", "predicted"])
     return Champion(str(version), predictions, version.tags.get("synthetic") == "true")
+
+
+def _of_before(champion: Version, significance: float) -> Verdict:
+    """Give what the registry says of how the present champion was judged."""
+    tags = champion.tags
+    # Each evaluation writes its reason there; and who registers by hand in MLflow gives none.
+    reason = tags.get("reason", "nobody asked").removeprefix(_ALREADY)
+    return Verdict(
+        promoted=True,
+        reason=f"{_ALREADY}{reason}",
+        significance=float(tags.get("significance", significance)),
+        champion=tags.get("compared_with"),
+        comparison=_comparison(tags),
+    )
+
+
+def _comparison(tags: Mapping[str, str]) -> Comparison | None:
+    """Give the figures that `_figures` gave."""
+    if "compared_drawings" not in tags:
+        return None
+    return Comparison(
+        int(tags["compared_drawings"]),
+        int(tags["champion_correct"]),
+        int(tags["own_correct"]),
+        mcnemar(int(tags["champion_alone_correct"]), int(tags["own_alone_correct"])),
+    )
 
 
 def _figures(verdict: Verdict) -> dict[str, str]:

@@ -78,6 +78,7 @@ def test_pictures_and_strokes_are_answered_as_json(
     ]
     for answer, ranking in zip(answers, rankings, strict=True):
         assert answer["class_count"] == "4"
+        assert answer["classifier"] == "the newest in the store"
         assert [each["category"] for each in answer["categories"]] == list(ranking.categories[:2])
         chances = [each["probability"] for each in answer["categories"]]
         assert chances == pytest.approx(ranking.probabilities[:2], abs=1e-6)
@@ -115,8 +116,8 @@ def test_a_bad_file_is_named_and_the_others_are_answered(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--class-count", "8"], "classifiers 8 is not in the store: make it with `qd make"),
-        (["--class-count", "3"], "class count '3' is not known: give one of 2, 4, 8"),
+        (["--class-count", "8"], "class set 8 has no classifier yet: train one with `qd run`"),
+        (["--class-count", "3"], "class set '3' is not known: give one of 2, 4, 8"),
     ],
 )
 def test_a_class_set_without_a_classifier_is_refused(
@@ -128,6 +129,21 @@ def test_a_class_set_without_a_classifier_is_refused(
 ) -> None:
     assert qd(monkeypatch, "predict", picture, *arguments) == 1
     assert sentence in " ".join(capfd.readouterr().err.split())
+
+
+@pytest.mark.parametrize("file", ["manifest.json", "network.keras"])
+@pytest.mark.usefixtures("classifier")
+def test_a_damaged_classifier_is_told_of(
+    home: Path,
+    picture: Path,
+    file: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    (damaged,) = (home / "store" / "classifiers" / "4").rglob(file)
+    damaged.write_bytes(b"rust")
+    assert qd(monkeypatch, "predict", picture) == 1
+    assert "classifiers 4" in " ".join(capfd.readouterr().err.split())
 
 
 @pytest.mark.usefixtures("home")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -45,6 +46,12 @@ def bad(good: Driver) -> Driver:
     return trained_again(good, learning_rate=1e-12)
 
 
+def promotion_of(made: Driver) -> dict[str, Any]:
+    evaluated = made.workshop.store.read("evaluations", "2")
+    figures = json.loads(evaluated.path("evaluation.json").read_text(encoding="utf-8"))
+    return dict(figures["promotion"])
+
+
 def aliases(made: Driver) -> dict[str, int]:
     client = MlflowClient(tracking_uri=made.workshop.tracking_uri)
     return {
@@ -55,8 +62,7 @@ def aliases(made: Driver) -> dict[str, int]:
 def test_a_worse_classifier_is_registered_as_challenger_and_says_why(bad: Driver) -> None:
     assert aliases(bad) == {"champion": 1, "challenger": 2}
     evaluated = bad.workshop.store.read("evaluations", "2")
-    figures = json.loads(evaluated.path("evaluation.json").read_text(encoding="utf-8"))
-    promotion = figures["promotion"]
+    promotion = promotion_of(bad)
     assert promotion["promoted"] is False
     assert promotion["champion"] == f"{MODEL} version 1"
     test = promotion["comparison"]["test"]
@@ -91,6 +97,23 @@ def test_people_have_the_last_word(bad: Driver) -> None:
     assert aliases(bad) == {"champion": 1, "challenger": 2}
 
 
+def test_the_champion_answers_whoever_appointed_it(bad: Driver, tmp_path: Path) -> None:
+    drawing = tmp_path / "mine.ndjson"
+    drawing.write_text("[[[0, 255, 90], [0, 20, 200]]]\n", encoding="utf-8")
+
+    def answered(*command: str) -> dict[str, Any]:
+        for arguments in (command, ("predict", str(drawing), "--json")):
+            said = CliRunner().invoke(app, [*arguments, "--home", bad.workshop.home])
+            assert said.exit_code == 0
+        (answer,) = json.loads(said.stdout)
+        return dict(answer)
+
+    promoted, back = answered("promote", "2", "2"), answered("rollback", "2")
+    assert promoted["classifier"] == f"{MODEL} version 2, champion"
+    assert back["classifier"] == f"{MODEL} version 1, champion"
+    assert promoted["categories"] != back["categories"]
+
+
 def test_an_evaluation_made_again_registers_nothing_new(good: Driver, bad: Driver) -> None:
     before = aliases(bad)
     good.make("2", ["evaluations"])
@@ -107,3 +130,17 @@ def test_an_equal_classifier_takes_the_champions_place(good: Driver, bad: Driver
     tags = MlflowClient(tracking_uri=good.workshop.tracking_uri).get_model_version(MODEL, "3").tags
     assert tags["decision"] == "champion"
     assert tags["champion_alone_correct"] == tags["own_alone_correct"] == "0"
+
+
+def test_the_champion_evaluated_again_keeps_what_was_found_when_it_was_judged(
+    good: Driver,
+) -> None:
+    client = MlflowClient(tracking_uri=good.workshop.tracking_uri)
+    judged = promotion_of(good)
+    tags = client.get_model_version(MODEL, "3").tags
+    for _ in range(2):
+        good.make("2", ["evaluations"])
+        assert not good.failures
+        already = f"it is the champion already; when it was judged: {judged['reason']}"
+        assert promotion_of(good) == {**judged, "reason": already}
+        assert client.get_model_version(MODEL, "3").tags == {**tags, "reason": already}
