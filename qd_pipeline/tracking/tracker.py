@@ -49,8 +49,17 @@ _VIEWS: Final = {
         "95 % interval. Select runs and press Compare, or look at all of them as charts.",
     ),
     STUDIES: views.tags(
-        ["metrics.`test_accuracy`", "params.`network`", "tags.`source`", "attributes.`Duration`"],
-        "Cross-validations, searches and comparisons.",
+        [
+            "metrics.`cv_accuracy`",
+            "metrics.`cv_accuracy_sd`",
+            "metrics.`test_accuracy`",
+            "params.`learning_rate`",
+            "params.`units`",
+            "params.`network`",
+            "tags.`source`",
+            "attributes.`Duration`",
+        ],
+        "Cross-validations, searches with a run for each trial, data studies and comparisons.",
     ),
 }
 """Tags of each experiment."""

@@ -85,7 +85,10 @@ def test_each_trial_is_a_run_and_the_best_settings_train_the_next_classifier(
     assert {each.data.params["learning_rate"] for each in trials} == {"0.002", "1e-09"}
     assert len(trials) == 2
     assert len({each.data.tags["study"] for each in trials}) == 1
-    assert all("cv_accuracy" in each.data.metrics for each in trials)
+    for each in trials:
+        assert {"cv_accuracy", "cv_accuracy_sd"} <= set(each.data.metrics)
+        assert {"network", "units"} <= set(each.data.params)
+        assert each.data.tags["source"] == chain.workshop.source_for().describe()
     best = made.facts["best_recipe"]
     config = ClassifierConfig(settings_from_search=True, epochs=9, seed=3)
     recipe = config.settings("2", chain.workshop.store)
@@ -144,12 +147,10 @@ def test_the_last_runs_are_compared_out_of_mlflow(chain: Driver) -> None:
     assert made.facts["2"]["runs"][0]["run"] == newest.id
 
 
-def test_runs_whose_files_and_drawings_are_gone_are_still_told_of(
-    chain: Driver, tmp_path: Path
-) -> None:
+def test_a_comparison_needs_nothing_but_mlflow(chain: Driver, tmp_path: Path) -> None:
     bare = chain.workshop.model_copy(update={"home": str(tmp_path)})
-    standings = standings_of(bare, "2", 5)
-    assert standings.runs
-    for duel in standings.duels:
-        assert all(drawing.bitmap is None for drawing in (*duel.only_newest, *duel.only_other))
+    (duel,) = standings_of(bare, "2", 5).duels
+    shown = (*duel.only_newest, *duel.only_other)
+    assert shown
+    assert all(drawing.bitmap is not None for drawing in shown)
     assert standings_of(bare, "4", 5).runs == ()
