@@ -1,7 +1,8 @@
-"""How a home's classifier does on its test drawings as people would hand them in.
+"""How a home's champion does on its test drawings as people would hand them in.
 
 The drawings of the test side are rendered as by a paint program and as photographed, found
-again in those pictures, and predicted; beside it, the same drawings' own bitmaps.
+again in those pictures, and predicted; the reference is the same drawings' own bitmaps. Strokes
+are handed in as well, to the drawing page.
 
     python -m qd_pipeline.bench.predictions [class set] [drawings]
 """
@@ -15,54 +16,76 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.table import Table
 
+from qd_pipeline.bench import page, rows
 from qd_pipeline.bench.renderings import Drawing, paint_program, phone_photo
+from qd_pipeline.bench.rows import Row
 from qd_pipeline.catalog import partition_key
-from qd_pipeline.errors import BadDrawing, MissingPartition
-from qd_pipeline.learning.classifier import Classifier
+from qd_pipeline.drawing_page.shelf import Shelf
+from qd_pipeline.errors import BadDrawing
 from qd_pipeline.learning.data import CategoryData, ClassSetData, LabelledDrawings, load_category
 from qd_pipeline.learning.intervals import Proportion
 from qd_pipeline.learning.prediction import Predictor
+from qd_pipeline.quickdraw.kernels import core_count
 from qd_pipeline.quickdraw.pictures import strokes_of_picture, to_column
+from qd_pipeline.quickdraw.source import SampleSource
 from qd_pipeline.settings import Settings
 from qd_pipeline.store import Store
 
 DRAWINGS: Final = 300
 """Test drawings rendered, unless told otherwise."""
 
-WANTED: Final = 0.93
-"""Share of the bitmaps' accuracy that pictures should reach."""
+ON_THE_PAGE: Final = 200
+"""Of these, how many are handed in on the drawing page at most."""
+
+SHARE: Final = 0.93
+"""Of the bitmaps' accuracy, what pictures should reach."""
+
+MILLISECONDS: Final = 50
+"""In which the page should answer."""
 
 
 def main() -> None:
-    """Print a row for the bitmaps, and one for each way of handing drawings in."""
+    """Measure, print the table, and write `bench/predictions.json` into the home."""
     settings = Settings.from_environment()
-    store = Store(settings.home / "store")
-    keys = sys.argv[1:2] or [key for key in settings.class_sets if store.find("classifiers", key)]
-    if not keys:
-        raise MissingPartition(str(settings.home), "holds no classifier yet", "run `qd run`")
-    key = max(keys, key=lambda key: len(settings.class_sets.get(key, ())))
-    count = int(sys.argv[2]) if sys.argv[2:] else DRAWINGS
-    predictor = Predictor(Classifier.load(store.read("classifiers", key).verified()))
-    test = _test_side(store, predictor.classifier.class_set)
+    shelf, store = Shelf(settings), Store(settings.home / "store")
+    held = shelf.get(sys.argv[1]) if sys.argv[1:] else shelf.largest()
+    class_set = held.predictor.classifier.class_set
+    test = _test_side(store, class_set)
     random = np.random.default_rng(0)
+    count = int(sys.argv[2]) if sys.argv[2:] else DRAWINGS
     chosen = np.sort(random.permutation(len(test))[:count])
-    labels = test.labels[chosen]
-    guesses = predictor.classifier.predict(test.bitmaps(chosen)).argmax(axis=1)
+    labels, drawings = test.labels[chosen], list(_drawings(test, chosen))
+    guesses = held.predictor.classifier.predict(test.bitmaps(chosen)).argmax(axis=1)
     from_bitmaps = Proportion(int((guesses == labels).sum()), len(labels))
-    table = Table(title=f"Class set {key}, top-1 on {len(labels):,} test drawings")
-    for heading in ("handed in as", "top-1 (95 % interval)", "ratio", "wanted", "ms a picture"):
-        table.add_column(heading, justify="left" if heading == "handed in as" else "right")
-    table.add_row("the dataset's bitmaps", str(from_bitmaps), "1", "", "")
-    drawings = list(_drawings(test, chosen))
+    measured = [Row("top-1, bitmaps", (from_bitmaps.share or 0.0,), note=str(from_bitmaps))]
     for render in (paint_program, phone_photo):
-        found, seconds = _top_1(predictor, drawings, labels, render, random)
-        ratio = found.hits / max(from_bitmaps.hits, 1)
-        name = render.__name__.replace("_", " ")
-        milliseconds = f"{1000 * seconds / len(labels):.0f}"
-        table.add_row(name, str(found), f"{ratio:.3f}", f"{WANTED}", milliseconds)
-    Console().print(table)
+        found, seconds = _top_1(held.predictor, drawings, labels, render, random)
+        what = f"top-1, {render.__name__.replace('_', ' ')} / bitmaps"
+        note = f"{found}; {1000 * seconds / len(labels):.0f} ms a picture"
+        measured.append(Row(what, (found.hits / max(from_bitmaps.hits, 1),), SHARE, note=note))
+    answered = page.milliseconds(shelf, held.key, drawings[:ON_THE_PAGE])
+    note = f"median of {len(answered)} drawings"
+    measured.append(Row("ms to the page's answer", answered, MILLISECONDS, at_most=True, note=note))
+    synthetic = _is_synthetic(store, class_set)
+    kind = "synthetic sample" if synthetic else "people's"
+    title = f"Class set {held.key} ({held.origin}), {len(labels):,} test drawings ({kind})"
+    console = Console()
+    console.print(rows.table(measured, title))
+    facts = {
+        "synthetic": synthetic,
+        "cores": core_count(),
+        "class_set": list(class_set),
+        "classifier": held.origin,
+        "drawings": len(labels),
+    }
+    console.print(f"Written to {rows.write('predictions', measured, facts)}", highlight=False)
+
+
+def _is_synthetic(store: Store, class_set: tuple[str, ...]) -> bool:
+    """Tell whether drawings of a category are made up."""
+    made = (store.read("raw_drawings", partition_key(category)) for category in class_set)
+    return any(each.recipe["settings"]["source"] == SampleSource().name for each in made)
 
 
 def _test_side(store: Store, class_set: tuple[str, ...]) -> LabelledDrawings:
