@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -84,8 +84,9 @@ def seconds(ui: Ui, browser: Page) -> float:
 
 
 def test_materialize_all_makes_every_partition_and_passes_every_check(
-    ui: Ui, seconds: float
+    ui: Ui, seconds: float, record_property: Callable[[str, object], None]
 ) -> None:
+    record_property("seconds", seconds)
     learning, drawings = ask(ui, "learning"), ask(ui, "drawings")
     backfills = learning["partitionBackfillsOrError"]["results"]
     statuses = [backfill["status"] for backfill in backfills]
@@ -100,46 +101,3 @@ def test_materialize_all_makes_every_partition_and_passes_every_check(
         assert statistics["numFailed"] == 0
         for check in node["assetChecksOrError"]["checks"]:
             assert check["executionForLatestMaterialization"]["status"] == "SUCCEEDED", check
-
-
-@pytest.mark.usefixtures("seconds")
-def test_the_page_of_an_evaluation_leads_to_its_report_and_its_run(ui: Ui, browser: Page) -> None:
-    browser.goto(f"{ui.dagster}/assets/evaluations?partition=2&view=partitions")
-    report = browser.get_by_role("link", name="report.html").first
-    report.wait_for()
-    address = report.get_attribute("href")
-    assert address is not None
-    assert address.startswith(ui.mlflow)
-    browser.goto(address)
-    inside = browser.frame_locator("iframe")
-    inside.get_by_text("test drawings classified correctly").wait_for()
-
-
-@pytest.mark.usefixtures("seconds")
-def test_mlflow_lists_the_classifiers_with_the_columns_that_matter(ui: Ui, browser: Page) -> None:
-    browser.goto(f"{ui.dagster}/assets/evaluations?partition=2&view=partitions")
-    link = browser.get_by_role("link", name="viewStateShareKey").first
-    link.wait_for()
-    browser.goto(link.get_attribute("href") or "")
-    browser.get_by_text("2 categories, ", exact=False).first.wait_for()
-    for column in ("test_accuracy", "network", "epochs", "source", "Duration"):
-        browser.get_by_text(column, exact=True).first.wait_for()
-
-
-@pytest.mark.usefixtures("seconds")
-def test_a_wrong_network_is_refused_in_the_launchpad(ui: Ui) -> None:
-    query = """query ($config: RunConfigData) {
-      isPipelineConfigValid(pipeline: {pipelineName: "classifiers_and_evaluations",
-        repositoryLocationName: "qd_pipeline", repositoryName: "__repository__"},
-        mode: "default", runConfigData: $config) {
-        __typename ... on RunConfigValidationInvalid { errors { message } } } }"""
-    for setting, refused in (
-        ({"network": "seed_cmn"}, True),
-        ({"epochs": "many"}, True),
-        ({"network": "seed_cnn", "epochs": 2}, False),
-    ):
-        config = {"ops": {"classifiers": {"config": setting}}}
-        body = {"query": query, "variables": {"config": json.dumps(config)}}
-        reply = urllib3.request("POST", f"{ui.dagster}/graphql", json=body)
-        answer = json.loads(reply.data)["data"]["isPipelineConfigValid"]
-        assert (answer["__typename"] == "RunConfigValidationInvalid") is refused, answer

@@ -20,8 +20,8 @@ Ask = Callable[..., Result]
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make the chain of two categories once."""
     folder = tmp_path_factory.mktemp("home")
-    training = {"network": "dense_baseline", "units": 8}
-    assert not run(driver(folder, class_sets=["2"], drawings=60, **training)).failures
+    made = driver(folder, class_sets=["2"], drawings=60, network="dense_baseline", units=8)
+    assert not run(made).failures
     return folder
 
 

@@ -1,0 +1,133 @@
+"""What people see in a browser of what was made on the command line."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import urllib3
+from mlflow import MlflowClient
+from playwright.sync_api import Page
+
+from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig
+from qd_pipeline.orchestration.driver import Driver
+from qd_pipeline.tracking import CLASSIFIERS
+from qd_pipeline_tests.browser import needs_browser, page
+from qd_pipeline_tests.cli.pages import Ui, running
+from qd_pipeline_tests.orchestration.chain import driver, run
+
+pytestmark = needs_browser
+
+TINY: dict[str, Any] = {"recipe": "notebook", "network": "dense_baseline", "units": 8}
+
+
+@pytest.fixture(scope="module")
+def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
+    """Train two classifiers of two categories, and open the pages over their home."""
+    home = tmp_path_factory.mktemp("ui") / "home"
+    first = run(driver(home, class_sets=["2"], drawings=60, **TINY))
+    longer = replace(first.choices, classifiers=ClassifierConfig(**{**TINY, "epochs": 2}))
+    second = run(Driver(first.definitions, first.workshop, first.instance, longer))
+    assert not first.failures | second.failures
+    with running(home) as ui:
+        yield ui
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Page]:
+    with page() as opened:
+        yield opened
+
+
+def here(ui: Ui, address: str | None) -> str:
+    """Give an address of MLflow's pages as it is here: they were made for the default port."""
+    usual = "http://127.0.0.1:5000"
+    assert address is not None
+    assert address.startswith(usual)
+    return ui.mlflow + address.removeprefix(usual)
+
+
+def test_two_runs_compare_side_by_side_with_charts(ui: Ui, browser: Page) -> None:
+    client = MlflowClient(ui.mlflow)
+    experiment = client.get_experiment_by_name(CLASSIFIERS)
+    assert experiment is not None
+    runs = [each.info for each in client.search_runs([experiment.experiment_id])]
+    assert len(runs) == 2
+    ids = quote(json.dumps([each.run_id for each in runs]))
+    of = quote(json.dumps([experiment.experiment_id]))
+    browser.goto(f"{ui.mlflow}/#/compare-runs?runs={ids}&experiments={of}")
+    for each in runs:
+        browser.get_by_text(each.run_name, exact=True).first.wait_for()
+    browser.locator(".js-plotly-plot").first.wait_for()
+    for figure in ("test_accuracy", "epochs"):
+        browser.get_by_text(figure, exact=True).first.wait_for()
+
+
+def test_the_page_of_an_evaluation_leads_to_its_report_and_its_run(ui: Ui, browser: Page) -> None:
+    browser.goto(f"{ui.dagster}/assets/evaluations?partition=2&view=partitions")
+    report = browser.get_by_role("link", name="report.html").first
+    report.wait_for()
+    address = report.get_attribute("href")
+    browser.goto(here(ui, address))
+    inside = browser.frame_locator("iframe")
+    inside.get_by_text("test drawings classified correctly").wait_for()
+
+
+def test_mlflow_lists_the_classifiers_with_the_columns_that_matter(ui: Ui, browser: Page) -> None:
+    browser.goto(f"{ui.dagster}/assets/evaluations?partition=2&view=partitions")
+    link = browser.get_by_role("link", name="viewStateShareKey").first
+    link.wait_for()
+    browser.goto(here(ui, link.get_attribute("href")))
+    browser.get_by_text("2 categories, ", exact=False).first.wait_for()
+    for column in ("test_accuracy", "network", "epochs", "source", "Duration"):
+        browser.get_by_text(column, exact=True).first.wait_for()
+
+
+def test_a_wrong_setting_is_refused_in_the_launchpad(ui: Ui) -> None:
+    query = """query ($config: RunConfigData) {
+      isPipelineConfigValid(pipeline: {pipelineName: "classifiers_and_evaluations",
+        repositoryLocationName: "qd_pipeline", repositoryName: "__repository__"},
+        mode: "default", runConfigData: $config) {
+        __typename ... on RunConfigValidationInvalid { errors { message } } } }"""
+    for setting, refused in (
+        ({"network": "seed_cmn"}, True),
+        ({"epochs": "many"}, True),
+        ({"network": "seed_cnn", "epochs": 2}, False),
+    ):
+        config = {"ops": {"classifiers": {"config": setting}}}
+        body = {"query": query, "variables": {"config": json.dumps(config)}}
+        reply = urllib3.request("POST", f"{ui.dagster}/graphql", json=body)
+        answer = json.loads(reply.data)["data"]["isPipelineConfigValid"]
+        assert (answer["__typename"] == "RunConfigValidationInvalid") is refused, answer
+
+
+STALENESS = """query ($asset: AssetKeyInput!, $keys: [String!]!) {
+  assetNodeOrError(assetKey: $asset) { ... on AssetNode {
+    staleStatusByPartition(partitions: $keys) } } }"""
+
+
+def staleness(ui: Ui, asset: str, *keys: str) -> list[str]:
+    """Ask for what the graph shows of partitions."""
+    variables = {"asset": {"path": [asset]}, "keys": keys}
+    body = {"query": STALENESS, "variables": variables}
+    reply = json.loads(urllib3.request("POST", f"{ui.dagster}/graphql", json=body).data)
+    assert "errors" not in reply, reply
+    return list(reply["data"]["assetNodeOrError"]["staleStatusByPartition"])
+
+
+def test_every_partition_is_shown_as_fresh_stale_or_missing(ui: Ui) -> None:
+    for asset in ("classifiers", "evaluations"):
+        assert staleness(ui, asset, "2", "4") == ["FRESH", "MISSING"]
+    for asset in ("raw_drawings", "strokes", "bitmaps"):
+        assert staleness(ui, asset, "cow", "panda", "shark") == ["FRESH", "FRESH", "MISSING"]
+    # What is made of something is stale from the moment that this has changed.
+    more = driver(ui.said.parent, class_sets=[], drawings=70)
+    more.make("cow", ["raw_drawings"])
+    assert staleness(ui, "raw_drawings", "cow", "panda") == ["FRESH", "FRESH"]
+    assert staleness(ui, "strokes", "cow", "panda") == ["STALE", "FRESH"]
+    more.make("cow", ["strokes", "bitmaps"])
+    assert not more.failures
+    assert staleness(ui, "bitmaps", "cow", "panda") == ["FRESH", "FRESH"]
+    assert staleness(ui, "classifiers", "2", "4") == ["STALE", "MISSING"]
