@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 from rich.table import Table
 
-from qd_pipeline.class_sets import ClassSets
+from qd_pipeline import catalog
+from qd_pipeline.class_sets import ClassSets, categories_of
 from qd_pipeline.store import Partition
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def show(console: Console, driver: "Driver", class_sets: ClassSets, seconds: flo
         )
     elif not driver.failures:
         console.print(f"Everything is fresh: nothing to do. {seconds:.1f} s.", highlight=False)
+    _show_shortages(console, driver, class_sets)
     show_failures(console, driver)
     console.print(
         "Next: `make ui` shows every run and report in the browser; `make help` lists the rest.",
@@ -67,6 +69,21 @@ def show_failures(console: Console, driver: "Driver") -> None:
             "home, and `qd send` or the next `qd run` sends it.",
             highlight=False,
         )
+
+
+def _show_shortages(console: Console, driver: "Driver", class_sets: ClassSets) -> None:
+    """Print a line for each category of which the source has fewer drawings than asked for."""
+    for category in categories_of(class_sets[key] for key in driver.choices.class_sets):
+        key = catalog.partition_key(category)
+        if key in driver.failures:
+            continue
+        fetched = driver.workshop.store.read("raw_drawings", key).facts["fetched"]
+        asked, drawings = fetched["asked"], fetched["drawings"]
+        if asked and drawings < asked:
+            console.print(
+                f"{category}: the source has {drawings:,} of the {asked:,} drawings asked for.",
+                highlight=False,
+            )
 
 
 def _row(key: str, categories: tuple[str, ...], evaluated: Partition) -> tuple[str, ...]:

@@ -70,6 +70,10 @@ def raw_drawings(
             limits=workshop.limits,
             on_progress=stage.on_progress("drawings" if wanted else "bytes"),
         )
+        if wanted and fetched.drawings < wanted:
+            context.log.warning(
+                "The source has %d of the %d drawings asked for.", fetched.drawings, wanted
+            )
         return stage.publish(
             recipe=recipes.raw_drawings(source, wanted),
             facts={"fetched": fetched.to_json(), "drawings": fetched.drawings},
@@ -83,6 +87,7 @@ def raw_drawings(
 def _metadata(fetched: Fetched) -> dict[str, object]:
     return {
         "dagster/row_count": fetched.drawings,
+        "asked for": fetched.asked or "all",
         "megabytes": round(fetched.bytes / 1e6, 3),
         "whole file": fetched.complete,
         "url": fetched.url,

@@ -1,0 +1,125 @@
+"""`qd run` as one types it: what it shows, and what it leaves alone the second time."""
+
+import logging
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from qd_pipeline.orchestration import instance
+from qd_pipeline.quickdraw.sample import write_ndjson
+from qd_pipeline.store import Store
+from qd_pipeline_tests.commands import qd
+
+SMALL = ("--class-counts", "2", "--epochs", "1")
+HEADINGS = "classes categories accuracy (95 % interval) training report MLflow run"
+
+
+def printed_by_run(home: Path) -> Sequence[str]:
+    """Run the chain in a process that imports its libraries itself, and give the lines it prints.
+
+    A fork of `commands.py` has them imported already: their noise would have gone elsewhere.
+    """
+    command = [sys.executable, "-c", "from qd_pipeline.cli import main; main()", "run"]
+    ended = subprocess.run(
+        [*command, *SMALL, "--drawings", "60", "--home", str(home)],
+        # The address that a test before this one may have left behind.
+        env={name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout
+    return ended.stdout.splitlines()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("run") / "home"
+
+
+@pytest.fixture(scope="module")
+def first(home: Path) -> Sequence[str]:
+    """Give what the first run prints."""
+    return printed_by_run(home)
+
+
+@pytest.fixture(scope="module")
+def second(home: Path, first: Sequence[str]) -> Sequence[str]:
+    """Give what the second run prints."""
+    assert first
+    return printed_by_run(home)
+
+
+def cells(lines: Sequence[str]) -> list[str]:
+    """Give the one row of the table, cell by cell, put together again where they were folded."""
+    rows = [line.strip("│").split("│") for line in lines if line.startswith("│")]
+    return ["".join(cell.strip() for cell in column) for column in zip(*rows, strict=True)]
+
+
+def sentences(lines: Sequence[str]) -> str:
+    """Give all that stands outside the table."""
+    return " ".join(" ".join(line for line in lines if line and line[0] not in "┏┃┡│└").split())
+
+
+def test_the_table_shows_the_classifier_with_its_figures_report_and_run(
+    home: Path, first: Sequence[str]
+) -> None:
+    (heading,) = [line for line in first if line.startswith("┃")]
+    assert " ".join(heading.replace("┃", " ").split()) == HEADINGS
+    classes, categories, accuracy, training, report, mlflow_run = cells(first)
+    assert (classes, categories) == ("2", "cow, panda")
+    assert re.fullmatch(r"[\d.]+% \([\d.]+% – [\d.]+%\)", accuracy)
+    assert re.fullmatch(r"[\d.]+ s", training)
+    assert Path(report).is_file()
+    evaluated = Store(home / "store").read("evaluations", "2")
+    assert evaluated.facts["mlflow_run"][:8] == mlflow_run
+
+
+def test_beside_the_table_stands_nothing_but_our_own_sentences(first: Sequence[str]) -> None:
+    assert re.fullmatch(
+        r"1 of 3: cow 2 of 3: panda 3 of 3: class set 2 "
+        r"Classifiers on the synthetic sample \(seed 0\) "
+        r"8 partitions made, 0 fresh already; \d+ s\. "
+        r"Next: `make ui` shows .* lists the rest\. "
+        r"These figures are of a synthetic sample; .* takes people's drawings\.",
+        sentences(first),
+    )
+
+
+def test_the_second_run_finds_everything_fresh_and_shows_the_same_table(
+    first: Sequence[str], second: Sequence[str]
+) -> None:
+    assert "Everything is fresh: nothing to do." in sentences(second)
+    assert "made" not in sentences(second)
+    assert cells(second) == cells(first)
+
+
+def test_a_category_with_fewer_drawings_than_asked_for_says_so_made_or_fresh(
+    tmp_path: Path,
+) -> None:
+    mirror = tmp_path / "mirror" / "full" / "simplified"
+    mirror.mkdir(parents=True)
+    for category in ("cow", "panda"):
+        write_ndjson(mirror / f"{category}.ndjson", category, 10, 0)
+    home, source = tmp_path / "home", (tmp_path / "mirror").as_uri()
+    chosen = (*SMALL, "--source", source, "--drawings", "25", "--home", str(home))
+    for state in ("8 partitions made", "Everything is fresh"):
+        with qd(tmp_path / "output.txt", "run", *chosen) as command:
+            assert command.end() == 0, command.printed
+        assert state in command.said
+        for category in ("cow", "panda"):
+            assert f"{category}: the source has 10 of the 25 drawings asked for." in command.said
+    wanted = dg.AssetRecordsFilter(dg.AssetKey("raw_drawings"), asset_partitions=["cow"])
+    with instance.of(home) as dagster:
+        (record,) = dagster.fetch_materializations(wanted, limit=1).records
+        logged = [(entry.level, entry.user_message) for entry in dagster.all_logs(record.run_id)]
+    assert record.asset_materialization is not None
+    assert record.asset_materialization.metadata["asked for"].value == 25
+    assert (logging.WARNING, "The source has 10 of the 25 drawings asked for.") in logged
