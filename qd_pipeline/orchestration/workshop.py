@@ -102,7 +102,9 @@ class Workshop(dg.ConfigurableResource[None]):
         name, key = context.asset_key.path[-1], key_of(context)
         if continues:
             return self.tracker.again(self.store.read(continues, key).facts["mlflow_run"])
-        root = context.run.tags.get("dagster/root_run_id", context.run.run_id)
+        # The tag is what runs are given that the pages or the daemon repeat.
+        repeated = context.run.root_run_id or context.run.tags.get("dagster/root_run_id")
+        root = repeated or context.run.run_id
         if name in CATEGORY_STAGES:
             experiment, title = tracking.DATA, f"{name} {catalog.category_of(key)}"
         elif name in CLASS_SET_STAGES:
