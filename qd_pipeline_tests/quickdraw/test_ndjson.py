@@ -3,6 +3,7 @@
 import json
 import os
 import random
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
@@ -52,6 +53,11 @@ def mutated(seed: int, count: int) -> list[bytes]:
     return lines
 
 
+def changed(lines: list[bytes]) -> int:
+    """Count the lines that are not whole."""
+    return sum(line != LINE for line in lines)
+
+
 def block(lines: list[bytes]) -> Block:
     data = np.frombuffer(bytearray(b"".join(line + b"\n" for line in lines)), np.uint8)
     return Block(data, overlong=False, end=len(data))
@@ -73,10 +79,13 @@ def assert_read_as_json_reads(lines: list[bytes], category: str | None = "cat") 
     return len(valid)
 
 
-@pytest.mark.parametrize("seed", range(200 if STRESS else 3))
-def test_mutated_lines_are_read_as_json_reads_them(seed: int) -> None:
+@pytest.mark.parametrize("seed", range(250 if STRESS else 3))
+def test_mutated_lines_are_read_as_json_reads_them(
+    seed: int, record_property: Callable[[str, object], None]
+) -> None:
     lines = mutated(seed, 1000)
     assert 100 < assert_read_as_json_reads(lines) < 900
+    record_property("times", changed(lines))
 
 
 def test_any_word_will_do_where_no_category_is_given() -> None:
@@ -107,9 +116,13 @@ def guarded(like: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarra
 
 
 @pytest.mark.parametrize("seed", range(20 if STRESS else 1))
-def test_nothing_is_read_or_written_beyond_the_arrays(seed: int) -> None:
+def test_nothing_is_read_or_written_beyond_the_arrays(
+    seed: int, record_property: Callable[[str, object], None]
+) -> None:
     word = np.frombuffer(bytearray(b"cat"), np.uint8)
-    for line in mutated(seed, 500):
+    lines = mutated(seed, 500)
+    record_property("times", changed(lines))
+    for line in lines:
         results = []
         for behind in (b'"]}0', b"\n   ", b"\xff\x00\x80["):
             data = np.frombuffer(bytearray(line + b"\n" + behind * 8), np.uint8)[: len(line) + 1]

@@ -71,8 +71,10 @@ FAULTS: Final[Mapping[str, tuple[str, ...]]] = {
         "test_store.py::test_a_manifest",
     ),
     "MLflow unreachable or dying": ("tracking/test_spool.py",),
+    "training killed that held the slot of its pool": ("orchestration/test_slots.py",),
     "step tried again": (
         "orchestration/test_chain.py::test_a_step_that_is_tried_again",
+        "orchestration/test_chain.py::test_a_run_re_executed_from_its_failure",
         "tracking/test_spool.py::test_a_run_whose_server_died_and_then_itself",
     ),
     "daemon killed in a backfill": ("stress/test_daemon.py",),
