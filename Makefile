@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps
 
+# Three at a time, for many tests wait for others: servers, daemons, pauses.
+PYTEST := $(BIN)/python -m pytest --numprocesses=3 --dist=loadfile
+
 INDEX := $(BIN)/python -m pip --disable-pip-version-check --no-input --retries 1 --timeout 10
 
 # The usual choices of `qd run`; empty ones are left to its defaults.
@@ -55,7 +58,7 @@ draw: $(STAMP) ## Start a page to draw on, and see what the champion makes of it
 	@$(BIN)/qd draw $(call option,CLASS_SETS,class-sets)
 
 test: $(STAMP) ## Run the whole suite, offline
-	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
+	@$(PYTEST)
 
 bench: $(STAMP) ## Measure the data stages against the usual ways (make install-bench first)
 	@$(BIN)/python -m qd_pipeline.bench.drawings
@@ -70,7 +73,7 @@ install-bench: $(STAMP) ## Add what the benchmarks compare with: cairo (Debian's
 	@$(PIP) --require-hashes -r requirements-bench.lock
 
 stress: $(STAMP) ## Provoke every fault as often as promised, and print the table (an hour)
-	@QD_STRESS=1 $(BIN)/python -m pytest qd_pipeline_tests
+	@QD_STRESS=1 $(PYTEST) qd_pipeline_tests
 
 audit: $(STAMP) ## List the dependencies' licences, and which have newer releases
 	@$(BIN)/pip-licenses --from=mixed --order=license

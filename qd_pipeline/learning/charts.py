@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
-
-from matplotlib.ticker import MaxNLocator
+from typing import Any, Final
 
 from qd_pipeline.learning.calibration import Calibration
 
@@ -56,7 +54,7 @@ def learning_curve(history: Sequence[Mapping[str, float]], metric: str) -> Chart
         name: [epoch[key] for epoch in history if key in epoch] for name, key in sides.items()
     }
     values = [value for curve in curves.values() for value in curve]
-    ticks = [float(tick) for tick in MaxNLocator(5).tick_values(min(values), max(values))]
+    ticks = round_ticks(min(values), max(values))
     low, high = ticks[0], ticks[-1]
     if metric == "accuracy":
         ticks = [tick for tick in ticks if 0 <= tick <= 1]
@@ -73,7 +71,7 @@ def learning_curve(history: Sequence[Mapping[str, float]], metric: str) -> Chart
     def text(value: float) -> str:
         return f"{value:.0%}".replace("%", " %") if metric == "accuracy" else f"{value:g}"
 
-    epochs = MaxNLocator(6, integer=True).tick_values(1, max(2, len(history)))
+    epochs = round_ticks(1, max(2, len(history)), count=6, integer=True)
     return Chart(
         title=metric,
         lines=tuple(
@@ -134,7 +132,7 @@ def _bars(
     *,
     diagonal: bool,
 ) -> BarChart:
-    ticks = [float(tick) for tick in MaxNLocator(5).tick_values(0, highest)]
+    ticks = round_ticks(0, highest)
     top = ticks[-1]
 
     def x(confidence: float) -> float:
@@ -164,3 +162,18 @@ def _bars(
         x_ticks=tuple(Tick(x(place / 5), text(place / 5)) for place in range(6)),
         y_ticks=tuple(Tick(y(tick), text(tick)) for tick in ticks),
     )
+
+
+def round_ticks(low: float, high: float, *, count: int = 5, **options: Any) -> list[float]:
+    """Give round values from `low` or below to `high` or above.
+
+    Args:
+        low: The least that is shown.
+        high: The greatest.
+        count: Steps at most.
+        options: Others of matplotlib's `MaxNLocator`.
+    """
+    # matplotlib takes a while to import, and loading the definitions should not.
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
+
+    return [float(tick) for tick in MaxNLocator(count, **options).tick_values(low, high)]

@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from matplotlib.ticker import MaxNLocator
-
-from qd_pipeline.learning.charts import HEIGHT, WIDTH, Tick
+from qd_pipeline.learning.charts import HEIGHT, WIDTH, Tick, round_ticks
 from qd_pipeline.learning.intervals import Proportion
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 20, 16, 44
@@ -92,5 +90,4 @@ def accuracy_against(axis: str, points: Sequence[Point], *, joined: bool = False
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    locator = MaxNLocator(5, steps=[1, 2, 5, 10])
-    return [round(float(tick), 10) for tick in locator.tick_values(low, high)]
+    return [round(tick, 10) for tick in round_ticks(low, high, steps=[1, 2, 5, 10])]
