@@ -16,6 +16,11 @@ for name in list(os.environ):
 REAL_DRAWINGS = Path(__file__).parents[2] / "shared" / "quickdraw"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with those that wait minutes for Dagster's daemon while others work."""
+    items.sort(key=lambda item: item.path.name != "test_daemon.py")
+
+
 @pytest.fixture(autouse=True)
 def _no_tracking_uri_of_another_test() -> None:
     """Forget the store of an earlier test: MLflow hands its address on to all that comes after."""

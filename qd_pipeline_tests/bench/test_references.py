@@ -35,12 +35,17 @@ def test_cairo_draws_the_very_same_bitmaps(ours: np.ndarray) -> None:
     assert np.array_equal(references.cairo_bitmaps(DRAWINGS), ours)
 
 
-@pytest.mark.parametrize("draw", [references.notebook_bitmaps, references.opencv_bitmaps])
-def test_the_other_ways_draw_the_same_thing_roughly(draw: object, ours: np.ndarray) -> None:
+def test_the_notebooks_way_draws_nearly_the_same(ours: np.ndarray) -> None:
     needs("cairo")
     needs("opencv")
-    assert callable(draw)
-    theirs = draw(LINES)
+    theirs = references.notebook_bitmaps(LINES)
     assert theirs.shape == ours.shape
     for one, other in zip(theirs, ours, strict=True):
-        assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.5
+        assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.9
+
+
+def test_opencv_draws_every_drawing(ours: np.ndarray) -> None:
+    needs("opencv")
+    theirs = references.opencv_bitmaps(LINES)
+    assert theirs.shape == ours.shape
+    assert theirs.any(axis=(1, 2)).all()
