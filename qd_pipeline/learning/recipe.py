@@ -101,6 +101,10 @@ class Recipe:
     def notebook(cls, class_count: int) -> Self:
         """Give the notebook's recipe: Adam at 0.001, batches of 128, epochs by class count.
 
+        Figures of the recipes are those of `make bench-learning`: 15 categories of 500 people's
+        drawings, means of three seeds, on two cores. This one: 81.0 % of the test drawings, in
+        21 seconds.
+
         >>> [Recipe.notebook(class_count).epochs for class_count in (2, 4, 8)]
         [10, 15, 20]
         """
@@ -117,10 +121,10 @@ class Recipe:
 
     @classmethod
     def default(cls, class_count: int) -> Self:
-        """Give the recipe for every day: no more than the notebook's time, far fewer errors.
+        """Give the recipe for every day: the notebook's time and half of its errors.
 
-        Its epochs are the notebook's, so it takes about the notebook's time whatever the
-        number of drawings.
+        89.9 %, in 21 seconds. Its epochs are the notebook's, so it takes about the notebook's
+        time whatever the number of drawings: 265 seconds for 8 × 10,000, the notebook's 263.
 
         >>> [Recipe.default(class_count).epochs for class_count in (2, 4, 8)]
         [10, 15, 20]
@@ -142,7 +146,8 @@ class Recipe:
     def fast(cls, class_count: int) -> Self:
         """Give the recipe for the impatient: the notebook's accuracy in a fraction of its time.
 
-        In so few epochs no drawing is learned by heart, so none is redrawn.
+        82.8 %, in 8 seconds. In so few epochs no drawing is learned by heart, so none is
+        redrawn.
 
         >>> [Recipe.fast(class_count).epochs for class_count in (2, 4, 8)]
         [2, 4, 5]
@@ -155,7 +160,10 @@ class Recipe:
 
     @classmethod
     def best(cls, class_count: int) -> Self:
-        """Give the recipe for the fewest errors, at ten times the notebook's time or so."""
+        """Give the recipe for the fewest errors, at thirteen times the notebook's time and more.
+
+        92.3 %, in five minutes.
+        """
         return cls.default(class_count).with_settings(
             network="deep_cnn",
             epochs=4 * cls.notebook(class_count).epochs,
