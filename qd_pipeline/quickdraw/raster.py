@@ -153,12 +153,12 @@ def _flat(drawings: pa.Array) -> Flat:
         raise BadDrawing(
             "a stroke", "has not as many x as y", "drop its drawing, or convert it again"
         )
-    drawings_of = offsets.to_numpy() - offsets[0].as_py()
+    drawings_of = np.from_dlpack(offsets) - offsets[0].as_py()
     return Flat(drawings_of, xs_of, ys_of, _coordinates(xs.values), _coordinates(ys.values))
 
 
 def _offsets(lists: pa.ListArray) -> NDArray[np.int32]:
-    return lists.offsets.to_numpy() if len(lists) else np.zeros(1, np.int32)
+    return np.from_dlpack(lists.offsets) if len(lists) else np.zeros(1, np.int32)
 
 
 def _coordinates(values: pa.UInt8Array) -> NDArray[np.uint8]:
