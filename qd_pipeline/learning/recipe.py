@@ -147,7 +147,8 @@ class Recipe:
         """Give the recipe for the impatient: the notebook's accuracy in a fraction of its time.
 
         82.8 %, in 8 seconds. In so few epochs no drawing is learned by heart, so none is
-        redrawn.
+        redrawn. It wants thousands of drawings: of two categories' 700 of the sample, two epochs
+        teach it 87 %, where the notebook's recipe comes to 97 %.
 
         >>> [Recipe.fast(class_count).epochs for class_count in (2, 4, 8)]
         [2, 4, 5]
