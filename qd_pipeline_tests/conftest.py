@@ -17,8 +17,9 @@ REAL_DRAWINGS = Path(__file__).parents[2] / "shared" / "quickdraw"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with those that wait minutes for Dagster's daemon while others work."""
-    items.sort(key=lambda item: item.path.name != "test_daemon.py")
+    """Begin with the longest: others are done while they wait for Dagster's daemon."""
+    longest = {"test_kill.py", "test_daemon.py", "test_materialize.py"}
+    items.sort(key=lambda item: item.path.name not in longest)
 
 
 @pytest.fixture(autouse=True)

@@ -112,6 +112,12 @@ FAULTS: Final[Mapping[str, tuple[str, ...]]] = {
 """The beginnings of the tests' names, by fault."""
 
 
+def files() -> list[str]:
+    """Give the files of these tests, as one names them from the project's folder."""
+    places = {place.partition("::")[0] for places in FAULTS.values() for place in places}
+    return sorted(f"qd_pipeline_tests/{file}" for file in places)
+
+
 def provokes(test: str, fault: str) -> bool:
     """Tell whether a test, by its node id, provokes a fault."""
     return any(f"qd_pipeline_tests/{name}" in test for name in FAULTS[fault])
@@ -133,3 +139,7 @@ def show(outcomes: Iterable[tuple[str, str, int]]) -> None:
         words = ", ".join(f"{count} {name}" for name, count in said.items())
         table.add_row(fault, f"{times:,}", words or "not run")
     Console(width=100).print(table)
+
+
+if __name__ == "__main__":
+    Console(soft_wrap=True).print(*files(), highlight=False)
