@@ -72,7 +72,7 @@ bench-predict: $(STAMP) ## Measure the home's classifier on drawings as people h
 install-bench: $(STAMP) ## Add what the benchmarks compare with: cairo (Debian's libcairo2), opencv
 	@$(PIP) --require-hashes -r requirements-bench.lock
 
-stress: $(STAMP) ## Provoke every fault as often as promised, and print the table (half an hour)
+stress: $(STAMP) ## Provoke every fault as often as promised, and print the table (a quarter of an hour)
 	@QD_STRESS=1 $(PYTEST) qd_pipeline_tests/cli/test_materialize.py \
 		$$($(BIN)/python -m qd_pipeline_tests.stress.faults)
 

@@ -91,4 +91,9 @@ def _dataset(batches: Callable[[], Iterator[Batch]], side: int, count: int) -> A
         tf.TensorSpec((None,), tf.int32),
     )
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
-    return dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(4)
+    options = tf.data.Options()
+    # There is nothing here to tune; and when an iterator ends, it waits until its tuner looks up,
+    # which is up to a minute later, and for ever when somebody sets the clock back.
+    options.autotune.enabled = False
+    counted = dataset.apply(tf.data.experimental.assert_cardinality(count))
+    return counted.prefetch(4).with_options(options)

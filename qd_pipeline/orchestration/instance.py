@@ -94,6 +94,7 @@ def close_abandoned(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     closed = []
     open_ones = dg.RunsFilter(
         statuses=[
+            dg.DagsterRunStatus.NOT_STARTED,
             dg.DagsterRunStatus.STARTING,
             dg.DagsterRunStatus.STARTED,
             dg.DagsterRunStatus.CANCELING,
