@@ -158,7 +158,9 @@ def _flat(drawings: pa.Array) -> Flat:
 
 
 def _offsets(lists: pa.ListArray) -> NDArray[np.int32]:
-    return np.from_dlpack(lists.offsets) if len(lists) else np.zeros(1, np.int32)
+    if not len(lists):
+        return np.zeros(1, np.int32)
+    return np.from_dlpack(lists.offsets).astype(np.int32, copy=False)
 
 
 def _coordinates(values: pa.UInt8Array) -> NDArray[np.uint8]:

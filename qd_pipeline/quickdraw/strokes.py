@@ -59,7 +59,7 @@ class _Selection:
         """Take a block's drawings: they, and their bytes of NDJSON."""
         drawings, reasons = parsed.drawings, parsed.reasons
         # `to_numpy` would import pandas: a quarter of a second, and tens of megabytes.
-        new = self._seen.add(np.from_dlpack(drawings["key_id"]))
+        new = self._seen.add(np.from_dlpack(drawings["key_id"]).astype(np.uint64, copy=False))
         if not new.all():
             drawings = drawings.filter(pa.array(new))
             reasons[np.flatnonzero(reasons == Reason.VALID)[~new]] = Reason.DUPLICATE
