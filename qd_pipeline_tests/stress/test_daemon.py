@@ -10,7 +10,7 @@ from qd_pipeline_tests.daemon import ROOT, WORKSPACE, answers, ask, kill, starte
 from qd_pipeline_tests.tracking.server import free_port
 
 STAGES = ("raw_drawings", "strokes", "bitmaps")
-ANIMALS = ("cow", "panda", "frog")
+ANIMALS = ("cow", "panda")
 
 LAUNCH = """
 mutation($params: LaunchBackfillParams!) {

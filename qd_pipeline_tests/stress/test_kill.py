@@ -16,7 +16,7 @@ from qd_pipeline.store import MANIFEST, Store
 from qd_pipeline_tests.commands import qd
 from qd_pipeline_tests.mirror import Mirror, drip
 
-TIMES = 50 if os.environ.get("QD_STRESS") else 3
+TIMES = 50 if os.environ.get("QD_STRESS") else 2
 SEED = int(os.environ.get("QD_STRESS_SEED", "20240229"))
 STAGES = {
     "raw_drawings": ("cow", "panda"),
