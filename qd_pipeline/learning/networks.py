@@ -147,7 +147,8 @@ def dense_baseline(class_count: int, side: int = 56, units: int = 512) -> keras.
 
     From the notebook, which fed it 56 × 56 pixels and trained it with RMSprop at 0.0001 for
     30 epochs: one dense layer of 512 ReLU units, then softmax. 1,610,248 parameters at
-    56 × 56 with 8 classes (406,024 at 28 × 28). Expect it to stay clearly behind any convolution.
+    56 × 56 with 8 classes (406,024 at 28 × 28), and as many multiplications a picture. Expect it
+    to stay clearly behind any convolution.
     """
     layers = backend.keras.layers
     return backend.keras.Sequential(
