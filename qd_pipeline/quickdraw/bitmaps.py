@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
@@ -13,11 +14,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from qd_pipeline.errors import DamagedPartition, disk_failure
+from qd_pipeline.quickdraw.kernels import in_turn
 from qd_pipeline.quickdraw.raster import rasterize
 
 SIDE: Final = 28
-BATCH: Final = 16_384
-"""Drawings that are in memory at a time."""
+BATCH: Final = 1024
+"""Drawings that a core draws at a time."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,8 @@ def draw(
             total = source.metadata.num_rows
             header = {"descr": "|u1", "fortran_order": False, "shape": (total, SIDE, SIDE)}
             np.lib.format.write_array_header_1_0(file, header)
-            for column in _drawings(source, table):
-                bitmaps = rasterize(column, SIDE, threads=threads)
+            one = partial(rasterize, side=SIDE, threads=1)
+            for bitmaps in in_turn(one, _drawings(source, table), threads=threads):
                 file.write(bitmaps.data)
                 sums = bitmaps.sum(axis=(1, 2), dtype=np.int64)
                 rows += len(bitmaps)

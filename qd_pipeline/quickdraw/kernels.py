@@ -1,14 +1,16 @@
 """How the compiled kernels are built, cached and spread over the cores."""
 
 import os
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 import numba
 
 from qd_pipeline.quickdraw import kernel_cache
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 if not numba.config.CACHE_DIR:
@@ -57,6 +59,28 @@ def in_threads(
     bounds = [count * i // chunks for i in range(chunks + 1)]
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(work, bounds[:-1], bounds[1:]))
+
+
+def in_turn(
+    work: Callable[[Item], Result], items: Iterator[Item], *, threads: int | None = None
+) -> Iterator[Result]:
+    """Do `work(item)` over items as they come, side by side; give the results in their order.
+
+    So all cores stay at work while items are read and results written. Few of either are in
+    memory at a time.
+
+    >>> list(in_turn(str.upper, iter("abc")))
+    ['A', 'B', 'C']
+    """
+    threads = threads or core_count()
+    with ThreadPoolExecutor(threads) as pool:
+        coming: deque[Future[Result]] = deque()
+        for item in items:
+            coming.append(pool.submit(work, item))
+            if len(coming) > 2 * threads:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()
 
 
 def ahead(items: Iterator[Result]) -> Generator[Result, None, None]:

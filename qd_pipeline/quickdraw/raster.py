@@ -7,7 +7,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from qd_pipeline.errors import BadDrawing, BadSetting
-from qd_pipeline.quickdraw.cairo.drawing import draw, room
+from qd_pipeline.quickdraw.cairo.drawing import borrowed_room, draw
 from qd_pipeline.quickdraw.cairo.pen import round_pen
 from qd_pipeline.quickdraw.kernels import in_threads
 
@@ -105,14 +105,15 @@ def _draw_chunk(
     longest = int(np.diff(flat.xs_of).max())
 
     def work(start: int, stop: int) -> None:
-        draw(
-            flat.drawings[start : stop + 1],
-            *flat[1:],
-            maps[start:stop],
-            pen,
-            room(side, strokes, points, longest, pen),
-            bitmaps[start:stop],
-        )
+        with borrowed_room(side, strokes, points, longest) as room:
+            draw(
+                flat.drawings[start : stop + 1],
+                *flat[1:],
+                maps[start:stop],
+                pen,
+                room,
+                bitmaps[start:stop],
+            )
 
     in_threads(work, len(bitmaps), threads=threads)
 

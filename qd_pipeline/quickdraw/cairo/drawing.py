@@ -1,6 +1,8 @@
 """From the flat coordinates of a column of drawings to their bitmaps."""
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +14,7 @@ from qd_pipeline.quickdraw.cairo.gather import gather
 from qd_pipeline.quickdraw.cairo.lanes import DEPTH, Lanes, lanes_room
 from qd_pipeline.quickdraw.cairo.listed import Lists, lists_room, scan_listed
 from qd_pipeline.quickdraw.cairo.outline import Outline, outline_room, trace, trace_dot
-from qd_pipeline.quickdraw.cairo.pen import Pen
+from qd_pipeline.quickdraw.cairo.pen import Pen, round_pen
 from qd_pipeline.quickdraw.cairo.scan import clear, measure_at_once, measure_by_subrows
 from qd_pipeline.quickdraw.cairo.steps import Steps, measure, steps_room
 from qd_pipeline.quickdraw.kernels import kernel
@@ -44,8 +46,28 @@ class Room(NamedTuple):
     sheet: Sheet
 
 
-def room(side: int, strokes: int, points: int, longest: int, pen: Pen) -> Room:
-    """Make room for drawings of up to so many strokes and points, `longest` in one stroke."""
+_SPARE: Final[dict[tuple[int, ...], list[Room]]] = {}
+
+
+@contextmanager
+def borrowed_room(side: int, strokes: int, points: int, longest: int) -> Iterator[Room]:
+    """Lend room for drawings of up to so many strokes and points, `longest` in one stroke.
+
+    What is given back is lent again: the system takes as long to hand out fresh memory as a
+    hundred drawings take.
+    """
+    sizes = (side, *(1 << size.bit_length() for size in (strokes, points, longest)))
+    spare = _SPARE.setdefault(sizes, [])
+    try:
+        room = spare.pop()
+    except IndexError:
+        room = _room(*sizes)
+    yield room
+    spare.append(room)
+
+
+def _room(side: int, strokes: int, points: int, longest: int) -> Room:
+    pen = round_pen(side)
     outline = outline_room(longest, pen)
     capacity = len(outline.x)
     points = max(2, points)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from qd_pipeline.quickdraw.cairo.edges import SUBROWS, Edges
-from qd_pipeline.quickdraw.cairo.lanes import DEPTH, NOTHING, WIDTH, Lanes
+from qd_pipeline.quickdraw.cairo.lanes import DEPTH, WIDTH, Lanes
 from qd_pipeline.quickdraw.kernels import inlined, kernel
 
 
@@ -48,7 +48,7 @@ def gather(edges: Edges, count: int, lanes: Lanes) -> tuple[int, int, int]:
             start = float(begin - first)
             for k in range(width):
                 place = np.int32(min(end, max(0.0, at + (start + k) * slope)))
-                trail[k] = np.int32(4 * place + sign)
+                trail[k] = 4 * place + sign
     most = max(most, store(lanes, top, bottom, width))
     return low // SUBROWS, (high + SUBROWS - 1) // SUBROWS, most
 
@@ -63,8 +63,8 @@ def store(lanes: Lanes, top: int, bottom: int, width: int) -> int:
     above = lanes.trail[top : top + WIDTH]
     below = lanes.trail[WIDTH + bottom : WIDTH + bottom + WIDTH]
     for k in range(width):
-        above[k] = NOTHING
-        below[k] = NOTHING
+        above[k] = lanes.nothing
+        below[k] = lanes.nothing
     most = 0
     for row in range(top // SUBROWS, (bottom + SUBROWS - 1) // SUBROWS):
         used = lanes.used[row]
@@ -73,7 +73,7 @@ def store(lanes: Lanes, top: int, bottom: int, width: int) -> int:
         slot = lanes.slots[row, WIDTH * min(used, DEPTH - 1) :]
         for k in range(width):
             slot[k] = piece[k]
-        slot[SUBROWS] = NOTHING
+        slot[SUBROWS] = lanes.nothing
         lanes.used[row] = used + 1
         most = max(most, used + 1)
     return most

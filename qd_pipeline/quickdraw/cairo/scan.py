@@ -103,6 +103,7 @@ def measure_by_subrows(lanes: Lanes, sheet: Sheet, low: int, high: int) -> None:
     """
     # What a loop over the lanes reads and writes lies in one array: no overlap to look out for.
     width = min(WIDTH, lanes.width)
+    number = lanes.work.dtype.type
     keys, signs = lanes.work[:SIGNS], lanes.work[SIGNS:SUMS]
     for row in range(low, high):
         used = lanes.used[row]
@@ -122,28 +123,29 @@ def measure_by_subrows(lanes: Lanes, sheet: Sheet, low: int, high: int) -> None:
             lane = lanes.work[WIDTH * slot :]
             for k in range(width):
                 before = lane[SUMS + k]
-                after = np.int32(before + (lane[k] & 3) - 1)
+                after = number(before + (lane[k] & 3) - 1)
                 lane[SUMS + WIDTH + k] = after
-                lane[SIGNS + k] = np.int32(np.int32(after != 0) - np.int32(before != 0))
-                lane[k] = np.int32(lane[k] >> 2)
+                lane[SIGNS + k] = number(number(after != 0) - number(before != 0))
+                lane[k] = number(lane[k] >> 2)
         # Four slots at a time.
         count = (used + 3) // 4 * 4 * WIDTH
         for k in range(WIDTH * used, count):
             signs[k] = 0
-        left, right = np.int32(1 << 20), np.int32(0)
+        left, right = number(lanes.nothing >> 2), number(0)
+        far = left
         for k in range(count):
-            left = min(left, keys[k] if signs[k] != 0 else np.int32(1 << 20))
-            right = max(right, keys[k] if signs[k] != 0 else np.int32(0))
+            left = min(left, keys[k] if signs[k] != 0 else far)
+            right = max(right, keys[k] if signs[k] != 0 else number(0))
         before = np.int32(0)
         change = sheet.change[row]
         for pixel in range(left >> 8, (right >> 8) + 1):
-            end = np.int32(256 * (pixel + 1))
-            area = np.int32(0)
+            end = number(256 * (pixel + 1))
+            area = number(0)
             for k in range(count):
-                length = min(np.int32(256), max(np.int32(0), np.int32(end - keys[k])))
-                area = np.int32(area + signs[k] * length)
-            change[pixel] = 2 * (area - before)
-            before = area
+                length = min(number(256), max(number(0), number(end - keys[k])))
+                area = number(area + number(signs[k] * length))
+            change[pixel] = 2 * (np.int32(area) - before)
+            before = np.int32(area)
         change[(right >> 8) + 1] = -2 * before
         sheet.start[row], sheet.stop[row] = left >> 8, (right >> 8) + 1
 

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK_BYTES: Final = 8 << 20
+BLOCK_BYTES: Final = 2 << 20
 """Bytes of a block and so of the longest line; a drawing of 10,000 strokes has 0.3 million."""
 
 _BEGINNING: Final = 1024
