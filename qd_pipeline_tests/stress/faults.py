@@ -48,6 +48,7 @@ FAULTS: Final[Mapping[str, tuple[str, ...]]] = {
         "stress/test_disk.py::test_a_full_disk",
         "stress/test_disk.py::test_a_home_of",
         "stress/test_disk.py::test_a_part_of_the_home",
+        "stress/test_disk.py::test_a_disk_that",
         "quickdraw/test_download.py::test_a_file_size_limit",
         "quickdraw/test_download.py::test_a_full_disk",
         "quickdraw/test_download.py::test_a_folder_that_may_not",

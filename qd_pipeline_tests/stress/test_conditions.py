@@ -2,10 +2,12 @@
 
 import os
 import shutil
+import site
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -81,16 +83,30 @@ def read_only_copy(folder: Path) -> Path:
     return folder
 
 
+SCRIPT = "from qd_pipeline.cli import main; main()"
+CHOSEN = ("--class-counts", "2", "--epochs", "1", "--drawings", "30")
+
+
+def see_made(home: Path, done: subprocess.CompletedProcess[bytes]) -> None:
+    """See that a command made the chain in a home."""
+    printed = (done.stdout + done.stderr).decode(errors="replace")
+    assert done.returncode == 0, printed
+    assert "Traceback" not in printed
+    store = Store(home / "store")
+    for stage, key in (("strokes", "cow"), ("bitmaps", "panda"), ("evaluations", "2")):
+        store.read(stage, key).verified()
+    lines = store.read("raw_drawings", "cow").path("drawings.ndjson").read_bytes()
+    assert lines == b"".join(sample.ndjson_lines("cow", 30, 0))
+
+
 @pytest.mark.parametrize("number", range(len(CONDITIONS) if STRESS else 1))
 def test_the_chain_runs_wherever_and_whenever_it_is(
     number: int, shim: Path, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     code = read_only_copy(tmp_path / "Programme und Kode ß") if STRESS else PACKAGE.parent
     home = tmp_path / "Größe und Übermaß" / "絵 と 線" / ("n" * 60) / ("long " * 12) / "home"
-    chosen = ["--class-counts", "2", "--epochs", "1", "--drawings", "30"]
-    script = "from qd_pipeline.cli import main; main()"
     done = subprocess.run(
-        [sys.executable, "-c", script, "run", *chosen, "--home", str(home)],
+        [sys.executable, "-c", SCRIPT, "run", *CHOSEN, "--home", str(home)],
         check=False,
         capture_output=True,
         cwd=code,
@@ -105,12 +121,51 @@ def test_the_chain_runs_wherever_and_whenever_it_is(
             "PYTHONPATH": str(code),
         },
     )
-    printed = (done.stdout + done.stderr).decode(errors="replace")
-    assert done.returncode == 0, printed
-    assert "Traceback" not in printed
-    store = Store(home / "store")
-    for stage, key in (("strokes", "cow"), ("bitmaps", "panda"), ("evaluations", "2")):
-        store.read(stage, key).verified()
-    lines = store.read("raw_drawings", "cow").path("drawings.ndjson").read_bytes()
-    assert lines == b"".join(sample.ndjson_lines("cow", 30, 0))
+    see_made(home, done)
+    record_property("times", 1)
+
+
+# The interpreter may lie where others may not look: they get it in another place.
+SOMEBODY_ELSE = """
+set -e
+mount --bind "$1" "$2"
+interpreter="$2/bin/$3"
+shift 3
+exec setpriv --reuid 65534 --regid 65534 --clear-groups "$interpreter" "$@"
+"""
+
+
+@pytest.mark.skipif(not STRESS, reason="compiles every kernel: part of `make stress`")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
+def test_the_chain_runs_as_another_user_who_may_not_write_to_the_code(
+    record_property: Callable[[str, object], None],
+) -> None:
+    # Not among pytest's folders, which are closed to others.
+    with TemporaryDirectory() as name:
+        place = Path(name)
+        place.chmod(0o755)
+        code, python, theirs = read_only_copy(place / "code"), place / "python", place / "theirs"
+        python.mkdir()
+        theirs.mkdir()
+        shutil.chown(theirs, 65534, 65534)
+        interpreter = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        done = subprocess.run(
+            [
+                *("unshare", "--mount", "sh", "-c", SOMEBODY_ELSE, "sh"),
+                *(sys.base_prefix, str(python), interpreter, "-c", SCRIPT),
+                *("run", *CHOSEN, "--home", str(theirs / "home")),
+            ],
+            check=False,
+            capture_output=True,
+            cwd=theirs,
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(theirs),
+                "LD_LIBRARY_PATH": str(python / "lib"),
+                "PYTHONPATH": os.pathsep.join([str(code), *site.getsitepackages()]),
+            },
+        )
+        see_made(theirs / "home", done)
+        owners = {path.stat().st_uid for path in (theirs / "home").rglob("*")}
+        assert owners == {65534}
     record_property("times", 1)

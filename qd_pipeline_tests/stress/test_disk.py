@@ -175,6 +175,23 @@ def test_a_part_of_the_home_that_became_read_only_is_told(
     see_untouched(home, before)
 
 
+def test_a_disk_that_became_read_only_is_told(
+    made: Path, small_disk: Path, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    home, output = small_disk / "home", tmp_path / "output.txt"
+    shutil.copytree(made, home)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    before = contents(home)
+    with qd(output, "make", "bitmaps", "cow", "--home", str(home)) as refused:
+        assert refused.end() == 1
+    see_one_sentence(refused.printed)
+    see_untouched(home, before)
+    subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+    with qd(output, "make", "bitmaps", "cow", "--home", str(home)) as healed:
+        assert healed.end() == 0, healed.printed
+    record_property("times", 1)
+
+
 def damaged(content: bytes, chance: int) -> Iterator[bytes]:
     """Give a file cut short, emptied, lengthened, and with single bits turned."""
     yield content + b"\0"
