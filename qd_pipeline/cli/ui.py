@@ -44,8 +44,12 @@ def ui(
     # Dagster is slow to import.
     from qd_pipeline.definitions import workshop_of  # noqa: PLC0415
     from qd_pipeline.orchestration import instance, recovery  # noqa: PLC0415
+    from qd_pipeline.tracking import CLASSIFIERS  # noqa: PLC0415
 
-    recovery.recover(workshop_of(settings), instance.of(settings.home))
+    workshop = workshop_of(settings)
+    recovery.recover(workshop, instance.of(settings.home))
+    # MLflow has no columns for everybody, but an address that chooses them.
+    runs = workshop.tracker.list_of(CLASSIFIERS)
     # Children are other processes: they see the settings as we do only through these.
     os.environ.update(QD_HOME=str(settings.home), QD_SOURCE=settings.source)
     # MLflow's own jobs, which we have none of, would take five processes more.
@@ -64,7 +68,7 @@ def ui(
                 highlight=False,
                 soft_wrap=True,
             )
-            console.print(f"MLflow   {settings.mlflow_ui}", highlight=False)
+            console.print(f"MLflow   {runs}", highlight=False, soft_wrap=True)
             if not ipaddress.ip_address(settings.ui_host).is_loopback:
                 console.print(_OPEN.format(settings.ui_host), highlight=False)
             console.print("Ctrl-C stops both.", highlight=False)

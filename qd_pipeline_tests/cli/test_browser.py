@@ -79,7 +79,9 @@ def test_mlflow_lists_the_classifiers_with_the_columns_that_matter(ui: Ui, brows
     browser.goto(f"{ui.dagster}/assets/evaluations?partition=2&view=partitions")
     link = browser.get_by_role("link", name="viewStateShareKey").first
     link.wait_for()
-    browser.goto(here(ui, link.get_attribute("href")))
+    listed = here(ui, link.get_attribute("href"))
+    assert f"MLflow   {listed}\n" in ui.said.read_text()
+    browser.goto(listed)
     browser.get_by_text("2 categories, ", exact=False).first.wait_for()
     for column in ("test_accuracy", "network", "epochs", "source", "Duration"):
         browser.get_by_text(column, exact=True).first.wait_for()
