@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from qd_pipeline.cli.chain import ClassSetsOption, HomeOption, apply
+from qd_pipeline.cli.options import ClassSetsOption, HomeOption, apply
 from qd_pipeline.errors import BadSetting
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from qd_pipeline.cli import summary
-from qd_pipeline.cli.chain import ClassSetsOption, HomeOption, apply, chosen_class_sets
+from qd_pipeline.cli.options import ClassSetsOption, HomeOption, apply, chosen_class_sets
 from qd_pipeline.errors import BadSetting, disk_failure
 
 if TYPE_CHECKING:

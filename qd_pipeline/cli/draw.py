@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from qd_pipeline.cli.chain import ClassSetsOption, HomeOption, apply
+from qd_pipeline.cli.options import ClassSetsOption, HomeOption, apply
 from qd_pipeline.errors import BadSetting
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from qd_pipeline import catalog
-from qd_pipeline.cli.chain import HomeOption
+from qd_pipeline.cli.options import HomeOption
 from qd_pipeline.errors import DamagedPartition
 from qd_pipeline.learning import networks
 from qd_pipeline.settings import Settings

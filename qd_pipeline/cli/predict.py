@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from qd_pipeline.cli.chain import ClassSetsOption, HomeOption, apply
+from qd_pipeline.cli.options import ClassSetsOption, HomeOption, apply
 from qd_pipeline.errors import BadDrawing
 from qd_pipeline.settings import Settings
 

@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from qd_pipeline.cli.chain import HomeOption, apply
+from qd_pipeline.cli.options import HomeOption, apply
 
 
 def send(home: HomeOption = None) -> None:

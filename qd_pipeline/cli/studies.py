@@ -9,22 +9,15 @@ from rich.console import Console
 from rich.table import Table
 
 from qd_pipeline.cli import summary
-from qd_pipeline.cli.chain import (
+from qd_pipeline.cli.chain import driver_of
+from qd_pipeline.cli.options import (
     RECIPE_HELP,
-    BatchSizeOption,
     ClassSetsOption,
-    EpochsOption,
     HomeOption,
-    LearningRateOption,
-    NetworkOption,
-    RecipeOption,
-    SearchedOption,
-    SeedOption,
     SourceOption,
-    UnitsOption,
     apply,
     chosen_class_sets,
-    driver_of,
+    with_training,
 )
 from qd_pipeline.cli.screen import Screen
 from qd_pipeline.errors import BadSetting
@@ -39,17 +32,12 @@ if TYPE_CHECKING:
 ClassCountArgument = Annotated[str, typer.Argument(help="Class count, as 8.")]
 
 
+@with_training()
 def cross_validate(
     class_count: ClassCountArgument,
     folds: Annotated[int, typer.Option(help="Folds; as many trainings.")] = 5,
-    recipe: RecipeOption = None,
-    network: NetworkOption = None,
-    epochs: EpochsOption = None,
-    batch_size: BatchSizeOption = None,
-    learning_rate: LearningRateOption = None,
-    units: UnitsOption = None,
-    seed: SeedOption = 0,
-    settings_from_search: SearchedOption = False,  # noqa: FBT002 (a flag, to typer)
+    *,
+    training: dict[str, Any],
     source: SourceOption = None,
     class_sets: ClassSetsOption = None,
     home: HomeOption = None,
@@ -59,16 +47,6 @@ def cross_validate(
     The drawings are those that `qd run` has made. The test side takes no part.
     """
     settings = apply(source=source, home=home, class_sets=class_sets)
-    training = {
-        "recipe": recipe,
-        "network": network,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "units": units,
-        "seed": seed,
-        "settings_from_search": settings_from_search,
-    }
     made, console = _make(settings, "cross_validations", class_count, training, {"folds": folds})
     table = Table("fold", "accuracy (95 % interval)", "log loss", "training")
     for number, fold in enumerate(made.facts["folds"], start=1):
@@ -85,6 +63,7 @@ def cross_validate(
     )
 
 
+@with_training(without=("recipe", "settings_from_search"))
 def search(
     class_count: ClassCountArgument,
     space: Annotated[
@@ -101,12 +80,8 @@ def search(
     ] = None,
     folds: Annotated[int, typer.Option(help="Folds of each trial.")] = 3,
     recipe: Annotated[str, typer.Option(help=RECIPE_HELP)] = "notebook",
-    network: NetworkOption = None,
-    epochs: EpochsOption = None,
-    batch_size: BatchSizeOption = None,
-    learning_rate: LearningRateOption = None,
-    units: UnitsOption = None,
-    seed: SeedOption = 0,
+    *,
+    training: dict[str, Any],
     source: SourceOption = None,
     class_sets: ClassSetsOption = None,
     home: HomeOption = None,
@@ -116,18 +91,10 @@ def search(
     The drawings are those that `qd run` has made. The test side takes no part.
     """
     settings = apply(source=source, home=home, class_sets=class_sets)
-    training = {
-        "recipe": recipe,
-        "network": network,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "units": units,
-        "seed": seed,
-    }
     axes = Space.load(space) if space else NOTEBOOK
     if trials is not None and trials < 1:
         raise BadSetting("trials", f"is {trials}", "give a whole number from 1")
+    training["recipe"] = recipe
     own = {"space": axes.to_json(), "trials": trials, "folds": folds}
     made, console = _make(settings, "searches", class_count, training, own)
     table = Table("trial", "settings", "accuracy ± SD", "folds", "training")
@@ -147,19 +114,14 @@ def search(
     )
 
 
+@with_training()
 def study(
     class_count: ClassCountArgument,
     shares: Annotated[
         str, typer.Option(help="Per cent of the training drawings, rising.")
     ] = "10,30,100",
-    recipe: RecipeOption = None,
-    network: NetworkOption = None,
-    epochs: EpochsOption = None,
-    batch_size: BatchSizeOption = None,
-    learning_rate: LearningRateOption = None,
-    units: UnitsOption = None,
-    seed: SeedOption = 0,
-    settings_from_search: SearchedOption = False,  # noqa: FBT002 (a flag, to typer)
+    *,
+    training: dict[str, Any],
     source: SourceOption = None,
     class_sets: ClassSetsOption = None,
     home: HomeOption = None,
@@ -170,16 +132,6 @@ def study(
     is written again with what was found.
     """
     settings = apply(source=source, home=home, class_sets=class_sets)
-    training = {
-        "recipe": recipe,
-        "network": network,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "units": units,
-        "seed": seed,
-        "settings_from_search": settings_from_search,
-    }
     own = {"shares": _shares(shares)}
     made, console = _make(
         settings, "data_studies", class_count, training, own, shown_by="evaluations"

@@ -8,7 +8,7 @@ from typing import Final
 
 from rich.console import Console
 
-from qd_pipeline.cli.chain import (
+from qd_pipeline.cli.options import (
     ClassSetsOption,
     DrawingsOption,
     EpochsOption,

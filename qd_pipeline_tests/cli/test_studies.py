@@ -5,15 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from qd_pipeline.cli import app
 from qd_pipeline.store import Store
+from qd_pipeline_tests.commands import Command, qd
 from qd_pipeline_tests.orchestration.chain import driver, run
 
 TINY = ("--network", "dense_baseline", "--epochs", "1", "--units", "8")
 
-Ask = Callable[..., Result]
+Ask = Callable[..., Command]
 
 
 @pytest.fixture(scope="module")
@@ -26,22 +25,19 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def ask(home: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
-    # The commands set what they are given for their child processes too.
-    for name in ("QD_HOME", "QD_SOURCE", "QD_CLASS_SETS"):
-        monkeypatch.setenv(name, "")
-        monkeypatch.delenv(name)
-
-    def asked(*arguments: str) -> Result:
-        return CliRunner().invoke(app, [*arguments, "--home", str(home)])
+def ask(home: Path, tmp_path: Path) -> Ask:
+    def asked(*arguments: str) -> Command:
+        with qd(tmp_path / "output.txt", *arguments, "--home", str(home)) as command:
+            command.end()
+        return command
 
     return asked
 
 
 def test_a_cross_validation_shows_each_fold_and_their_mean(ask: Ask) -> None:
     said = ask("cross-validate", "2", "--folds", "2", *TINY)
-    assert said.exit_code == 0, said.output
-    assert "standard deviation of 2 folds" in " ".join(said.output.split())
+    assert said.end() == 0, said.printed
+    assert "standard deviation of 2 folds" in said.said
 
 
 def test_a_search_names_the_best_settings_and_how_to_train_with_them(
@@ -50,23 +46,23 @@ def test_a_search_names_the_best_settings_and_how_to_train_with_them(
     space = tmp_path / "space.toml"
     space.write_text("learning_rate = [0.002, 0.000000001]\n")
     said = ask("search", "2", "--folds", "2", "--space", str(space), *TINY)
-    assert said.exit_code == 0, said.output
-    assert said.output.index("learning_rate 0.002") < said.output.index("learning_rate 1e-09")
-    assert "qd run --class-counts 2 --settings-from-search" in " ".join(said.output.split())
+    assert said.end() == 0, said.printed
+    assert said.printed.index("learning_rate 0.002") < said.printed.index("learning_rate 1e-09")
+    assert "qd run --class-counts 2 --settings-from-search" in said.said
 
 
 def test_a_study_is_told_of_and_stands_in_the_report(ask: Ask, home: Path) -> None:
     said = ask("study", "2", "--shares", "50,100", *TINY)
-    assert said.exit_code == 0, said.output
-    assert "recognised only" in said.output
+    assert said.end() == 0, said.printed
+    assert "recognised only" in said.printed
     evaluated = Store(home / "store").read("evaluations", "2")
     assert "data_study" in json.loads(evaluated.path("evaluation.json").read_text())
 
 
 def test_a_comparison_writes_its_page(ask: Ask) -> None:
     said = ask("compare")
-    assert said.exit_code == 0, said.output
-    assert "comparison.html" in "".join(said.output.split())
+    assert said.end() == 0, said.printed
+    assert "comparison.html" in "".join(said.printed.split())
 
 
 @pytest.mark.parametrize(
@@ -82,6 +78,6 @@ def test_what_cannot_be_asked_for_is_refused_in_a_sentence(
     ask: Ask, arguments: tuple[str, ...], complaint: str
 ) -> None:
     said = ask(*arguments)
-    assert said.exit_code != 0
-    printed = f"{said.output} {said.exception or ''}"
-    assert complaint in " ".join(printed.split())
+    assert said.end() != 0
+    assert complaint in said.said
+    assert "Traceback" not in said.printed

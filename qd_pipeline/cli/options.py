@@ -1,0 +1,141 @@
+"""The options that commands share, and what they say."""
+
+import inspect
+import os
+from collections.abc import Callable, Collection
+from functools import wraps
+from typing import Annotated, Any
+
+import typer
+
+from qd_pipeline.errors import BadSetting
+from qd_pipeline.quickdraw.source import Source
+from qd_pipeline.settings import Settings
+
+SourceOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Where drawings come from: sample (synthetic), quickdraw (the official bucket), or "
+        "the URL of a mirror (http://, https://, file://). (default: QD_SOURCE, else sample)"
+    ),
+]
+HomeOption = Annotated[
+    str | None,
+    typer.Option(help="Folder for everything that is written. (default: QD_HOME, else .qd)"),
+]
+ClassSetsOption = Annotated[
+    str | None,
+    typer.Option(
+        help="TOML file of other class sets. (default: QD_CLASS_SETS, else the notebook's)"
+    ),
+]
+DrawingsOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Drawings of each category: a number from 1, or all. (default: 10000; sample: 600)"
+    ),
+]
+RECIPE_HELP = (
+    "Settings to begin from: default, fast, best, notebook (as it trained its CNN) or baseline "
+    "(as it trained its dense network). What is given besides takes their place."
+)
+RecipeOption = Annotated[
+    str | None,
+    typer.Option(help=f"{RECIPE_HELP} Left out: the one made for --network, else default."),
+]
+NetworkOption = Annotated[
+    str | None,
+    typer.Option(help="Network to train; `qd networks` lists them. (default: the recipe's)"),
+]
+EpochsOption = Annotated[
+    int | None, typer.Option(help="Passes over the training drawings. (default: the recipe's)")
+]
+BatchSizeOption = Annotated[
+    int | None, typer.Option(help="Drawings a training step. (default: the recipe's)")
+]
+LearningRateOption = Annotated[
+    float | None,
+    typer.Option(help="Highest step size of the optimiser. (default: the recipe's)"),
+]
+UnitsOption = Annotated[
+    int | None,
+    typer.Option(help="Width of the network's hidden dense layer. (default: the network's own)"),
+]
+SearchedOption = Annotated[
+    bool,
+    typer.Option(
+        "--settings-from-search",
+        help="Take all settings but the seed from the best trial of `qd search`.",
+    ),
+]
+SeedOption = Annotated[int, typer.Option(help="Same seed, same machine: same classifier.")]
+
+Command = Callable[..., None]
+
+
+def with_training(*, without: Collection[str] = ()) -> Callable[[Command], Command]:
+    """Give a command the options of a training, handed to it as one argument, `training`.
+
+    Args:
+        without: Names of those that it does not take, or has in a way of its own.
+    """
+    parameters = inspect.signature(_training).parameters.values()
+    shared = [parameter for parameter in parameters if parameter.name not in without]
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def decorated(**given: Any) -> None:
+            training = {parameter.name: given.pop(parameter.name) for parameter in shared}
+            command(training=training, **given)
+
+        taken = []
+        for own in inspect.signature(command).parameters.values():
+            taken += shared if own.name == "training" else [own]
+        taken = [parameter.replace(kind=parameter.KEYWORD_ONLY) for parameter in taken]
+        decorated.__signature__ = inspect.Signature(taken)  # type: ignore[attr-defined]
+        return decorated
+
+    return decorate
+
+
+def _training(
+    recipe: RecipeOption = None,
+    network: NetworkOption = None,
+    epochs: EpochsOption = None,
+    batch_size: BatchSizeOption = None,
+    learning_rate: LearningRateOption = None,
+    units: UnitsOption = None,
+    seed: SeedOption = 0,
+    settings_from_search: SearchedOption = False,  # noqa: FBT002 (a flag, to typer)
+) -> None:
+    """Name the options of a training."""
+
+
+def apply(*, source: str | None, home: str | None, class_sets: str | None) -> Settings:
+    """Let options stand in for the environment's settings, here and in child processes.
+
+    Raises:
+        QdError: A setting is not valid, or the home cannot be written.
+    """
+    given = {"QD_SOURCE": source, "QD_HOME": home, "QD_CLASS_SETS": class_sets}
+    os.environ.update({name: value for name, value in given.items() if value is not None})
+    settings = Settings.from_environment()
+    Source.parse(settings.source)
+    settings.prepare_home()
+    return settings
+
+
+def chosen_class_sets(settings: Settings, counts: str | None) -> tuple[str, ...]:
+    """Give the class sets that are named, as `2,4,8`, or all.
+
+    Raises:
+        BadSetting: One is not known.
+    """
+    if counts is None:
+        return tuple(settings.class_sets)
+    chosen = tuple(dict.fromkeys(count.strip() for count in counts.split(",")))
+    for key in chosen:
+        if key not in settings.class_sets:
+            known = ", ".join(settings.class_sets)
+            raise BadSetting(f"class count {key[:80]!r}", "is not known", f"give some of {known}")
+    return chosen
