@@ -13,56 +13,12 @@ from mlflow.exceptions import MlflowException
 
 from qd_pipeline import owner
 from qd_pipeline.tracking import database, views
+from qd_pipeline.tracking.experiments import CLASSIFIERS, DATA, EXPERIMENTS, STUDIES
 from qd_pipeline.tracking.failures import explained
 from qd_pipeline.tracking.logged import LoggedRun
 from qd_pipeline.tracking.registry import Registry
 from qd_pipeline.tracking.runs import Identity, TrackedRun
 from qd_pipeline.tracking.spool import Spool
-
-DATA: Final = "quickdraw-data"
-"""Experiment of the data stages."""
-
-CLASSIFIERS: Final = "quickdraw-classifiers"
-"""Experiment of training and evaluation."""
-
-STUDIES: Final = "quickdraw-studies"
-"""Experiment of what is only made when asked for: cross-validations, searches, comparisons."""
-
-_VIEWS: Final = {
-    DATA: views.tags(
-        ["metrics.`drawings`", "tags.`source`", "attributes.`Duration`", "tags.`data_version`"],
-        "Downloads, stroke tables and bitmaps: a run for each partition that was made.",
-    ),
-    CLASSIFIERS: views.tags(
-        [
-            "metrics.`test_accuracy`",
-            "metrics.`test_accuracy_low`",
-            "metrics.`test_accuracy_high`",
-            "params.`network`",
-            "params.`epochs`",
-            "metrics.`training_drawings`",
-            "metrics.`test_drawings`",
-            "tags.`source`",
-            "attributes.`Duration`",
-        ],
-        "Trainings with their evaluations; the accuracy's low and high are the ends of its "
-        "95 % interval. Select runs and press Compare, or look at all of them as charts.",
-    ),
-    STUDIES: views.tags(
-        [
-            "metrics.`cv_accuracy`",
-            "metrics.`cv_accuracy_sd`",
-            "metrics.`test_accuracy`",
-            "params.`learning_rate`",
-            "params.`units`",
-            "params.`network`",
-            "tags.`source`",
-            "attributes.`Duration`",
-        ],
-        "Cross-validations, searches with a run for each trial, data studies and comparisons.",
-    ),
-}
-"""Tags of each experiment."""
 
 _NOTE: Final = "mlflow.note.content"
 _OWNER: Final = "owner"
@@ -252,7 +208,7 @@ class Tracker:
             try:
                 return str(
                     self._client.create_experiment(
-                        name, artifact_location=location, tags=_VIEWS[name]
+                        name, artifact_location=location, tags=EXPERIMENTS[name]
                     )
                 )
             except MlflowException:
