@@ -14,12 +14,12 @@ from typing import Any, Final
 
 import pandas as pd
 import pyarrow as pa
-from rich.console import Console
 
 from qd_pipeline.bench import memory, rows, through_dagster
 from qd_pipeline.bench.corpus import Corpus
 from qd_pipeline.bench.references import cairo_bitmaps, notebook_bitmaps, opencv_bitmaps
 from qd_pipeline.bench.rows import Row
+from qd_pipeline.cli import summary
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.quickdraw import bitmaps
 from qd_pipeline.quickdraw.kernels import core_count
@@ -128,7 +128,7 @@ def whole_way(ndjson: Path, folder: Path) -> list[Row]:
 
 def main() -> None:
     """Measure everything, print the table, and write `bench/drawings.json` into the home."""
-    console = Console()
+    console = summary.console()
     corpus = Corpus.find()
     console.print("synthetic sample" if corpus.synthetic else "real drawings", highlight=False)
     measured: list[Row] = []

@@ -15,7 +15,6 @@ from statistics import fmean, stdev
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -23,6 +22,7 @@ from qd_pipeline.bench import arena, rows
 from qd_pipeline.bench.arena import Trained
 from qd_pipeline.bench.corpus import REAL_DRAWINGS
 from qd_pipeline.bench.rows import Row
+from qd_pipeline.cli import summary
 from qd_pipeline.quickdraw.kernels import core_count
 
 RECIPES: Final = ("notebook", "default", "fast", "best")
@@ -118,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="also the notebook's and the default recipe on 8 × 10,000 synthetic drawings",
     )
     large = parser.parse_args(arguments).large
-    console = Console()
+    console = summary.console()
     synthetic = not REAL_DRAWINGS.is_dir()
     kind = "synthetic drawings (there are no real ones here)" if synthetic else "real drawings"
     progress = Progress(

@@ -15,12 +15,12 @@ from typing import Final
 import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from rich.console import Console
 
 from qd_pipeline.bench import page, rows
 from qd_pipeline.bench.renderings import Drawing, paint_program, phone_photo
 from qd_pipeline.bench.rows import Row
 from qd_pipeline.catalog import partition_key
+from qd_pipeline.cli import summary
 from qd_pipeline.drawing_page.shelf import Shelf
 from qd_pipeline.errors import BadDrawing
 from qd_pipeline.learning.data import CategoryData, ClassSetData, LabelledDrawings, load_category
@@ -70,7 +70,7 @@ def main() -> None:
     synthetic = _is_synthetic(store, class_set)
     kind = "synthetic sample" if synthetic else "people's"
     title = f"Class set {held.key} ({held.origin}), {len(labels):,} test drawings ({kind})"
-    console = Console()
+    console = summary.console()
     console.print(rows.table(measured, title))
     facts = {
         "synthetic": synthetic,

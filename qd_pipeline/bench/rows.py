@@ -54,7 +54,8 @@ def table(rows: Sequence[Row], title: str) -> Table:
     """Lay the lines out."""
     laid = Table(title=title, title_justify="left")
     for heading in ("what", "measured", "range", "required", "aim", "verdict", "note"):
-        laid.add_column(heading, justify="left" if heading in {"what", "note"} else "right")
+        words = heading in {"what", "note"}
+        laid.add_column(heading, justify="left" if words else "right", no_wrap=not words)
     for row in rows:
         sign = "≤" if row.at_most else "≥"
         bars = ("" if bar is None else f"{sign} {bar:g}" for bar in (row.required, row.aim))
