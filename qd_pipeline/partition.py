@@ -96,10 +96,15 @@ def opened(home: Path, stage: str, key: str) -> Partition | None:
 
 
 def published_folder(home: Path) -> str | None:
-    """Give the name of the folder that the manifest of a place names, if it names one."""
+    """Give the name of the folder that the manifest of a place names, if it names one.
+
+    Raises:
+        OSError: There is a manifest, and it cannot be read: whoever removes what it does not
+            name must know.
+    """
     try:
         name = str(json.loads((home / MANIFEST).read_bytes())["folder"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
     return name if SAFE_NAME.fullmatch(name) else None
 

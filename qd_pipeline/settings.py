@@ -69,13 +69,13 @@ class Settings:
         Raises:
             BadSetting: One of them is not valid.
         """
-        home = Path(environment.get("QD_HOME") or DEFAULT_HOME).expanduser().absolute()
+        home = _home(environment)
         sets_file = environment.get("QD_CLASS_SETS")
         return cls(
             home=home,
             source=environment.get("QD_SOURCE") or DEFAULT_SOURCE,
             class_sets=class_sets.load(Path(sets_file)) if sets_file else class_sets.NOTEBOOK,
-            tracking_uri=environment.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home}/mlflow.db",
+            tracking_uri=_tracking_uri(environment, home),
             mlflow_port=_port(environment, "QD_MLFLOW_PORT", 5000),
             dagster_port=_port(environment, "QD_DAGSTER_PORT", 3000),
             draw_port=_port(environment, "QD_DRAW_PORT", 8028),
@@ -165,6 +165,25 @@ def _address(environment: Mapping[str, str], name: str) -> str | None:
     if not text:
         return None
     # The address itself may be the secret, and is never shown.
-    if urlsplit(text).scheme not in {"http", "https"} or not urlsplit(text).hostname:
-        raise BadSetting(name, "is no address of the web", "give one that begins with https://")
+    with contextlib.suppress(ValueError):  # `urlsplit` refuses some
+        parts = urlsplit(text)
+        if parts.scheme in {"http", "https"} and parts.hostname:
+            return text
+    raise BadSetting(name, "is no address of the web", "give one that begins with https://")
+
+
+def _tracking_uri(environment: Mapping[str, str], home: Path) -> str:
+    text = environment.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home}/mlflow.db"
+    if text.startswith(("http:", "https:")):
+        return _address(environment, "MLFLOW_TRACKING_URI") or text
     return text
+
+
+def _home(environment: Mapping[str, str]) -> Path:
+    given = Path(environment.get("QD_HOME") or DEFAULT_HOME)
+    try:
+        return given.expanduser().absolute()
+    except RuntimeError:
+        raise BadSetting(
+            f"home {str(given)[:80]!r}", "is of a user who is not known", "give its whole path"
+        ) from None

@@ -153,8 +153,10 @@ class Store:
         except OSError as error:
             raise disk_failure(error, self.root) from error
         finally:
-            if published_folder(home) != folder.name:
-                _remove(folder)
+            # Where the disk does not say what is published, a later sweep removes the rest.
+            with contextlib.suppress(OSError):
+                if published_folder(home) != folder.name:
+                    _remove(folder)
 
     def sweep(self) -> None:
         """Remove what killed processes have left, of all partitions."""
@@ -179,9 +181,11 @@ class Store:
 
 def _sweep(home: Path) -> None:
     """Remove litter: what no manifest names and nobody alive is writing."""
-    published = published_folder(home)
     for entry in home.iterdir():
-        if entry.name not in {published, MANIFEST} and not _is_being_written(entry):
+        if entry.name == MANIFEST or _is_being_written(entry):
+            continue
+        # Asked last: its writer may have published it, and ended, this very moment.
+        if entry.name != published_folder(home):
             _remove(entry)
 
 

@@ -3,12 +3,17 @@
 import os
 import sys
 import warnings
+from typing import Final
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from qd_pipeline.cli import chain, champion, compare, draw, listing, predict, send, studies, ui
 from qd_pipeline.errors import QdError
+
+_INTERRUPTED: Final = 130
+"""Exit code that typer gives when somebody pressed Ctrl-C."""
 
 app = typer.Typer(
     name="qd",
@@ -42,8 +47,9 @@ def main() -> None:
     try:
         app()
     except QdError as error:
-        Console(stderr=True).print(f"[bold red]✗[/] {error}", highlight=False)
+        Console(stderr=True).print(f"[bold red]✗[/] {escape(str(error))}", highlight=False)
         sys.exit(1)
-    except KeyboardInterrupt:
-        Console(stderr=True).print("Stopped; what was complete stays, and a re-run goes on.")
-        sys.exit(130)
+    except SystemExit as ended:
+        if ended.code == _INTERRUPTED:
+            Console(stderr=True).print("Stopped; what was complete stays, and a re-run goes on.")
+        raise

@@ -1,8 +1,9 @@
 """`qd run` and `qd make`: the whole chain, or one partition of one stage."""
 
+import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,11 +17,12 @@ from qd_pipeline.cli.options import (
     HomeOption,
     SourceOption,
     apply,
+    chosen_class_set,
     chosen_class_sets,
     with_training,
 )
 from qd_pipeline.cli.screen import Screen
-from qd_pipeline.errors import BadSetting
+from qd_pipeline.errors import BadSetting, DamagedPartition
 from qd_pipeline.learning import recipe as recipes
 from qd_pipeline.learning.recipe import Recipe
 from qd_pipeline.settings import Settings
@@ -69,17 +71,22 @@ def make(
     class_sets: ClassSetsOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Make one stage of one partition again, fresh or not, with the default settings."""
+    """Make one stage of one partition again, fresh or not, with the default settings.
+
+    What was downloaded before is downloaded as it was, and from the same source.
+    """
     settings = apply(source=source, home=home, class_sets=class_sets)
     of_class_sets = (*CLASS_SET_STAGES, *STUDY_STAGES)
     if stage in of_class_sets:
-        (key,) = chosen_class_sets(settings, partition)
+        key = chosen_class_set(settings, partition)
     elif stage not in CATEGORY_STAGES:
         known = ", ".join((*CATEGORY_STAGES, *of_class_sets))
         raise BadSetting(f"stage {stage!r}", "is not known", f"give one of {known}")
     else:
         key = catalog.partition_key(partition.replace("_", " "))
     driver = driver_of(settings, (), drawings, {})
+    if stage == "raw_drawings":
+        _as_before(driver, key, drawings)
     console = Console()
     with Screen(console) as screen:
         screen.partition(f"{stage} {key}", 0, 1)
@@ -88,6 +95,27 @@ def make(
     if driver.failures:
         raise typer.Exit(1)
     console.print(f"[green]✓[/] {stage} {key} is made.", highlight=False)
+
+
+def _as_before(driver: "Driver", key: str, drawings: str | None) -> None:
+    """Let a download be what it was, in all that nobody asks to be otherwise.
+
+    Raises:
+        BadSetting: It was from another source than the one that holds for want of a setting.
+    """
+    from qd_pipeline.orchestration.assets.raw_drawings import RawDrawingsConfig, see_same_source  # noqa: PLC0415 (as below)
+
+    try:
+        made = driver.workshop.store.find("raw_drawings", key)
+    except DamagedPartition:
+        return  # it does not say any more what it was
+    if made is None:
+        return
+    if not os.environ.get("QD_SOURCE"):
+        see_same_source(made, driver.workshop.source_for())
+    if drawings is None:
+        as_made = RawDrawingsConfig.as_made(made)
+        driver.choices = replace(driver.choices, raw_drawings=as_made)
 
 
 def driver_of(

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from qd_pipeline.cli import summary
 from qd_pipeline.cli.options import ClassSetsOption, HomeOption, apply, chosen_class_sets
-from qd_pipeline.errors import BadSetting, disk_failure
+from qd_pipeline.errors import disk_failure
 
 if TYPE_CHECKING:
     from qd_pipeline.learning.standings import Standings
@@ -33,8 +33,6 @@ def compare(
     """Compare the last runs of each class count, as MLflow has them."""
     settings = apply(source=None, home=home, class_sets=class_sets)
     keys = chosen_class_sets(settings, class_counts)
-    if runs < 1:
-        raise BadSetting("runs", f"is {runs}", "give a whole number from 1")
     # Dagster and MLflow are slow to import, and want the settings first.
     from qd_pipeline.definitions import workshop_of  # noqa: PLC0415
     from qd_pipeline.learning import comparison_page  # noqa: PLC0415
@@ -52,7 +50,9 @@ def compare(
         path.write_text(comparison_page.html(found, made=datetime.now(UTC)), encoding="utf-8")
     except OSError as error:
         raise disk_failure(error, path.parent) from error
-    console.print(f"Drawings that they differ in, and a plot: {path}", highlight=False)
+    console.print(
+        f"Drawings that they differ in, and a plot: {path}", highlight=False, markup=False
+    )
 
 
 def _table(standings: "Standings") -> Table:

@@ -34,6 +34,8 @@ def _listen(port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind(("127.0.0.1", port))
+        # From now on nobody else can take it; the page takes some seconds to load.
+        listening.listen()
     except OSError as error:
         listening.close()
         raise BadSetting(

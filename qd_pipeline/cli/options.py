@@ -125,6 +125,18 @@ def apply(*, source: str | None, home: str | None, class_sets: str | None) -> Se
     return settings
 
 
+def chosen_class_set(settings: Settings, count: str) -> str:
+    """Give the one class set that is named.
+
+    Raises:
+        BadSetting: It is not known.
+    """
+    if count not in settings.class_sets:
+        known = ", ".join(settings.class_sets)
+        raise BadSetting(f"class count {count[:80]!r}", "is not known", f"give one of {known}")
+    return count
+
+
 def chosen_class_sets(settings: Settings, counts: str | None) -> tuple[str, ...]:
     """Give the class sets that are named, as `2,4,8`, or all.
 

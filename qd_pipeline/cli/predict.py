@@ -10,6 +10,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -69,7 +70,7 @@ def predict(
             answers += _answers(file, held.predictor)
         except BadDrawing as error:
             failed = True
-            errors.print(f"[bold red]✗[/] {error}", highlight=False)
+            errors.print(f"[bold red]✗[/] {escape(str(error))}", highlight=False)
     if as_json:
         typer.echo(json.dumps([_as_json(held, each, top, show=show) for each in answers], indent=2))
     elif answers:

@@ -15,6 +15,9 @@ import psutil
 
 from qd_pipeline.errors import BadSetting, HomeFailed
 
+_DIRECTLY: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""No proxy knows the way to this machine's own servers."""
+
 _SECONDS_TO_END: Final = 10.0
 _SECONDS_TO_START: Final = 180.0
 
@@ -163,7 +166,7 @@ def _is_taken(host: str, port: int) -> bool:
 
 def _answers(host: str, port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://{host}:{port}/", timeout=2):
+        with _DIRECTLY.open(f"http://{host}:{port}/", timeout=2):
             return True
     except urllib.error.HTTPError:
         return True

@@ -16,7 +16,7 @@ from qd_pipeline.cli.options import (
     HomeOption,
     SourceOption,
     apply,
-    chosen_class_sets,
+    chosen_class_set,
     with_training,
 )
 from qd_pipeline.cli.screen import Screen
@@ -147,7 +147,7 @@ def study(
             _time(trained),
         )
     console.print(table)
-    console.print(f"Page: {made.folder / 'data_study.html'}", highlight=False)
+    console.print(f"Page: {made.folder / 'data_study.html'}", highlight=False, markup=False)
 
 
 def _make(
@@ -164,7 +164,7 @@ def _make(
     Returns:
         The study's partition, and the terminal to tell of it.
     """
-    (key,) = chosen_class_sets(settings, class_count)[:1]
+    key = chosen_class_set(settings, class_count)
 
     def studies() -> dict[str, "dg.Config"]:
         given = {name: value for name, value in {**training, **own}.items() if value is not None}
@@ -185,8 +185,6 @@ def _make(
 
 def _config(stage: str, given: dict[str, Any]) -> "dg.Config":
     # Dagster is slow to import, and wants the settings first.
-    from pydantic import ValidationError  # noqa: PLC0415
-
     from qd_pipeline.orchestration.assets.cross_validations import CrossValidationConfig  # noqa: PLC0415
     from qd_pipeline.orchestration.assets.data_studies import DataStudyConfig  # noqa: PLC0415
     from qd_pipeline.orchestration.assets.searches import SearchConfig  # noqa: PLC0415
@@ -196,12 +194,7 @@ def _config(stage: str, given: dict[str, Any]) -> "dg.Config":
         "searches": SearchConfig,
         "data_studies": DataStudyConfig,
     }
-    try:
-        return kinds[stage](**given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0]).replace("_", " ")
-        raise BadSetting(name, f"is {first['input']!r}", first["msg"].lower()) from error
+    return kinds[stage](**given)
 
 
 def _shares(text: str) -> list[int]:

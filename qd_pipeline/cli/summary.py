@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from qd_pipeline import catalog
@@ -26,7 +27,7 @@ def console() -> Console:
 def show(console: Console, driver: "Driver", class_sets: ClassSets, seconds: float) -> None:
     """Print the classifiers' table, what was made and what failed, and what to do next."""
     source = driver.workshop.source_for(driver.choices.raw_drawings.drawings)
-    title = f"Classifiers on the {source.describe()}"
+    title = escape(f"Classifiers on the {source.describe()}")
     table = Table(title=title, title_justify="left")
     for heading in ("classes", "categories", "accuracy (95 % interval)", "training", "report"):
         table.add_column(heading, overflow="fold")
@@ -62,7 +63,7 @@ def show(console: Console, driver: "Driver", class_sets: ClassSets, seconds: flo
 def show_failures(console: Console, driver: "Driver") -> None:
     """Print one sentence for each run that failed."""
     for sentence in driver.failures.values():
-        console.print(f"[bold red]✗[/] {sentence}", highlight=False)
+        console.print(f"[bold red]✗[/] {escape(sentence)}", highlight=False)
     if waiting := driver.workshop.tracker.waiting:
         console.print(
             f"[bold yellow]![/] MLflow ceased to answer: what {waiting} runs logged waits in the "
@@ -94,7 +95,7 @@ def _row(key: str, categories: tuple[str, ...], evaluated: Partition) -> tuple[s
         ", ".join(categories),
         f"{figures['test_accuracy']:.2%} ({low:.2%} – {high:.2%})",
         f"{figures['training_seconds']:.1f} s",
-        _short(evaluated.folder / "report.html"),
+        escape(_short(evaluated.folder / "report.html")),
         evaluated.facts["mlflow_run"][:8],
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import fmean
@@ -199,7 +200,8 @@ def _opened(storage: Path, name: str, seed: int) -> Iterator[optuna.Study]:
             pruner=optuna.pruners.MedianPruner(n_startup_trials=TRIALS_BEFORE_PRUNING),
         )
         for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
-            if owner.is_alive(trial.user_attrs.get(_OWNER, "")):
+            begun = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
+            if owner.is_alive(trial.user_attrs.get(_OWNER, ""), time.time() - begun):
                 raise BadSetting(
                     f"search {name}", "is at work in another process", "wait until it ends"
                 )

@@ -92,7 +92,12 @@ class Driver:
                 self._bring_up_to_date(name, CLASS_SET_STAGES, self._stale_of_class_set)
 
     def make(self, key: str, stages: Sequence[str]) -> None:
-        """Make some stages of one partition, fresh or not, in one Dagster run."""
+        """Make some stages of one partition, fresh or not, in one Dagster run.
+
+        Raises:
+            HomeFailed: Dagster's databases cannot be written or read.
+            KeyboardInterrupt: Somebody stopped the run.
+        """
         configs: dict[str, Any] = {
             "raw_drawings": self.choices.raw_drawings,
             "classifiers": self.choices.classifiers,
@@ -115,6 +120,8 @@ class Driver:
                 tags={**instance.owned(run_id), "dagster/max_retries": "0"},
                 raise_on_error=False,
             )
+        if _was_interrupted(result):
+            raise KeyboardInterrupt
         if result.success:
             self.made += [f"{stage} {key}" for stage in stages]
         else:
@@ -152,6 +159,15 @@ class Driver:
 
     def _stale_of_class_set(self, key: str) -> Sequence[str]:
         return freshness.stale_of_class_set(self.workshop, key, self.choices.classifiers)
+
+
+def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    """Tell whether somebody stopped a run, which Dagster takes for a failure like others."""
+    name = dg.DagsterExecutionInterruptedError.__name__
+    failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    return any(failure.error and failure.error.cls_name == name for failure in failures) or any(
+        event.event_type is dg.DagsterEventType.RUN_CANCELED for event in result.all_events
+    )
 
 
 def _sentence(result: dg.ExecuteInProcessResult) -> str:

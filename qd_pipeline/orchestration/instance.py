@@ -1,5 +1,6 @@
 """The Dagster instance of a home."""
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -116,9 +117,10 @@ def _make(folder: Path) -> None:
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     for entry in folder.parent.glob(f"{folder.name}~*"):
-        silent = time.time() - entry.stat().st_mtime
-        if not owner.is_alive(entry.name.partition("~")[2].rpartition("~")[0], silent):
-            shutil.rmtree(entry, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # another process is done with it
+            silent = time.time() - entry.stat().st_mtime
+            if not owner.is_alive(entry.name.partition("~")[2].rpartition("~")[0], silent):
+                shutil.rmtree(entry, ignore_errors=True)
     own = folder.with_name(f"{folder.name}~{owner.token()}~{secrets.token_hex(4)}")
     try:
         own.mkdir()

@@ -36,7 +36,7 @@ def judge(workshop: Workshop, stage: Stage, predictions: pa.Table) -> Verdict:
     return promotion.judge(
         _champion(registry, champion) if champion else None,
         predictions,
-        synthetic=stage.synthetic,
+        synthetic=stage.origin.synthetic,
         significance=significance,
     )
 
@@ -55,8 +55,7 @@ def register(workshop: Workshop, stage: Stage, verdict: Verdict) -> Version:
             "decision": "champion" if verdict.promoted else "challenger",
             "reason": verdict.reason,
             "significance": f"{verdict.significance:g}",
-            "source": stage.source,
-            "synthetic": str(stage.synthetic).lower(),
+            **stage.origin.tags(),
             **_figures(verdict),
         },
     )

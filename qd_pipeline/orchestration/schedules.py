@@ -12,7 +12,11 @@ import dagster as dg
 
 from qd_pipeline.errors import QdError
 from qd_pipeline.orchestration import freshness
-from qd_pipeline.orchestration.assets.raw_drawings import RawDrawingsConfig, raw_drawings
+from qd_pipeline.orchestration.assets.raw_drawings import (
+    RawDrawingsConfig,
+    raw_drawings,
+    see_same_source,
+)
 from qd_pipeline.orchestration.automation import KEEPS_UP_TAGS
 from qd_pipeline.orchestration.failures import Failed, announce
 from qd_pipeline.orchestration.partitions import category_partitions
@@ -67,6 +71,8 @@ def _schedule(
             dg.RunRequest(
                 run_key=f"{name} {context.scheduled_execution_time.isoformat()} {key}",
                 partition_key=key,
+                # What the run says of itself if it is killed before its first step.
+                asset_selection=[raw_drawings.key],
                 run_config=dg.RunConfig(ops={"raw_drawings": config}),
                 tags=KEEPS_UP_TAGS,
             )
@@ -85,7 +91,9 @@ def _schedule(
 def _changed(workshop: Workshop, key: str) -> RawDrawingsConfig | QdError | None:
     """Give how to download a category again, as it was before, or None if it is fresh."""
     try:
-        config = RawDrawingsConfig.as_made(workshop.store.read("raw_drawings", key))
+        made = workshop.store.read("raw_drawings", key)
+        config = RawDrawingsConfig.as_made(made)
+        see_same_source(made, workshop.source_for(config.drawings))
         stale = freshness.stale_of_category(workshop, key, config)
     except QdError as error:
         return error

@@ -9,6 +9,7 @@ import dagster as dg
 
 from qd_pipeline.errors import DamagedPartition
 from qd_pipeline.orchestration import progress
+from qd_pipeline.orchestration.origin import Origin
 from qd_pipeline.store import Draft, Partition
 
 if TYPE_CHECKING:
@@ -23,15 +24,13 @@ class Stage:
         context: Dagster's context of the step.
         draft: What is written, unseen until it is published.
         run: The MLflow run that it logs to.
-        source: Where the drawings come from, as one says it to people.
-        synthetic: Whether they are made up, which every figure of theirs must say.
+        origin: Where the drawings come from.
     """
 
     context: dg.AssetExecutionContext
     draft: Draft
     run: "TrackedRun"
-    source: str
-    synthetic: bool
+    origin: Origin
 
     def path(self, name: str) -> Path:
         """Give the place of a file to write."""
@@ -45,7 +44,9 @@ class Stage:
         """Name partitions as datasets that this stage's MLflow run worked on."""
         for made in partitions:
             facts = {name: fact for name, fact in made.facts.items() if isinstance(fact, int)}
-            self.run.log_dataset(f"{made.stage}/{made.key}", made.version, self.source, facts)
+            self.run.log_dataset(
+                f"{made.stage}/{made.key}", made.version, self.origin.source, facts
+            )
 
     def publish(
         self,
@@ -73,7 +74,9 @@ class Stage:
         """
         self.refuse_failed(checks)
         partition = self.draft.publish(
-            recipe=recipe, facts={**facts, "mlflow_run": self.run.id}, version=version
+            recipe=recipe,
+            facts={**facts, **self.origin.facts(), "mlflow_run": self.run.id},
+            version=version,
         )
         self.run.log(
             params=recipe["settings"], metrics=metrics, tags={"data_version": partition.version}
@@ -81,7 +84,7 @@ class Stage:
         return dg.MaterializeResult(
             metadata={
                 **metadata,
-                "source": self.source,
+                "source": self.origin.source,
                 "MLflow run": dg.MetadataValue.url(self.run.link),
                 "MLflow run id": self.run.id,
                 "folder": dg.MetadataValue.path(partition.folder),

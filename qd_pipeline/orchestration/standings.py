@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from qd_pipeline.errors import TrackingFailed
+from qd_pipeline.errors import BadSetting, TrackingFailed
 from qd_pipeline.learning.intervals import Proportion
 from qd_pipeline.learning.standings import Contestant, Standings, stand
 from qd_pipeline.orchestration.partitions import CLASS_SETS
@@ -23,11 +23,14 @@ def standings_of(workshop: Workshop, class_set: str, count: int) -> Standings:
     Args:
         workshop: Where MLflow is.
         class_set: Its partition key.
-        count: How many runs at most.
+        count: How many runs at most, from 1.
 
     Raises:
+        BadSetting: The number makes no sense.
         TrackingFailed: MLflow cannot be reached.
     """
+    if count < 1:
+        raise BadSetting("runs", f"is {count}", "give a whole number from 1")
     tracker = workshop.tracker
     runs = [_contestant(tracker, run) for run in tracker.last_runs(class_set, count)]
     return stand(class_set, CLASS_SETS[class_set], runs)

@@ -12,6 +12,7 @@ from qd_pipeline import catalog
 from qd_pipeline.errors import DamagedPartition, QdError
 from qd_pipeline.orchestration import recipes
 from qd_pipeline.orchestration.instance import owned
+from qd_pipeline.orchestration.origin import Origin
 from qd_pipeline.orchestration.partitions import category_keys, key_of
 from qd_pipeline.orchestration.stage import Stage
 from qd_pipeline.quickdraw.limits import Limits
@@ -87,8 +88,7 @@ class Workshop(dg.ConfigurableResource[None]):
         context.instance.add_run_tags(context.run.run_id, owned(context.run.run_id))
         try:
             with self._run(context, continues) as run, self.store.draft(name, key) as draft:
-                source = self.source_for()
-                yield Stage(context, draft, run, source.describe(), source.is_synthetic)
+                yield Stage(context, draft, run, self._origin(context))
             if run.waits:
                 context.log.warning("MLflow ceased to answer: `qd send` sends what was not logged.")
         except QdError as error:
@@ -118,11 +118,14 @@ class Workshop(dg.ConfigurableResource[None]):
     def tags(self, context: dg.AssetExecutionContext) -> dict[str, str]:
         """Give what every MLflow run of a step is filtered by."""
         return {
-            "source": self.source_for().describe(),
-            "synthetic": str(self.source_for().is_synthetic).lower(),
+            **self._origin(context).tags(),
             "dagster_run_id": context.run.run_id,
             "code_version": context.assets_def.code_versions_by_key[context.asset_key] or "",
         }
+
+    def _origin(self, context: dg.AssetExecutionContext) -> Origin:
+        name, key = context.asset_key.path[-1], key_of(context)
+        return Origin.of_inputs(self.store, name, key) or Origin.of(self.source_for())
 
     def study_of(self, class_set: str, inputs: Sequence[Partition]) -> Sequence[Partition]:
         """Give the data study of a class set, if one was made of these very drawings."""

@@ -4,6 +4,7 @@ MLflow makes it in dozens of steps, and refuses one in which a killed process le
 them undone: so it is made under another name.
 """
 
+import contextlib
 import os
 import secrets
 import time
@@ -29,9 +30,10 @@ def prepare(uri: str) -> None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     for entry in path.parent.glob(f"{path.name}~*"):
-        silent = time.time() - entry.stat().st_mtime
-        if not owner.is_alive(entry.name.partition("~")[2].rpartition("~")[0], silent):
-            entry.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # another process is done with it
+            silent = time.time() - entry.stat().st_mtime
+            if not owner.is_alive(entry.name.partition("~")[2].rpartition("~")[0], silent):
+                entry.unlink()
     own = path.with_name(f"{path.name}~{owner.token()}~{secrets.token_hex(4)}")
     try:
         MlflowClient(tracking_uri=f"{_SCHEME}{own}").search_experiments(max_results=1)

@@ -12,6 +12,7 @@ Whoever sends claims by renaming, which only one of several processes can do.
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -93,6 +94,7 @@ class Spool:
             How many runs' entries were sent.
 
         Raises:
+            HomeFailed: The home cannot be written; what waits stays.
             TrackingUnreachable: MLflow does not answer; all stays as it is.
             TrackingFailed: It refused some; they stay.
         """
@@ -105,14 +107,14 @@ class Spool:
             except FileNotFoundError:
                 continue  # another process sends it
             try:
-                _send(claim, client, run)
+                with _on_disk(claim):
+                    _send(claim, client, run)
+                    rmtree(claim)
+                sent += 1
             except TrackingFailed as failed:
                 if isinstance(failed, TrackingUnreachable):
                     raise
                 refused.append(f"{run}: {failed.cause}")
-            else:
-                rmtree(claim)
-                sent += 1
             finally:
                 if claim.exists():
                     _put_back(claim)
@@ -131,6 +133,7 @@ class Spool:
 def _send(folder: Path, client: MlflowClient, run: str) -> None:
     lines = (folder / _ENTRIES).read_text(encoding="utf-8").splitlines()
     begun = int((folder / _SENT).read_text()) if (folder / _SENT).exists() else 0
+    written = folder / f"{_SENT}~"
     for number, line in enumerate(lines[begun:], start=begun + 1):
         try:
             entry = _read(line, folder)
@@ -139,7 +142,8 @@ def _send(folder: Path, client: MlflowClient, run: str) -> None:
             return
         with explained():
             entry.send(client, run)
-        (folder / _SENT).write_text(str(number), encoding="ascii")
+        written.write_text(str(number), encoding="ascii")
+        written.replace(folder / _SENT)
 
 
 def _read(line: str, folder: Path) -> Entry:
@@ -154,7 +158,8 @@ def _waits(entry: Path) -> bool:
     _, claimed, name = entry.name.partition("~")
     if not (entry / _ENTRIES).is_file():
         return False
-    return not claimed or not owner.is_alive(name.rpartition("~")[0])
+    silent = time.time() - (entry / _ENTRIES).stat().st_mtime
+    return not claimed or not owner.is_alive(name.rpartition("~")[0], silent)
 
 
 def _run_of(place: Path) -> str:

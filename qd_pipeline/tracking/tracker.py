@@ -187,12 +187,12 @@ class Tracker:
             self._client.set_tag(run.info.run_id, _OWNER, owner.token())
             self._client.update_run(run.info.run_id, status="RUNNING")
         tracked = TrackedRun(self._client, run, self._link(run), self._spool)
-        status = "FAILED"
+        status = "KILLED"
         try:
             yield tracked
             status = "FINISHED"
-        except KeyboardInterrupt:
-            status = "KILLED"
+        except Exception:
+            status = "FAILED"
             raise
         finally:
             tracked.end(status)
@@ -219,6 +219,8 @@ class Tracker:
         return str(found.experiment_id)
 
     def _find(self, experiment_id: str, identity: Identity) -> Run | None:
-        terms = [f"tags.`{key}` = '{value}'" for key, value in identity.tags.items()]
+        # What has ended well is told of: making it again is another run, with other settings maybe.
+        terms = ["attributes.status != 'FINISHED'"]
+        terms += [f"tags.`{key}` = '{value}'" for key, value in identity.tags.items()]
         runs = self._client.search_runs([experiment_id], " and ".join(terms), max_results=1)
         return runs[0] if runs else None

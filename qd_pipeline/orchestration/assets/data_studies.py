@@ -60,7 +60,9 @@ def data_studies(
 
 
 def _write(stage: Stage, done: DataStudy) -> None:
-    data_study.write(stage.draft.folder, done, source=stage.source, synthetic=stage.synthetic)
+    data_study.write(
+        stage.draft.folder, done, source=stage.origin.source, synthetic=stage.origin.synthetic
+    )
     for name in (data_study.PAGE, data_study.FIGURES):
         stage.run.log_file(stage.path(name))
     for trained in done.curve:

@@ -86,8 +86,8 @@ def _write(
         stage.draft.folder,
         evaluation,
         classifier.training,
-        source=stage.source,
-        synthetic=stage.synthetic,
+        source=stage.origin.source,
+        synthetic=stage.origin.synthetic,
         verdict=verdict,
         study=study,
     )

@@ -4,6 +4,7 @@ import dagster as dg
 from pydantic import Field
 
 from qd_pipeline import catalog
+from qd_pipeline.errors import BadSetting
 from qd_pipeline.orchestration import checks, recipes
 from qd_pipeline.orchestration.partitions import SETTINGS, category_partitions
 from qd_pipeline.orchestration.workshop import Workshop
@@ -44,6 +45,21 @@ class RawDrawingsConfig(dg.Config):
         if self.drawings is not None:
             return self.drawings
         return SAMPLE_DRAWINGS if source.is_synthetic else DEFAULT_DRAWINGS
+
+
+def see_same_source(made: Partition, source: Source) -> None:
+    """See that drawings of one source do not take the place of another's unasked.
+
+    Raises:
+        BadSetting: A partition was downloaded from another source.
+    """
+    before = made.recipe["settings"]["source"]
+    if before != source.name:
+        raise BadSetting(
+            f"raw_drawings {made.key}",
+            f"was downloaded from {before!r}, and the source is {source.name!r} now",
+            "set QD_SOURCE (or --source) to the one that you want",
+        )
 
 
 @dg.asset(

@@ -36,12 +36,11 @@ class SearchConfig(ClassifierConfig):
         description="By setting, a list of values or {low, high, log}; by default the "
         "notebook's grid.",
     )
-    folds: int = Field(default=FOLDS, ge=2, le=255, description="Folds of each trial.")
+    folds: int = Field(default=FOLDS, description="Folds of each trial, from 2 to 255.")
     trials: int | None = Field(
         default=None,
-        ge=1,
-        description="Trials to come to, those of an interrupted search included; by default "
-        "the whole grid, or 20 of a space with ranges.",
+        description="Trials to come to, from 1, those of an interrupted search included; by "
+        "default the whole grid, or 20 of a space with ranges.",
     )
 
 

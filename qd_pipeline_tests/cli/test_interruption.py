@@ -1,0 +1,30 @@
+"""Somebody presses Ctrl-C."""
+
+import os
+import signal
+from pathlib import Path
+
+from qd_pipeline.store import Store
+from qd_pipeline_tests.commands import qd
+
+CHOSEN = ("run", "--class-counts", "2", "--drawings", "30")
+
+
+def test_a_run_that_is_stopped_says_so_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    output = tmp_path / "output.txt"
+    with qd(output, *CHOSEN, "--epochs", "5000", "--home", str(home)) as stopped:
+        stopped.wait_for("class set 2")
+        assert stopped.process.pid is not None
+        os.kill(stopped.process.pid, signal.SIGINT)
+        assert stopped.end() == 130
+    assert "Stopped; what was complete stays, and a re-run goes on." in stopped.said
+    assert "✗" not in stopped.printed
+    assert "Traceback" not in stopped.printed
+    store = Store(home / "store")
+    assert store.find("classifiers", "2") is None
+    before = store.read("bitmaps", "panda").folder
+    with qd(output, *CHOSEN, "--epochs", "1", "--home", str(home)) as completed:
+        assert completed.end() == 0, completed.printed
+    assert store.read("bitmaps", "panda").folder == before
+    store.read("evaluations", "2").verified()
