@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import dagster as dg
@@ -11,6 +12,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from qd_pipeline.orchestration.assets.classifiers import read_drawings
 from qd_pipeline.orchestration.driver import Driver
 from qd_pipeline.stages import CATEGORY_STAGES, CLASS_SET_STAGES
 from qd_pipeline_tests.orchestration.chain import driver, run
@@ -262,3 +264,21 @@ def test_a_run_re_executed_from_its_failure_continues_the_mlflow_run_of_the_fail
     assert after["strokes"].data.tags["dagster_run_id"] == again.run_id
     everywhere = [each.experiment_id for each in client.search_experiments()]
     assert list(client.search_runs(everywhere, "attributes.status = 'RUNNING'")) == []
+
+
+def test_drawings_are_read_whole_while_another_run_publishes_them(two: Driver) -> None:
+    store = two.workshop.store
+
+    def publish_again() -> None:
+        before = store.read("bitmaps", "cow")
+        with store.draft("bitmaps", "cow") as draft:
+            shutil.copy(before.path("bitmaps.npy"), draft.path("bitmaps.npy"))
+            draft.publish(recipe=before.recipe, facts=before.facts, version=before.version)
+
+    with ThreadPoolExecutor(1) as pool:
+        for _ in range(60):
+            published = pool.submit(publish_again)
+            while not published.done():
+                data, _ = read_drawings(two.workshop, "2")
+                assert len(data.test) > 0
+            published.result()

@@ -8,6 +8,7 @@ import dagster as dg
 import numpy as np
 from pydantic import Field
 
+from qd_pipeline.errors import DamagedPartition
 from qd_pipeline.learning import figures
 from qd_pipeline.learning.classifier import NETWORK_FILE, Classifier
 from qd_pipeline.learning.data import ClassSetData, load_category
@@ -160,10 +161,16 @@ def read_drawings(workshop: Workshop, class_set: str) -> tuple[ClassSetData, lis
         DamagedPartition: A file is not what was written.
     """
     found = workshop.drawings_of(class_set)
-    categories = [
-        load_category(category, table.path(TABLE), drawn.path(BITMAPS))
-        for category, table, drawn in found
-    ]
+    try:
+        categories = [
+            load_category(category, table.path(TABLE), drawn.path(BITMAPS))
+            for category, table, drawn in found
+        ]
+    except DamagedPartition:
+        if workshop.drawings_of(class_set) == found:
+            raise
+        # Not damaged: another run has just published one of them, and removed that of before.
+        return read_drawings(workshop, class_set)
     return ClassSetData.split(categories), [made for _, *pair in found for made in pair]
 
 
