@@ -185,5 +185,5 @@ def _home(environment: Mapping[str, str]) -> Path:
         return given.expanduser().absolute()
     except RuntimeError:
         raise BadSetting(
-            f"home {str(given)[:80]!r}", "is of a user who is not known", "give its whole path"
+            f"QD_HOME {str(given)[:80]!r}", "is of a user who is not known", "give its whole path"
         ) from None

@@ -47,6 +47,9 @@ def test_a_home_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
         ("QD_PROMOTION_SIGNIFICANCE", "nan"),
         ("QD_WEBHOOK_URL", "file:///etc/passwd"),
         ("QD_WEBHOOK_URL", "https://"),
+        ("QD_WEBHOOK_URL", "http://[::1"),
+        ("MLFLOW_TRACKING_URI", "http://[::1"),
+        ("QD_HOME", "~nobody-of-this-name/home"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused_by_name(name: str, text: str) -> None:

@@ -53,6 +53,9 @@ def refusal(
         (["run", "--network", "resnet"], "'resnet'"),
         (["run", "--epochs", "many"], "should be a valid integer"),
         (["run", "--class-sets", "nowhere.toml"], "nowhere.toml cannot be read"),
+        (["run", "--class-sets", "no[/b]where.toml"], "no[/b]where.toml cannot be read"),
+        (["make", "classifiers", "2,4"], "class count '2,4' is not known: give one of 2, 4, 8"),
+        (["compare", "--runs", "0"], "runs is 0: give a whole number from 1"),
         (["make", "pictures", "cow"], "stage 'pictures' is not known"),
         (
             ["make", "strokes", "elefant"],
