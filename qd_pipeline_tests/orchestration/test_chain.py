@@ -12,6 +12,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from qd_pipeline.orchestration import recipes
 from qd_pipeline.orchestration.assets.classifiers import read_drawings
 from qd_pipeline.orchestration.driver import Driver
 from qd_pipeline.stages import CATEGORY_STAGES, CLASS_SET_STAGES
@@ -163,6 +164,17 @@ def test_other_settings_make_again_what_depends_on_them(two: Driver) -> None:
     more = run(driver(home, class_sets=["2"], drawings=30, seed=1))
     assert len(more.made) == 8
     assert more.workshop.store.read("strokes", "cow").facts["drawings"] == 30
+
+
+def test_another_version_of_the_code_makes_again_what_it_writes_and_no_training_of_the_same(
+    two: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(recipes.CODE_VERSIONS, "strokes", "2")
+    again = run(two)
+    assert again.made == ["strokes cow", "bitmaps cow", "strokes panda", "bitmaps panda"]
+    monkeypatch.setitem(recipes.CODE_VERSIONS, "evaluations", "2")
+    judged = run(driver(Path(two.workshop.home), class_sets=["2"], drawings=25))
+    assert judged.made == ["evaluations 2"]
 
 
 def test_a_damaged_partition_is_never_trained_on_and_made_again_by_name(two: Driver) -> None:
