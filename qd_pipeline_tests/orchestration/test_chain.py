@@ -206,20 +206,35 @@ def test_the_same_settings_give_the_same_classifier_and_the_same_figures(
     assert figures[0] == figures[1]
 
 
-def test_a_step_that_is_tried_again_continues_its_mlflow_run(two: Driver) -> None:
-    client = MlflowClient(two.workshop.tracking_uri)
-    first = two.workshop.store.read("strokes", "cow").facts["mlflow_run"]
-    job = two.definitions.resolve_job_def("categories")
-    root = client.get_run(first).data.tags["dagster_run_id"]
-    again = job.execute_in_process(
+def strokes_again(two: Driver, root: str) -> str:
+    """Make a step of a run once more, as a retry does; give its MLflow run."""
+    again = two.definitions.resolve_job_def("categories").execute_in_process(
         partition_key="cow",
         instance=two.instance,
         asset_selection=[dg.AssetKey("strokes")],
         tags={"dagster/root_run_id": root, "dagster/parent_run_id": root},
     )
     assert again.success
-    assert two.workshop.store.read("strokes", "cow").facts["mlflow_run"] == first
+    return str(two.workshop.store.read("strokes", "cow").facts["mlflow_run"])
+
+
+def test_a_step_that_is_tried_again_continues_its_mlflow_run(two: Driver) -> None:
+    client = MlflowClient(two.workshop.tracking_uri)
+    first = str(two.workshop.store.read("strokes", "cow").facts["mlflow_run"])
+    root = client.get_run(first).data.tags["dagster_run_id"]
+    client.set_terminated(first, "FAILED")
+    assert strokes_again(two, root) == first
     assert client.get_run(first).info.status == "FINISHED"
+
+
+def test_a_step_that_had_ended_well_is_another_mlflow_run_when_it_is_made_again(
+    two: Driver,
+) -> None:
+    client = MlflowClient(two.workshop.tracking_uri)
+    first = str(two.workshop.store.read("strokes", "cow").facts["mlflow_run"])
+    second = strokes_again(two, client.get_run(first).data.tags["dagster_run_id"])
+    assert second != first
+    assert {client.get_run(run).info.status for run in (first, second)} == {"FINISHED"}
 
 
 def runs_of(client: MlflowClient, root: dg.DagsterRun) -> dict[str, Run]:

@@ -46,24 +46,28 @@ class Room(NamedTuple):
     sheet: Sheet
 
 
-_SPARE: Final[dict[tuple[int, ...], list[Room]]] = {}
+_SPARE: Final[dict[int, list[tuple[tuple[int, ...], Room]]]] = {}
 
 
 @contextmanager
 def borrowed_room(side: int, strokes: int, points: int, longest: int) -> Iterator[Room]:
     """Lend room for drawings of up to so many strokes and points, `longest` in one stroke.
 
-    What is given back is lent again: the system takes as long to hand out fresh memory as a
-    hundred drawings take.
+    What is given back is lent again, one room a thread: the system takes as long to hand out
+    fresh memory as a hundred drawings take.
     """
-    sizes = (side, *(1 << size.bit_length() for size in (strokes, points, longest)))
-    spare = _SPARE.setdefault(sizes, [])
+    needed = (strokes, points, longest)
+    spare = _SPARE.setdefault(side, [])
     try:
-        room = spare.pop()
+        sizes, room = spare.pop()
     except IndexError:
-        room = _room(*sizes)
+        sizes, room = needed, _room(side, *needed)
+    if any(size < need for size, need in zip(sizes, needed, strict=True)):
+        # Larger than needed now, so that it soon is large enough.
+        sizes = tuple(max(size, 2 * need) for size, need in zip(sizes, needed, strict=True))
+        room = _room(side, *sizes)
     yield room
-    spare.append(room)
+    spare.append((sizes, room))
 
 
 def _room(side: int, strokes: int, points: int, longest: int) -> Room:
