@@ -303,7 +303,7 @@ def test_drawings_are_read_whole_while_another_run_publishes_them(two: Driver) -
             draft.publish(recipe=before.recipe, facts=before.facts, version=before.version)
 
     with ThreadPoolExecutor(1) as pool:
-        for _ in range(60):
+        for _ in range(200):
             published = pool.submit(publish_again)
             while not published.done():
                 data, _ = read_drawings(two.workshop, "2")

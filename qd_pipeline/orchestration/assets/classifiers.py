@@ -8,7 +8,7 @@ import dagster as dg
 import numpy as np
 from pydantic import Field
 
-from qd_pipeline.errors import DamagedPartition
+from qd_pipeline.errors import DamagedPartition, MissingPartition
 from qd_pipeline.learning import figures
 from qd_pipeline.learning.classifier import NETWORK_FILE, Classifier
 from qd_pipeline.learning.data import ClassSetData, load_category
@@ -166,7 +166,7 @@ def read_drawings(workshop: Workshop, class_set: str) -> tuple[ClassSetData, lis
             load_category(category, table.path(TABLE), drawn.path(BITMAPS))
             for category, table, drawn in found
         ]
-    except DamagedPartition:
+    except (DamagedPartition, MissingPartition):
         if workshop.drawings_of(class_set) == found:
             raise
         # Not damaged: another run has just published one of them, and removed that of before.
