@@ -44,12 +44,12 @@ def ui(
     # Dagster is slow to import.
     from qd_pipeline.definitions import workshop_of  # noqa: PLC0415
     from qd_pipeline.orchestration import instance, recovery  # noqa: PLC0415
-    from qd_pipeline.tracking import CLASSIFIERS  # noqa: PLC0415
+    from qd_pipeline.tracking import CLASSIFIERS, EXPERIMENTS  # noqa: PLC0415
 
     workshop = workshop_of(settings)
     recovery.recover(workshop, instance.of(settings.home))
-    # MLflow has no columns for everybody, but an address that chooses them.
-    runs = workshop.tracker.list_of(CLASSIFIERS)
+    # All of them are there from the start: MLflow's page brings along what theirs show.
+    runs = {name: workshop.tracker.list_of(name) for name in EXPERIMENTS}
     # Children are other processes: they see the settings as we do only through these.
     os.environ.update(QD_HOME=str(settings.home), QD_SOURCE=settings.source)
     # MLflow's own jobs, which we have none of, would take five processes more.
@@ -68,7 +68,7 @@ def ui(
                 highlight=False,
                 soft_wrap=True,
             )
-            console.print(f"MLflow   {runs}", highlight=False, soft_wrap=True)
+            console.print(f"MLflow   {runs[CLASSIFIERS]}", highlight=False, soft_wrap=True)
             if not ipaddress.ip_address(settings.ui_host).is_loopback:
                 console.print(_OPEN.format(settings.ui_host), highlight=False)
             console.print("Ctrl-C stops both.", highlight=False)
@@ -96,6 +96,7 @@ def _pages(settings: Settings) -> list[Server]:
     ]
     if settings.tracking_uri.startswith("sqlite:"):
         store = ["--backend-store-uri", settings.tracking_uri, "--workers", "1"]
+        store += ["--app-name", "qd_pipeline"]
         artifacts = ["--artifacts-destination", str(settings.home / "mlartifacts")]
         command = [*_program("mlflow"), "server", *store, *artifacts]
         command += _at(settings.ui_host, mlflow)

@@ -17,9 +17,18 @@ os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 # MLflow reads the variables above when it is imported.
-from qd_pipeline.tracking.experiments import CLASSIFIERS, DATA, STUDIES
+from qd_pipeline.tracking.experiments import CLASSIFIERS, DATA, EXPERIMENTS, STUDIES
 from qd_pipeline.tracking.logged import LoggedRun
 from qd_pipeline.tracking.runs import Identity, TrackedRun
 from qd_pipeline.tracking.tracker import Tracker
 
-__all__ = ["CLASSIFIERS", "DATA", "STUDIES", "Identity", "LoggedRun", "TrackedRun", "Tracker"]
+__all__ = [
+    "CLASSIFIERS",
+    "DATA",
+    "EXPERIMENTS",
+    "STUDIES",
+    "Identity",
+    "LoggedRun",
+    "TrackedRun",
+    "Tracker",
+]

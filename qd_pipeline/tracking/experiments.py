@@ -1,8 +1,8 @@
 """The experiments that runs are logged to, and what their run lists show."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
-
-from qd_pipeline.tracking import views
 
 DATA: Final = "quickdraw-data"
 """Experiment of the data stages."""
@@ -13,12 +13,27 @@ CLASSIFIERS: Final = "quickdraw-classifiers"
 STUDIES: Final = "quickdraw-studies"
 """Experiment of what is only made when asked for: cross-validations, searches, comparisons."""
 
+
+@dataclass(frozen=True)
+class Experiment:
+    """What the page of an experiment shows.
+
+    Attributes:
+        columns: Of its run list, as MLflow names them: "metrics.`loss`", "params.`epochs`",
+            "tags.`source`", "attributes.`Duration`".
+        note: Markdown that heads it.
+    """
+
+    columns: Sequence[str]
+    note: str
+
+
 EXPERIMENTS: Final = {
-    DATA: views.tags(
+    DATA: Experiment(
         ["metrics.`drawings`", "tags.`source`", "attributes.`Duration`", "tags.`data_version`"],
         "Downloads, stroke tables and bitmaps: a run for each partition that was made.",
     ),
-    CLASSIFIERS: views.tags(
+    CLASSIFIERS: Experiment(
         [
             "metrics.`test_accuracy`",
             "metrics.`test_accuracy_low`",
@@ -33,7 +48,7 @@ EXPERIMENTS: Final = {
         "Trainings with their evaluations; the accuracy's low and high are the ends of its "
         "95 % interval. Select runs and press Compare, or look at all of them as charts.",
     ),
-    STUDIES: views.tags(
+    STUDIES: Experiment(
         [
             "metrics.`cv_accuracy`",
             "metrics.`cv_accuracy_sd`",
@@ -47,4 +62,4 @@ EXPERIMENTS: Final = {
         "Cross-validations, searches with a run for each trial, data studies and comparisons.",
     ),
 }
-"""Tags of each experiment, by its name."""
+"""Each experiment, by its name."""

@@ -208,7 +208,7 @@ class Tracker:
             try:
                 return str(
                     self._client.create_experiment(
-                        name, artifact_location=location, tags=EXPERIMENTS[name]
+                        name, artifact_location=location, tags=views.tags(EXPERIMENTS[name])
                     )
                 )
             except MlflowException:

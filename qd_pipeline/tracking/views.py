@@ -1,16 +1,16 @@
-"""What the run list of an experiment shows.
+"""A saved view of an experiment's run list, for MLflow servers that are not ours (`pages`).
 
-MLflow keeps the columns that somebody chose in their browser, and has none for everybody; but
-a saved view belongs to the experiment, as one of its tags: `mlflow.sharedViewState.` and a key,
-with the browser's state as JSON, deflated, in Base64. It stands in the list's menu "Views",
-and a link with its key opens it.
+It belongs to the experiment, as one of its tags: `mlflow.sharedViewState.` and a key, with the
+browser's state as JSON, deflated, in Base64. It stands in the list's menu "Views", and a link
+with its key opens it.
 """
 
 import json
 import zlib
 from base64 import b64encode
-from collections.abc import Sequence
 from typing import Final
+
+from qd_pipeline.tracking.experiments import Experiment
 
 KEY: Final = "columns-that-matter"
 """Of our view, in links: `?viewStateShareKey=`."""
@@ -39,20 +39,14 @@ _STATE: Final = {
 }
 
 
-def tags(columns: Sequence[str], note: str) -> dict[str, str]:
-    """Give the tags of an experiment: its kind, a note, and a view.
-
-    Args:
-        columns: What the view shows: "metrics.`loss`", "params.`epochs`", "tags.`source`",
-            "attributes.`Duration`".
-        note: Markdown that heads its page.
-    """
-    state = json.dumps({**_STATE, "selectedColumns": list(columns)}, separators=(",", ":"))
-    packed = b64encode(zlib.compress(state.encode())).decode()
+def tags(experiment: Experiment) -> dict[str, str]:
+    """Give the tags of an experiment: its kind, its note, and a view of its columns."""
+    state = {**_STATE, "selectedColumns": list(experiment.columns)}
+    packed = b64encode(zlib.compress(json.dumps(state, separators=(",", ":")).encode())).decode()
     view = {"name": _NAME, "createdAt": 0, "updatedAt": 0, "state": f"deflate;{packed}"}
     return {
         # Its pages are for training, not for agents and their traces.
         "mlflow.experimentKind": "custom_model_development",
-        "mlflow.note.content": note,
+        "mlflow.note.content": experiment.note,
         f"mlflow.sharedViewState.{KEY}": json.dumps(view, separators=(",", ":")),
     }

@@ -41,6 +41,15 @@ def browser() -> Iterator[Page]:
         yield opened
 
 
+@pytest.fixture
+def newcomer(browser: Page) -> Iterator[Page]:
+    """Give a page of a browser that nobody has used."""
+    used = browser.context.browser
+    assert used is not None
+    with used.new_context(viewport={"width": 1600, "height": 900}) as fresh:
+        yield fresh.new_page()
+
+
 def here(ui: Ui, address: str | None) -> str:
     """Give an address of MLflow's pages as it is here: they were made for the default port."""
     usual = "http://127.0.0.1:5000"
@@ -75,7 +84,36 @@ def test_the_page_of_an_evaluation_leads_to_its_report_and_its_run(ui: Ui, brows
     inside.get_by_text("test drawings classified correctly").wait_for()
 
 
-def test_mlflow_lists_the_classifiers_with_the_columns_that_matter(ui: Ui, browser: Page) -> None:
+COLUMNS = ("test_accuracy", "network", "epochs", "training_drawings", "source", "Duration")
+
+
+def test_mlflow_lists_the_classifiers_with_the_columns_that_matter(
+    ui: Ui, newcomer: Page
+) -> None:
+    newcomer.goto(f"{ui.mlflow}/#/experiments")
+    newcomer.get_by_role("link", name=CLASSIFIERS).first.click()
+    newcomer.get_by_text("2 categories, ", exact=False).first.wait_for()
+    for column in COLUMNS:
+        newcomer.get_by_role("columnheader", name=column, exact=True).first.wait_for()
+
+
+def test_columns_that_somebody_chose_stay(ui: Ui, newcomer: Page) -> None:
+    experiment = MlflowClient(ui.mlflow).get_experiment_by_name(CLASSIFIERS)
+    assert experiment is not None
+    newcomer.goto(f"{ui.mlflow}/#/experiments/{experiment.experiment_id}/runs")
+    network = newcomer.locator("[role=columnheader][col-id*=network]")
+    network.wait_for()
+    newcomer.get_by_role("button", name="Columns").click()
+    newcomer.get_by_title("network", exact=True).click()
+    network.wait_for(state="detached")
+    newcomer.reload()
+    newcomer.get_by_role("columnheader", name="epochs", exact=True).first.wait_for()
+    assert network.count() == 0
+
+
+def test_an_evaluation_leads_to_all_runs_in_a_view_of_those_columns(
+    ui: Ui, browser: Page
+) -> None:
     browser.goto(f"{ui.dagster}/assets/evaluations?partition=2&view=partitions")
     link = browser.get_by_role("link", name="viewStateShareKey").first
     link.wait_for()
@@ -83,7 +121,7 @@ def test_mlflow_lists_the_classifiers_with_the_columns_that_matter(ui: Ui, brows
     assert f"MLflow   {listed}\n" in ui.said.read_text()
     browser.goto(listed)
     browser.get_by_text("2 categories, ", exact=False).first.wait_for()
-    for column in ("test_accuracy", "network", "epochs", "source", "Duration"):
+    for column in COLUMNS:
         browser.get_by_text(column, exact=True).first.wait_for()
 
 
