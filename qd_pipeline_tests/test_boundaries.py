@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "qd_pipeline"
 LEARNING_LIBRARIES = {"keras", "tensorflow", "sklearn"}
-ORCHESTRATION_LIBRARIES = {"dagster", "dagster_webserver"}
+ORCHESTRATION_LIBRARIES = {"dagster", "dagster_graphql", "dagster_webserver"}
 SLOW_LIBRARIES = {"tensorflow", "keras", "mlflow", "matplotlib", "pandas", "sklearn", "optuna"}
 
 

@@ -112,6 +112,16 @@ class CrossValidation:
         }
 
 
+def check_folds(count: int) -> None:
+    """See that drawings can be dealt to so many folds.
+
+    Raises:
+        BadSetting: They cannot.
+    """
+    if not 1 < count <= _MOST_FOLDS:
+        raise BadSetting("folds", f"is {count}", f"give a number from 2 to {_MOST_FOLDS}")
+
+
 def cross_validate(
     data: ClassSetData,
     recipe: Recipe,
@@ -148,8 +158,7 @@ def each_fold(
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Fold]:
     """Train and measure fold by fold, as `cross_validate` does; a caller may stop early."""
-    if not 1 < count <= _MOST_FOLDS:
-        raise BadSetting("folds", f"is {count}", f"give a number from 2 to {_MOST_FOLDS}")
+    check_folds(count)
     parts = [hold_out(data, fold, count) for fold in range(count)]
     total = recipe.epochs * sum(len(part.training) for part in parts)
     before = 0

@@ -115,6 +115,17 @@ class DataStudy:
         )
 
 
+def check_shares(shares: Sequence[int]) -> None:
+    """See that shares of the drawings are per cents, each above the one before.
+
+    Raises:
+        BadSetting: They are not.
+    """
+    if list(shares) != sorted(set(shares)) or not all(0 < share <= _ALL for share in shares):
+        given = ", ".join(map(str, shares))
+        raise BadSetting("shares", f"are {given}", "give rising percentages, as 10, 30, 100")
+
+
 def study(
     data: ClassSetData,
     recipe: Recipe,
@@ -140,9 +151,7 @@ def study(
         BadSetting: The shares are no rising percentages, or one leaves a category without
             drawings.
     """
-    if list(shares) != sorted(set(shares)) or not all(0 < share <= _ALL for share in shares):
-        given = ", ".join(map(str, shares))
-        raise BadSetting("shares", f"are {given}", "give rising percentages, as 10, 30, 100")
+    check_shares(shares)
     parts = {f"{share} %": _share(data, share) for share in shares if share < _ALL}
     parts |= {"all": data, "recognised only": _recognized(data)}
     for name, part in parts.items():

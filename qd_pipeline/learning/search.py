@@ -89,6 +89,18 @@ class Search:
         }
 
 
+def check_search(recipe: Recipe, space: Space, trials: int | None) -> None:
+    """See that every point of a space is a valid recipe, and that some trial is asked for.
+
+    Raises:
+        BadSetting: One is not, or none is.
+    """
+    for point in space.corners():
+        recipe.with_settings(**point)
+    if trials is not None and trials < 1:
+        raise BadSetting("trials", f"is {trials}", "give a whole number from 1")
+
+
 def search(
     data: ClassSetData,
     recipe: Recipe,
@@ -123,10 +135,7 @@ def search(
             at work on the study.
         HomeFailed: The storage cannot be used.
     """
-    for point in space.corners():
-        recipe.with_settings(**point)
-    if trials is not None and trials < 1:
-        raise BadSetting("trials", f"is {trials}", "give a whole number from 1")
+    check_search(recipe, space, trials)
     points = space.points() if space.is_grid else []
     wanted = min(trials or len(points), len(points)) if points else trials or TRIALS
     with _opened(storage, study, recipe.seed) as opened:

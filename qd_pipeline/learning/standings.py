@@ -156,6 +156,16 @@ def _setting(run: Contestant, name: str) -> str:
     return "–" if text == "None" else text
 
 
+def check_count(count: int) -> None:
+    """See that so many runs can be compared.
+
+    Raises:
+        BadSetting: There would be none.
+    """
+    if count < 1:
+        raise BadSetting("runs", f"is {count}", "give a whole number from 1")
+
+
 def stand(key: str, class_set: tuple[str, ...], runs: Sequence[Contestant]) -> Standings:
     """Set runs of one class set side by side.
 

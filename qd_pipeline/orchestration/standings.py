@@ -6,9 +6,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from qd_pipeline.errors import BadSetting, TrackingFailed
+from qd_pipeline.errors import TrackingFailed
 from qd_pipeline.learning.intervals import Proportion
-from qd_pipeline.learning.standings import Contestant, Standings, stand
+from qd_pipeline.learning.standings import Contestant, Standings, check_count, stand
 from qd_pipeline.orchestration.partitions import CLASS_SETS
 from qd_pipeline.orchestration.workshop import Workshop
 from qd_pipeline.tracking import LoggedRun, Tracker
@@ -29,8 +29,7 @@ def standings_of(workshop: Workshop, class_set: str, count: int) -> Standings:
         BadSetting: The number makes no sense.
         TrackingFailed: MLflow cannot be reached.
     """
-    if count < 1:
-        raise BadSetting("runs", f"is {count}", "give a whole number from 1")
+    check_count(count)
     tracker = workshop.tracker
     runs = [_contestant(tracker, run) for run in tracker.last_runs(class_set, count)]
     return stand(class_set, CLASS_SETS[class_set], runs)

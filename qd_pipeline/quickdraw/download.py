@@ -71,6 +71,16 @@ class Fetched:
         return drawings == self.drawings
 
 
+def check_wanted(drawings: int | None) -> None:
+    """See that a number of drawings can be asked for; None stands for all.
+
+    Raises:
+        BadSetting: It is below 1.
+    """
+    if drawings is not None and drawings < 1:
+        raise BadSetting("drawings", f"is {drawings}", "give a whole number from 1, or 'all'")
+
+
 def fetch(
     source: Source,
     category: str,
@@ -101,8 +111,7 @@ def fetch(
             at `target` that was not there before.
         HomeFailed: The disk refuses; nothing is left behind.
     """
-    if drawings is not None and drawings < 1:
-        raise BadSetting("drawings", f"is {drawings}", "give a whole number from 1, or 'all'")
+    check_wanted(drawings)
     address = source.address_of(category)
     official = catalog.category(category) if source.is_official else None
     tell = on_progress or (lambda _done, _total: None)

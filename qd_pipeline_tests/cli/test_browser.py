@@ -87,9 +87,7 @@ def test_the_page_of_an_evaluation_leads_to_its_report_and_its_run(ui: Ui, brows
 COLUMNS = ("test_accuracy", "network", "epochs", "training_drawings", "source", "Duration")
 
 
-def test_mlflow_lists_the_classifiers_with_the_columns_that_matter(
-    ui: Ui, newcomer: Page
-) -> None:
+def test_mlflow_lists_the_classifiers_with_the_columns_that_matter(ui: Ui, newcomer: Page) -> None:
     newcomer.goto(f"{ui.mlflow}/#/experiments")
     newcomer.get_by_role("link", name=CLASSIFIERS).first.click()
     newcomer.get_by_text("2 categories, ", exact=False).first.wait_for()
@@ -111,9 +109,7 @@ def test_columns_that_somebody_chose_stay(ui: Ui, newcomer: Page) -> None:
     assert network.count() == 0
 
 
-def test_an_evaluation_leads_to_all_runs_in_a_view_of_those_columns(
-    ui: Ui, browser: Page
-) -> None:
+def test_an_evaluation_leads_to_all_runs_in_a_view_of_those_columns(ui: Ui, browser: Page) -> None:
     browser.goto(f"{ui.dagster}/assets/evaluations?partition=2&view=partitions")
     link = browser.get_by_role("link", name="viewStateShareKey").first
     link.wait_for()
@@ -125,7 +121,7 @@ def test_an_evaluation_leads_to_all_runs_in_a_view_of_those_columns(
         browser.get_by_text(column, exact=True).first.wait_for()
 
 
-def test_a_wrong_setting_is_refused_in_the_launchpad(ui: Ui) -> None:
+def test_a_name_that_is_not_known_is_refused_in_the_launchpad(ui: Ui) -> None:
     query = """query ($config: RunConfigData) {
       isPipelineConfigValid(pipeline: {pipelineName: "classifiers_and_evaluations",
         repositoryLocationName: "qd_pipeline", repositoryName: "__repository__"},
@@ -141,6 +137,18 @@ def test_a_wrong_setting_is_refused_in_the_launchpad(ui: Ui) -> None:
         reply = urllib3.request("POST", f"{ui.dagster}/graphql", json=body)
         answer = json.loads(reply.data)["data"]["isPipelineConfigValid"]
         assert (answer["__typename"] == "RunConfigValidationInvalid") is refused, answer
+
+
+def test_a_number_out_of_its_range_is_refused_in_the_launchpad(ui: Ui, browser: Page) -> None:
+    instance = driver(ui.said.parent, class_sets=[]).instance
+    runs = instance.get_runs_count()
+    config = quote("ops: {classifiers: {config: {epochs: 0}}}")
+    tags = quote(json.dumps([{"key": "dagster/partition", "value": "2"}]))
+    job = f"{ui.dagster}/locations/qd_pipeline/jobs/classifiers_and_evaluations"
+    browser.goto(f"{job}/playground/setup?config={config}&tags={tags}")
+    browser.get_by_role("button", name="Launch Run").click()
+    browser.get_by_text("epochs is 0: give a whole number from 1.").wait_for()
+    assert instance.get_runs_count() == runs
 
 
 STALENESS = """query ($asset: AssetKeyInput!, $keys: [String!]!) {

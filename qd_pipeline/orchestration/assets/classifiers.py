@@ -88,12 +88,23 @@ class ClassifierConfig(dg.Config):
         if self.settings_from_search:
             best = Recipe(**store.read("searches", class_set).facts["best_recipe"])
             return best.with_settings(seed=self.seed)
+        return self._given(len(CLASS_SETS[class_set]))
+
+    def check(self) -> None:
+        """See that every setting is in its range, whatever the class set.
+
+        Raises:
+            BadSetting: One is not.
+        """
+        self._given(class_count=2)
+
+    def _given(self, class_count: int) -> Recipe:
         given = self.model_dump(include={setting.name for setting in fields(Recipe)})
         if self.network == OF_RECIPE:
             del given["network"]
         if self.recipe != OF_NETWORK:
             given["recipe"] = self.recipe
-        return chosen(len(CLASS_SETS[class_set]), **given)
+        return chosen(class_count, **given)
 
 
 @dg.asset(

@@ -7,7 +7,7 @@ import dagster as dg
 from pydantic import Field
 
 from qd_pipeline.learning import comparison_page
-from qd_pipeline.learning.standings import Standings
+from qd_pipeline.learning.standings import Standings, check_count
 from qd_pipeline.orchestration import recipes
 from qd_pipeline.orchestration.assets.evaluations import evaluations
 from qd_pipeline.orchestration.partitions import CLASS_SETS
@@ -21,6 +21,14 @@ class ComparisonConfig(dg.Config):
     """What to compare."""
 
     runs: int = Field(default=5, description="Last runs of each class count, from 1.")
+
+    def check(self) -> None:
+        """See that the number makes sense.
+
+        Raises:
+            BadSetting: It does not.
+        """
+        check_count(self.runs)
 
 
 @dg.asset(

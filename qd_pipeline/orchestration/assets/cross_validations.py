@@ -5,7 +5,13 @@ import json
 import dagster as dg
 from pydantic import Field
 
-from qd_pipeline.learning.cross_validation import FOLDS, CrossValidation, Fold, cross_validate
+from qd_pipeline.learning.cross_validation import (
+    FOLDS,
+    CrossValidation,
+    Fold,
+    check_folds,
+    cross_validate,
+)
 from qd_pipeline.orchestration import recipes, slots
 from qd_pipeline.orchestration.assets.bitmaps import bitmaps
 from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig, read_drawings
@@ -20,6 +26,15 @@ class CrossValidationConfig(ClassifierConfig):
     """What to train, and on how many folds."""
 
     folds: int = Field(default=FOLDS, description="Folds, from 2 to 255; as many trainings.")
+
+    def check(self) -> None:
+        """See that every setting is in its range.
+
+        Raises:
+            BadSetting: One is not.
+        """
+        super().check()
+        check_folds(self.folds)
 
 
 @dg.asset(

@@ -21,6 +21,15 @@ class DataStudyConfig(ClassifierConfig):
         default=list(SHARES), description="Per cent of the training drawings, rising."
     )
 
+    def check(self) -> None:
+        """See that every setting is in its range.
+
+        Raises:
+            BadSetting: One is not.
+        """
+        super().check()
+        data_study.check_shares(self.shares)
+
 
 @dg.asset(
     partitions_def=class_set_partitions,

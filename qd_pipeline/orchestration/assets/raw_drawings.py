@@ -8,7 +8,7 @@ from qd_pipeline.errors import BadSetting
 from qd_pipeline.orchestration import checks, recipes
 from qd_pipeline.orchestration.partitions import SETTINGS, category_partitions
 from qd_pipeline.orchestration.workshop import Workshop
-from qd_pipeline.quickdraw.download import Fetched, fetch
+from qd_pipeline.quickdraw.download import Fetched, check_wanted, fetch
 from qd_pipeline.quickdraw.source import SAMPLE_DRAWINGS, Source
 from qd_pipeline.store import Partition
 
@@ -37,6 +37,14 @@ class RawDrawingsConfig(dg.Config):
         drawings = partition.recipe["settings"]["drawings"]
         whole = drawings == "all"
         return cls(drawings=None if whole else drawings, whole_files=whole)
+
+    def check(self) -> None:
+        """See that the number of drawings makes sense.
+
+        Raises:
+            BadSetting: It does not.
+        """
+        check_wanted(self.drawings)
 
     def wanted(self, source: Source) -> int | None:
         """Give the number of drawings to ask the source for, None for all."""

@@ -10,8 +10,9 @@ import dagster as dg
 from pydantic import Field
 
 from qd_pipeline.learning import space
+from qd_pipeline.learning.cross_validation import check_folds
 from qd_pipeline.learning.recipe import Recipe
-from qd_pipeline.learning.search import FOLDS, Search, Trial, search
+from qd_pipeline.learning.search import FOLDS, Search, Trial, check_search, search
 from qd_pipeline.learning.space import Space
 from qd_pipeline.orchestration import recipes, slots
 from qd_pipeline.orchestration.assets.bitmaps import bitmaps
@@ -42,6 +43,15 @@ class SearchConfig(ClassifierConfig):
         description="Trials to come to, from 1, those of an interrupted search included; by "
         "default the whole grid, or 20 of a space with ranges.",
     )
+
+    def check(self) -> None:
+        """See that every setting is in its range, at every point of the space.
+
+        Raises:
+            BadSetting: One is not.
+        """
+        check_folds(self.folds)
+        check_search(self._given(class_count=2), Space.parse(self.space), self.trials)
 
 
 @dg.asset(
