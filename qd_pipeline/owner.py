@@ -5,7 +5,9 @@ says nothing; a name that tells the living from the dead needs neither.
 """
 
 import os
+import secrets
 import socket
+import time
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -38,6 +40,26 @@ def is_alive(name: str, silent: float = 0.0) -> bool:
     if machine != _machine():
         return silent < SECONDS_OF_PATIENCE
     return _started(int(process)) == started
+
+
+def claim(path: Path) -> Path:
+    """Give a name beside a path for this process alone, another one at every call."""
+    return path.with_name(f"{path.name}~{token()}~{secrets.token_hex(4)}")
+
+
+def is_claimed(path: Path, silent: float | None = None) -> bool:
+    """Tell whether a path has its name from `claim` in a process that may still be at work.
+
+    Args:
+        path: What may have such a name.
+        silent: Seconds since that process was seen at work; by default since it wrote there.
+
+    Raises:
+        FileNotFoundError: It is not there (any more), and no time was given.
+    """
+    if silent is None:
+        silent = time.time() - path.stat().st_mtime
+    return is_alive(path.name.partition("~")[2].rpartition("~")[0], silent)
 
 
 @cache

@@ -45,6 +45,22 @@ def test_a_process_that_has_the_number_of_a_dead_one_is_another() -> None:
     assert not owner.is_alive(f"{machine}~{number}~{ticks}-00000000")
 
 
+def test_a_path_is_claimed_as_long_as_its_process_lives(tmp_path: Path) -> None:
+    plain = tmp_path / "drawings"
+    own = owner.claim(plain)
+    assert own.parent == plain.parent
+    assert own != owner.claim(plain)
+    own.touch()
+    assert owner.is_claimed(own)
+    name, process = another_process()
+    others = plain.with_name(f"drawings~{name}~0123abcd")
+    assert owner.is_claimed(others, silent=0)
+    process.kill()
+    process.communicate()
+    assert not owner.is_claimed(others, silent=0)
+    assert not owner.is_claimed(plain, silent=0)
+
+
 def test_the_name_does_not_hang_on_the_clock() -> None:
     # Setting the clock moves the date at which a process began, but not its ticks since boot.
     ticks = Path("/proc/self/stat").read_text(encoding="ascii").rpartition(")")[2].split()[19]

@@ -145,9 +145,5 @@ def chosen_class_sets(settings: Settings, counts: str | None) -> tuple[str, ...]
     """
     if counts is None:
         return tuple(settings.class_sets)
-    chosen = tuple(dict.fromkeys(count.strip() for count in counts.split(",")))
-    for key in chosen:
-        if key not in settings.class_sets:
-            known = ", ".join(settings.class_sets)
-            raise BadSetting(f"class count {key[:80]!r}", "is not known", f"give some of {known}")
-    return chosen
+    chosen = dict.fromkeys(count.strip() for count in counts.split(","))
+    return tuple(chosen_class_set(settings, count) for count in chosen)

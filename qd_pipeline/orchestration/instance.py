@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 import shutil
 import sqlite3
 import time
@@ -118,10 +117,9 @@ def _make(folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     for entry in folder.parent.glob(f"{folder.name}~*"):
         with contextlib.suppress(FileNotFoundError):  # another process is done with it
-            silent = time.time() - entry.stat().st_mtime
-            if not owner.is_alive(entry.name.partition("~")[2].rpartition("~")[0], silent):
+            if not owner.is_claimed(entry):
                 shutil.rmtree(entry, ignore_errors=True)
-    own = folder.with_name(f"{folder.name}~{owner.token()}~{secrets.token_hex(4)}")
+    own = owner.claim(folder)
     try:
         own.mkdir()
         text = resources.files(__package__).joinpath(_CONFIG).read_text(encoding="utf-8")

@@ -12,7 +12,6 @@ to what another holds, and what a killed process held is taken over by the next.
 
 import json
 import os
-import secrets
 import shutil
 import time
 from collections.abc import Iterator
@@ -117,7 +116,7 @@ def claimed(place: Path, address: str) -> Iterator[Partial]:
     Raises:
         HomeFailed: The disk refuses; nothing stays.
     """
-    own = place.with_name(f"{place.name}~{owner.token()}~{secrets.token_hex(4)}")
+    own = owner.claim(place)
     try:
         _take(place, own)
         with (own / "body").open("a+b") as stream:
@@ -143,8 +142,7 @@ def _orphans(folder: Path) -> list[Path]:
     return [
         entry
         for entry in (folder.iterdir() if folder.is_dir() else ())
-        if "~" in entry.name
-        and not owner.is_alive(entry.name.partition("~")[2].rpartition("~")[0], _silent(entry))
+        if "~" in entry.name and not owner.is_claimed(entry, _silent(entry))
     ]
 
 

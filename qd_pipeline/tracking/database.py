@@ -6,8 +6,6 @@ them undone: so it is made under another name.
 
 import contextlib
 import os
-import secrets
-import time
 from pathlib import Path
 from typing import Final
 
@@ -31,10 +29,9 @@ def prepare(uri: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     for entry in path.parent.glob(f"{path.name}~*"):
         with contextlib.suppress(FileNotFoundError):  # another process is done with it
-            silent = time.time() - entry.stat().st_mtime
-            if not owner.is_alive(entry.name.partition("~")[2].rpartition("~")[0], silent):
+            if not owner.is_claimed(entry):
                 entry.unlink()
-    own = path.with_name(f"{path.name}~{owner.token()}~{secrets.token_hex(4)}")
+    own = owner.claim(path)
     try:
         MlflowClient(tracking_uri=f"{_SCHEME}{own}").search_experiments(max_results=1)
         _put_in_place(own, path)

@@ -127,7 +127,7 @@ class Spool:
         return sent
 
     def _claim(self, run: str) -> Path:
-        return self._folder / f"{run}~{owner.token()}~{secrets.token_hex(4)}"
+        return owner.claim(self._folder / run)
 
 
 def _send(folder: Path, client: MlflowClient, run: str) -> None:
@@ -155,11 +155,10 @@ def _read(line: str, folder: Path) -> Entry:
 
 
 def _waits(entry: Path) -> bool:
-    _, claimed, name = entry.name.partition("~")
     if not (entry / _ENTRIES).is_file():
         return False
     silent = time.time() - (entry / _ENTRIES).stat().st_mtime
-    return not claimed or not owner.is_alive(name.rpartition("~")[0], silent)
+    return not owner.is_claimed(entry, silent)
 
 
 def _run_of(place: Path) -> str:

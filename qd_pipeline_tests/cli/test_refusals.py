@@ -39,7 +39,7 @@ def refusal(
     [
         (["run", "--source", "ftp://example.org/x"], "is not a source"),
         (["run", "--source", "/data/quickdraw"], "a folder is written as a URL"),
-        (["run", "--class-counts", "3"], "class count '3' is not known: give some of 2, 4, 8"),
+        (["run", "--class-counts", "3"], "class count '3' is not known: give one of 2, 4, 8"),
         (["run", "--class-counts", ""], "class count '' is not known"),
         (["run", "--drawings", "0"], "drawings is '0': give a whole number from 1, or 'all'"),
         (["run", "--drawings", "-5"], "drawings is '-5'"),
