@@ -28,7 +28,7 @@ CHOICES = $(call option,SOURCE,source) $(call option,CLASS_COUNTS,class-counts) 
 	$(call option,EPOCHS,epochs) $(call option,SEED,seed) $(call option,CLASS_SETS,class-sets)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run ui draw test stress audit check clean bench bench-learning bench-predict install-bench
+.PHONY: help install run ui draw test stress audit check clean bench bench-learning bench-predict bench-pages install-bench
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ bench-learning: $(STAMP) ## Measure our recipes against the notebook's; LARGE=1:
 
 bench-predict: $(STAMP) ## Measure the home's classifier on drawings as people hand them in
 	@$(BIN)/python -m qd_pipeline.bench.predictions
+
+bench-pages: $(STAMP) ## Measure "Materialize all" in Dagster's pages, with the sample and with empty assets
+	@$(BIN)/python -m qd_pipeline.bench.through_pages
 
 install-bench: $(STAMP) ## Add what the benchmarks compare with: cairo (Debian's libcairo2), opencv
 	@$(PIP) --require-hashes -r requirements-bench.lock

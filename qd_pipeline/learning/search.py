@@ -89,14 +89,12 @@ class Search:
         }
 
 
-def check_search(recipe: Recipe, space: Space, trials: int | None) -> None:
-    """See that every point of a space is a valid recipe, and that some trial is asked for.
+def check_trials(trials: int | None) -> None:
+    """See that some trial is asked for; None stands for the default.
 
     Raises:
-        BadSetting: One is not, or none is.
+        BadSetting: None is.
     """
-    for point in space.corners():
-        recipe.with_settings(**point)
     if trials is not None and trials < 1:
         raise BadSetting("trials", f"is {trials}", "give a whole number from 1")
 
@@ -135,7 +133,9 @@ def search(
             at work on the study.
         HomeFailed: The storage cannot be used.
     """
-    check_search(recipe, space, trials)
+    for point in space.corners():
+        recipe.with_settings(**point)
+    check_trials(trials)
     points = space.points() if space.is_grid else []
     wanted = min(trials or len(points), len(points)) if points else trials or TRIALS
     with _opened(storage, study, recipe.seed) as opened:

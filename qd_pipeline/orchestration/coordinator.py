@@ -1,16 +1,37 @@
 """The queue of runs, which refuses settings that are out of their range.
 
 Dagster's config types know names and numbers, but no bounds. So whoever launches a run in the
-pages is told of them here, as of other settings that are not valid, and no run is made. What a
-schedule or a backfill launches is refused by its step: there is nobody to be told.
+pages is told of them here, as of other settings that are not valid, and the run is taken back.
+Where Dagster's daemon launches runs (those of a schedule, or of many partitions at once) nobody
+waits for an answer: there the step refuses them.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import dagster as dg
+from pydantic import ValidationError
 
 from qd_pipeline.errors import BadSetting
+from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig
+from qd_pipeline.orchestration.assets.comparisons import ComparisonConfig
+from qd_pipeline.orchestration.assets.cross_validations import CrossValidationConfig
+from qd_pipeline.orchestration.assets.data_studies import DataStudyConfig
+from qd_pipeline.orchestration.assets.raw_drawings import RawDrawingsConfig
+from qd_pipeline.orchestration.assets.searches import SearchConfig
+
+CONFIGS: Final = {
+    "raw_drawings": RawDrawingsConfig,
+    "classifiers": ClassifierConfig,
+    "cross_validations": CrossValidationConfig,
+    "searches": SearchConfig,
+    "data_studies": DataStudyConfig,
+    "comparisons": ComparisonConfig,
+}
+"""What the settings of each asset are read as."""
+
+
+_EVALUATED: Final = dg.DagsterEventType.ASSET_CHECK_EVALUATION
 
 
 class BoundedRunCoordinator(dg.QueuedRunCoordinator):
@@ -21,14 +42,14 @@ class BoundedRunCoordinator(dg.QueuedRunCoordinator):
 
         Raises:
             UserFacingGraphQLError: A request from the pages gives a setting that is out of its
-                range; the run is deleted.
+                range; the run is taken back.
         """
         run = context.dagster_run
         if context.get_request_header("host") is not None:
             try:
                 check(run.run_config)
             except BadSetting as error:
-                context.workspace.instance.delete_run(run.run_id)
+                take_back(context.workspace.instance, run)
                 raise _refusal(run.job_name, str(error)) from None
         return super().submit_run(context)
 
@@ -36,33 +57,38 @@ class BoundedRunCoordinator(dg.QueuedRunCoordinator):
 def check(run_config: Mapping[str, Any]) -> None:
     """See that every setting of a run is in its range.
 
+    What only the step can read (a value out of its environment, say) is left to it.
+
     Args:
         run_config: As Dagster has it, its types checked.
 
     Raises:
         BadSetting: One is not.
     """
-    # The queue is made with every instance, and the assets want to know the partitions.
-    from qd_pipeline.orchestration.assets import (  # noqa: PLC0415
-        classifiers,
-        comparisons,
-        cross_validations,
-        data_studies,
-        raw_drawings,
-        searches,
-    )
-
-    configs = {
-        "raw_drawings": raw_drawings.RawDrawingsConfig,
-        "classifiers": classifiers.ClassifierConfig,
-        "cross_validations": cross_validations.CrossValidationConfig,
-        "searches": searches.SearchConfig,
-        "data_studies": data_studies.DataStudyConfig,
-        "comparisons": comparisons.ComparisonConfig,
-    }
     for name, given in run_config.get("ops", {}).items():
-        if name in configs:
-            configs[name](**given.get("config", {})).check()
+        if name in CONFIGS:
+            try:
+                config = CONFIGS[name](**given.get("config", {}))
+            except ValidationError:
+                continue
+            config.check()
+
+
+def take_back(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Delete a run that was not queued yet, and let the checks that it planned be as they were."""
+    planned = instance.all_logs(
+        run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED
+    )
+    instance.delete_run(run.run_id)
+    for entry in planned:
+        key = entry.get_dagster_event().asset_check_planned_data.asset_check_key
+        # Its plan, which is not deleted with it, would stand before what was found last.
+        history = instance.event_log_storage.get_asset_check_execution_history(key, limit=10)
+        for record in history:
+            if record.event and record.event.dagster_event_type is _EVALUATED:
+                found = record.event.get_dagster_event().asset_check_evaluation_data
+                instance.report_runless_asset_event(found)
+                break
 
 
 def _refusal(job: str, sentence: str) -> Exception:

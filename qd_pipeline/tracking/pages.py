@@ -1,7 +1,7 @@
 """MLflow's own pages, as people who train classifiers want to find them.
 
 MLflow keeps what somebody chose (a run list's columns, say) in their browser, and can choose
-nothing for everybody. So its page brings our choices along, for browsers that have none yet.
+nothing for everybody. So its page brings our choices along, once for each browser.
 `mlflow server --app-name qd_pipeline` serves it, as one of MLflow's entry points `mlflow.app`.
 """
 
@@ -11,6 +11,7 @@ from typing import Final
 
 from flask import Response, request
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 from mlflow.server import app as _flask_app
 from mlflow.server.fastapi_app import app
 
@@ -29,26 +30,35 @@ _EVERYWHERE: Final = {
 }
 _OF_EXPERIMENT: Final = 'MLflowLocalStorage-1.1-ExperimentPage-["{}"]-ReactComponentState'
 
+# What somebody chose later stays: ours are laid over the state that is there, once.
 _SCRIPT: Final = """<script>
-for (const [key, value] of Object.entries(%s)) localStorage[key] ??= JSON.stringify(value);
+const [everywhere, ofExperiments] = %s;
+for (const [key, value] of Object.entries(everywhere)) localStorage[key] ??= JSON.stringify(value);
+for (const [key, state] of Object.entries(ofExperiments)) {
+  const given = `qd_pipeline-${key}`, text = JSON.stringify(state);
+  if (localStorage[given] === text) continue;
+  localStorage[key] = JSON.stringify({...JSON.parse(localStorage[key] ?? "{}"), ...state});
+  localStorage[given] = text;
+}
 </script>"""
+
+_client: Final = MlflowClient(Settings.from_environment().tracking_uri)
 
 
 @_flask_app.after_request
 def _with_choices(response: Response) -> Response:
     if request.path != "/" or response.status_code not in {200, 304}:
         return response
-    # Whole and never kept: experiments are made while a browser is open.
-    page = _INDEX.read_text(encoding="utf-8").replace("<head>", f"<head>{_script()}", 1)
-    return Response(page, headers={"Cache-Control": "no-store"})
-
-
-def _script() -> str:
-    client = MlflowClient(Settings.from_environment().tracking_uri)
-    found = {name: client.get_experiment_by_name(name) for name in EXPERIMENTS}
+    try:
+        found = [(_client.get_experiment_by_name(name), name) for name in EXPERIMENTS]
+    except MlflowException:
+        return response  # its pages say themselves what is wrong with the store
     columns = {
         _OF_EXPERIMENT.format(made.experiment_id): {"selectedColumns": EXPERIMENTS[name].columns}
-        for name, made in found.items()
+        for made, name in found
         if made
     }
-    return _SCRIPT % json.dumps({**_EVERYWHERE, **columns})
+    script = _SCRIPT % json.dumps([_EVERYWHERE, columns])
+    page = _INDEX.read_text(encoding="utf-8").replace("<head>", f"<head>{script}", 1)
+    # Whole and never kept: experiments are made while a browser is open.
+    return Response(page, headers={"Cache-Control": "no-store"})

@@ -84,7 +84,8 @@ def test_the_page_of_an_evaluation_leads_to_its_report_and_its_run(ui: Ui, brows
     inside.get_by_text("test drawings classified correctly").wait_for()
 
 
-COLUMNS = ("test_accuracy", "network", "epochs", "training_drawings", "source", "Duration")
+INTERVAL = ("test_accuracy_low", "test_accuracy_high")
+COLUMNS = ("test_accuracy", *INTERVAL, "network", "epochs", "test_drawings", "source", "Duration")
 
 
 def test_mlflow_lists_the_classifiers_with_the_columns_that_matter(ui: Ui, newcomer: Page) -> None:
@@ -139,9 +140,25 @@ def test_a_name_that_is_not_known_is_refused_in_the_launchpad(ui: Ui) -> None:
         assert (answer["__typename"] == "RunConfigValidationInvalid") is refused, answer
 
 
+CHECKS = """{ assetNodes(group: {groupName: "learning", repositoryLocationName: "qd_pipeline",
+  repositoryName: "__repository__"}) { assetChecksOrError { ... on AssetChecks { checks {
+  name executionForLatestMaterialization { status } } } } } }"""
+
+
+def checks(ui: Ui) -> dict[str, str]:
+    """Ask for what the pages show of the checks of classifiers and evaluations."""
+    reply = urllib3.request("POST", f"{ui.dagster}/graphql", json={"query": CHECKS})
+    return {
+        check["name"]: check["executionForLatestMaterialization"]["status"]
+        for node in json.loads(reply.data)["data"]["assetNodes"]
+        for check in node["assetChecksOrError"]["checks"]
+    }
+
+
 def test_a_number_out_of_its_range_is_refused_in_the_launchpad(ui: Ui, browser: Page) -> None:
     instance = driver(ui.said.parent, class_sets=[]).instance
-    runs = instance.get_runs_count()
+    runs, before = instance.get_runs_count(), checks(ui)
+    assert set(before.values()) <= {"SUCCEEDED", "FAILED"}
     config = quote("ops: {classifiers: {config: {epochs: 0}}}")
     tags = quote(json.dumps([{"key": "dagster/partition", "value": "2"}]))
     job = f"{ui.dagster}/locations/qd_pipeline/jobs/classifiers_and_evaluations"
@@ -149,6 +166,7 @@ def test_a_number_out_of_its_range_is_refused_in_the_launchpad(ui: Ui, browser: 
     browser.get_by_role("button", name="Launch Run").click()
     browser.get_by_text("epochs is 0: give a whole number from 1.").wait_for()
     assert instance.get_runs_count() == runs
+    assert checks(ui) == before
 
 
 STALENESS = """query ($asset: AssetKeyInput!, $keys: [String!]!) {

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import dagster as dg
 import pytest
 
+from qd_pipeline.definitions import defs
 from qd_pipeline.errors import BadSetting
-from qd_pipeline.orchestration.coordinator import check
+from qd_pipeline.orchestration.coordinator import CONFIGS, check
 
 
 def ops(asset: str, **settings: Any) -> dict[str, Any]:
@@ -47,7 +49,12 @@ def test_a_setting_out_of_its_range_is_refused(
         ops("raw_drawings", drawings=1),
         ops("raw_drawings", drawings=None, whole_files=True),
         ops("classifiers", epochs=1, network="seed_cnn", seed=2**32 - 1),
-        ops("classifiers", settings_from_search=True),
+        ops("classifiers", settings_from_search=True, epochs=0),
+        # What only the step can read, and what only a newer code location knows.
+        ops("classifiers", epochs={"env": "EPOCHS"}),
+        ops("classifiers", network="of_tomorrow"),
+        ops("raw_drawings", drawings=0, whole_files=True),
+        ops("searches", settings_from_search=True, space={"units": [16, 32]}),
         ops("searches", trials=1, space={"learning_rate": [0.001, 0.01]}),
         ops("data_studies", shares=[10, 100]),
         ops("comparisons", runs=1),
@@ -56,3 +63,13 @@ def test_a_setting_out_of_its_range_is_refused(
 )
 def test_settings_in_their_ranges_pass(run_config: dict[str, Any]) -> None:
     check(run_config)
+
+
+def test_the_settings_of_every_asset_are_known() -> None:
+    assets = [each for each in defs.assets or () if isinstance(each, dg.AssetsDefinition)]
+    configured = {
+        each.key.path[-1]
+        for each in assets
+        if getattr(each.op.config_schema.config_type, "fields", None)
+    }
+    assert configured == set(CONFIGS)

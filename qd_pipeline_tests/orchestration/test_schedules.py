@@ -1,4 +1,4 @@
-"""The real schedule, the real automation and a real mirror; a daemon only under stress."""
+"""The real schedule, the real automation and a real mirror."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime

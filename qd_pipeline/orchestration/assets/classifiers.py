@@ -96,7 +96,10 @@ class ClassifierConfig(dg.Config):
         Raises:
             BadSetting: One is not.
         """
-        self._given(class_count=2)
+        if self.settings_from_search:
+            Recipe(seed=self.seed)
+        else:
+            self._given(class_count=2)
 
     def _given(self, class_count: int) -> Recipe:
         given = self.model_dump(include={setting.name for setting in fields(Recipe)})

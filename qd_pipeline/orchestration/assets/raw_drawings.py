@@ -44,7 +44,8 @@ class RawDrawingsConfig(dg.Config):
         Raises:
             BadSetting: It does not.
         """
-        check_wanted(self.drawings)
+        if not self.whole_files:
+            check_wanted(self.drawings)
 
     def wanted(self, source: Source) -> int | None:
         """Give the number of drawings to ask the source for, None for all."""

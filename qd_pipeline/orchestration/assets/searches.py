@@ -3,8 +3,9 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import dagster as dg
 from pydantic import Field
@@ -12,7 +13,7 @@ from pydantic import Field
 from qd_pipeline.learning import space
 from qd_pipeline.learning.cross_validation import check_folds
 from qd_pipeline.learning.recipe import Recipe
-from qd_pipeline.learning.search import FOLDS, Search, Trial, check_search, search
+from qd_pipeline.learning.search import FOLDS, Search, Trial, check_trials, search
 from qd_pipeline.learning.space import Space
 from qd_pipeline.orchestration import recipes, slots
 from qd_pipeline.orchestration.assets.bitmaps import bitmaps
@@ -24,6 +25,10 @@ from qd_pipeline.orchestration.stage import Stage
 from qd_pipeline.orchestration.workshop import Workshop
 
 FIGURES = "search.json"
+
+
+_POINTS_LOOKED_AT: Final = 1000
+"""Before a search is launched; somebody waits for it."""
 
 
 class SearchConfig(ClassifierConfig):
@@ -45,13 +50,19 @@ class SearchConfig(ClassifierConfig):
     )
 
     def check(self) -> None:
-        """See that every setting is in its range, at every point of the space.
+        """See that every setting is in its range, at the first points of the space too.
 
         Raises:
             BadSetting: One is not.
         """
+        super().check()
         check_folds(self.folds)
-        check_search(self._given(class_count=2), Space.parse(self.space), self.trials)
+        check_trials(self.trials)
+        axes = Space.parse(self.space)
+        if not self.settings_from_search:
+            recipe = self._given(class_count=2)
+            for point in islice(axes.corners(), _POINTS_LOOKED_AT):
+                recipe.with_settings(**point)
 
 
 @dg.asset(
