@@ -30,7 +30,6 @@ CONFIGS: Final = {
 }
 """What the settings of each asset are read as."""
 
-
 _EVALUATED: Final = dg.DagsterEventType.ASSET_CHECK_EVALUATION
 
 

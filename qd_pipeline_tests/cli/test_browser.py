@@ -110,6 +110,18 @@ def test_columns_that_somebody_chose_stay(ui: Ui, newcomer: Page) -> None:
     assert network.count() == 0
 
 
+def test_the_columns_reach_a_browser_that_was_there_before(ui: Ui, newcomer: Page) -> None:
+    experiment = MlflowClient(ui.mlflow).get_experiment_by_name(CLASSIFIERS)
+    assert experiment is not None
+    key = (
+        f'MLflowLocalStorage-1.1-ExperimentPage-["{experiment.experiment_id}"]-ReactComponentState'
+    )
+    newcomer.goto(f"{ui.mlflow}/version")
+    newcomer.evaluate("key => localStorage.setItem(key, '{\"selectedColumns\": []}')", key)
+    newcomer.goto(f"{ui.mlflow}/#/experiments/{experiment.experiment_id}/runs")
+    newcomer.get_by_role("columnheader", name="test_accuracy", exact=True).first.wait_for()
+
+
 def test_an_evaluation_leads_to_all_runs_in_a_view_of_those_columns(ui: Ui, browser: Page) -> None:
     browser.goto(f"{ui.dagster}/assets/evaluations?partition=2&view=partitions")
     link = browser.get_by_role("link", name="viewStateShareKey").first
