@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
 
@@ -15,8 +15,8 @@ needs_browser = pytest.mark.skipif(
 
 
 @contextmanager
-def page(width: int = 1700, height: int = 1000) -> Iterator[Page]:
-    """Open a page in a browser without a screen."""
+def launched() -> Iterator[Browser]:
+    """Start the browser, without a screen."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM,
@@ -30,8 +30,15 @@ def page(width: int = 1700, height: int = 1000) -> Iterator[Page]:
             ],
         )
         try:
-            page = browser.new_page(viewport={"width": width, "height": height})
-            page.set_default_timeout(120_000)
-            yield page
+            yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def page() -> Iterator[Page]:
+    """Open a page in a browser of its own."""
+    with launched() as browser:
+        page = browser.new_page(viewport={"width": 1700, "height": 1000})
+        page.set_default_timeout(120_000)
+        yield page

@@ -9,7 +9,6 @@ orchestration.
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ import urllib3
 from qd_pipeline.bench import rows
 from qd_pipeline.bench.rows import Row
 from qd_pipeline.cli import summary
-from qd_pipeline.cli.servers import Server, Servers
+from qd_pipeline.cli.servers import Server, Servers, program
 from qd_pipeline.stages import CATEGORY_STAGES, CLASS_SET_STAGES
 
 _EPOCHS: Final = 2
@@ -77,9 +76,8 @@ def _of_the_sample() -> list[Row]:
 @contextmanager
 def _qd_ui(environment: dict[str, str]) -> Iterator[None]:
     """Start the pages, and go on once they say that they are up."""
-    qd = Path(sys.executable).with_name("qd")
     process = subprocess.Popen(
-        [sys.executable, str(qd), "ui", "--epochs", str(_EPOCHS)],
+        [*program("qd"), "ui", "--epochs", str(_EPOCHS)],
         env=environment,
         stdout=subprocess.PIPE,
         text=True,
@@ -103,11 +101,11 @@ def _of_empty_assets() -> list[Row]:
         home, port = Path(name), _free_port()
         instance.prepare(home)
         module = ["-m", "qd_pipeline.bench.empty_assets"]
-        pages = [*_program("dagster-webserver"), *module, "--port", str(port)]
+        pages = [*program("dagster-webserver"), *module, "--port", str(port)]
         with Servers(home / "logs", os.environ) as servers:
             servers.start(Server("dagster-webserver", pages, port))
             servers.wait_until_up()
-            servers.start(Server("dagster-daemon", [*_program("dagster-daemon"), "run", *module]))
+            servers.start(Server("dagster-daemon", [*program("dagster-daemon"), "run", *module]))
             waited, spent = _materialize_all(port)
     what = '"Materialize all" with empty assets, s'
     by_chance = f"of them {waited:.0f} until Dagster's daemon looked: 0-30 by chance"
@@ -148,10 +146,6 @@ def _ask(port: int, query: str, **variables: Any) -> dict[str, Any]:
         "POST", f"http://127.0.0.1:{port}/graphql", json={"query": query, "variables": variables}
     )
     return dict(json.loads(reply.data)["data"])
-
-
-def _program(name: str) -> list[str]:
-    return [sys.executable, str(Path(sys.executable).with_name(name))]
 
 
 def _free_port() -> int:

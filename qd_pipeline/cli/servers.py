@@ -3,6 +3,7 @@
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -39,6 +40,11 @@ class Server:
     port: int | None = None
     setting: str = ""
     host: str = "127.0.0.1"
+
+
+def program(name: str) -> list[str]:
+    """Give a console script of this very environment, whatever the PATH says."""
+    return [sys.executable, str(Path(sys.executable).with_name(name))]
 
 
 class Stopped(Exception):

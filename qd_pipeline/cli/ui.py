@@ -2,7 +2,6 @@
 
 import ipaddress
 import os
-import sys
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +15,7 @@ from qd_pipeline.cli.options import (
     SourceOption,
     apply,
 )
-from qd_pipeline.cli.servers import Server, Servers, Stopped
+from qd_pipeline.cli.servers import Server, Servers, Stopped, program
 from qd_pipeline.settings import Settings
 
 _OURS: Final = ("-w", str(Path(__file__).parents[2] / "workspace.yaml"))
@@ -83,7 +82,7 @@ def _pages(settings: Settings) -> list[Server]:
         Server(
             "dagster-webserver",
             [
-                *_program("dagster-webserver"),
+                *program("dagster-webserver"),
                 *_OURS,
                 *_at(settings.ui_host, dagster),
                 "--log-level",
@@ -98,19 +97,14 @@ def _pages(settings: Settings) -> list[Server]:
         store = ["--backend-store-uri", settings.tracking_uri, "--workers", "1"]
         store += ["--app-name", "qd_pipeline"]
         artifacts = ["--artifacts-destination", str(settings.home / "mlartifacts")]
-        command = [*_program("mlflow"), "server", *store, *artifacts]
+        command = [*program("mlflow"), "server", *store, *artifacts]
         command += _at(settings.ui_host, mlflow)
         servers.append(Server("mlflow", command, mlflow, "QD_MLFLOW_PORT", settings.ui_host))
     return servers
 
 
 def _daemon() -> Server:
-    return Server("dagster-daemon", [*_program("dagster-daemon"), "run", *_OURS])
-
-
-def _program(name: str) -> list[str]:
-    """Give a console script of this very environment, whatever the PATH says."""
-    return [sys.executable, str(Path(sys.executable).with_name(name))]
+    return Server("dagster-daemon", [*program("dagster-daemon"), "run", *_OURS])
 
 
 def _at(host: str, port: int) -> list[str]:

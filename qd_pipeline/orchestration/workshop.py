@@ -87,15 +87,19 @@ class Workshop(dg.ConfigurableResource[None]):
         name, key = context.asset_key.path[-1], key_of(context)
         context.instance.add_run_tags(context.run.run_id, owned(context.run.run_id))
         try:
-            with self._run(context, continues) as run, self.store.draft(name, key) as draft:
-                yield Stage(context, draft, run, self._origin(context))
+            origin = Origin.of_inputs(self.store, name, key) or Origin.of(self.source_for())
+            with (
+                self._run(context, origin, continues) as run,
+                self.store.draft(name, key) as draft,
+            ):
+                yield Stage(context, draft, run, origin)
             if run.waits:
                 context.log.warning("MLflow ceased to answer: `qd send` sends what was not logged.")
         except QdError as error:
             raise dg.Failure(str(error), allow_retries=False) from None
 
     def _run(
-        self, context: dg.AssetExecutionContext, continues: str | None
+        self, context: dg.AssetExecutionContext, origin: Origin, continues: str | None
     ) -> "AbstractContextManager[TrackedRun]":
         from qd_pipeline import tracking  # noqa: PLC0415 (as above)
 
@@ -112,20 +116,19 @@ class Workshop(dg.ConfigurableResource[None]):
         else:
             experiment, title = tracking.STUDIES, f"{name} {key}"
         return self.tracker.run(
-            experiment, tracking.Identity(root, name, key), name=title, tags=self.tags(context)
+            experiment,
+            tracking.Identity(root, name, key),
+            name=title,
+            tags=self.tags(context, origin),
         )
 
-    def tags(self, context: dg.AssetExecutionContext) -> dict[str, str]:
+    def tags(self, context: dg.AssetExecutionContext, origin: Origin) -> dict[str, str]:
         """Give what every MLflow run of a step is filtered by."""
         return {
-            **self._origin(context).tags(),
+            **origin.tags(),
             "dagster_run_id": context.run.run_id,
             "code_version": context.assets_def.code_versions_by_key[context.asset_key] or "",
         }
-
-    def _origin(self, context: dg.AssetExecutionContext) -> Origin:
-        name, key = context.asset_key.path[-1], key_of(context)
-        return Origin.of_inputs(self.store, name, key) or Origin.of(self.source_for())
 
     def study_of(self, class_set: str, inputs: Sequence[Partition]) -> Sequence[Partition]:
         """Give the data study of a class set, if one was made of these very drawings."""

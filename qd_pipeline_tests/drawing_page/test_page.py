@@ -4,41 +4,26 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from shutil import which
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from qd_pipeline.orchestration.driver import Driver
+from qd_pipeline_tests.browser import launched, needs_browser
 from qd_pipeline_tests.conftest import REAL_DRAWINGS
 from qd_pipeline_tests.drawing_page.serving import serving, store_untrained
 from qd_pipeline_tests.orchestration.chain import driver, run
 
 SECONDS = 60_000
-QUIETLY = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
+
+pytestmark = needs_browser
 
 
 @pytest.fixture(scope="module")
-def chromium() -> str:
-    found = which("chromium")
-    if found is None:
-        pytest.skip("needs a browser, and there is no chromium on the path")
-    return found
-
-
-@pytest.fixture(scope="module")
-def made(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Driver:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Driver:
     """Make the chain for cow and panda: of people's drawings where they are at hand."""
-    del chromium  # without a browser there is nothing to make it for
     real = (REAL_DRAWINGS / "full" / "simplified").is_dir()
     source = REAL_DRAWINGS.resolve().as_uri() if real else "sample"
     home = tmp_path_factory.mktemp("home")
@@ -48,13 +33,11 @@ def made(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Driver:
 
 
 @pytest.fixture(scope="module")
-def browser(chromium: str, made: Driver) -> Iterator[Browser]:
+def browser(made: Driver) -> Iterator[Browser]:
     """Start a browser, once the chain is made: its event loop is this thread's from then on."""
     del made
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=QUIETLY)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -129,7 +129,7 @@ def _log(trial: Trial, study: str, recipe: Recipe, stage: Stage, workshop: Works
         Identity(study, "searches", key, settings),
         name=f"search {key}: {settings}",
         tags={
-            **workshop.tags(stage.context),
+            **workshop.tags(stage.context, stage.origin),
             "study": study,
             "trial": str(trial.number),
             "pruned": str(trial.pruned).lower(),
