@@ -1,6 +1,7 @@
 """The rooms stay apart: the drawings, the learning, the orchestration."""
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -85,6 +86,24 @@ def test_loading_the_definitions_imports_no_slow_library() -> None:
         [sys.executable, "-c", script], check=True, capture_output=True, text=True
     )
     assert loaded.stdout.split() == []
+
+
+def test_importing_any_module_makes_no_file(tmp_path: Path) -> None:
+    modules = [
+        ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if path.stem != "__main__"
+    ]
+    script = f"import importlib\nfor name in {modules}: importlib.import_module(name)"
+    home = tmp_path / "home"
+    subprocess.run(
+        [sys.executable, "-c", script],
+        check=True,
+        capture_output=True,
+        cwd=tmp_path,
+        env={**os.environ, "QD_HOME": str(home)},
+    )
+    assert not [*tmp_path.iterdir()]
 
 
 def test_the_command_line_reads_its_options_before_the_partitions_are_known() -> None:

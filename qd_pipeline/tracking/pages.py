@@ -2,7 +2,8 @@
 
 MLflow keeps what somebody chose (a run list's columns, say) in their browser, and can choose
 nothing for everybody. So its page brings our choices along, once for each browser.
-`mlflow server --app-name qd_pipeline` serves it, as one of MLflow's entry points `mlflow.app`.
+`mlflow server --app-name qd_pipeline` serves it: `app` is one of MLflow's entry points
+`mlflow.app`, a function that its server calls.
 """
 
 import json
@@ -13,12 +14,11 @@ from flask import Response, request
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.server import app as _flask_app
-from mlflow.server.fastapi_app import app
+from mlflow.server.fastapi_app import app as _fastapi_app
+from starlette.applications import Starlette
 
 from qd_pipeline.settings import Settings
 from qd_pipeline.tracking.experiments import EXPERIMENTS
-
-__all__ = ["app"]
 
 _INDEX: Final = Path(str(_flask_app.static_folder), "index.html")
 
@@ -42,23 +42,37 @@ for (const [key, state] of Object.entries(ofExperiments)) {
 }
 </script>"""
 
-_client: Final = MlflowClient(Settings.from_environment().tracking_uri)
+
+def app() -> Starlette:
+    """Make MLflow's server with our choices in its page, over the store of the environment.
+
+    Raises:
+        qd_pipeline.errors.BadSetting: A variable of the environment is wrong.
+        mlflow.exceptions.MlflowException: The store cannot be opened.
+    """
+    client = MlflowClient(Settings.from_environment().tracking_uri)
+
+    @_flask_app.after_request
+    def with_choices(response: Response) -> Response:
+        if request.path != "/" or response.status_code not in {200, 304}:
+            return response
+        try:
+            script = _choices(client)
+        except MlflowException:
+            return response  # its pages say themselves what is wrong with the store
+        page = _INDEX.read_text(encoding="utf-8").replace("<head>", f"<head>{script}", 1)
+        # Whole and never kept: experiments are made while a browser is open.
+        return Response(page, headers={"Cache-Control": "no-store"})
+
+    server: Starlette = _fastapi_app
+    return server
 
 
-@_flask_app.after_request
-def _with_choices(response: Response) -> Response:
-    if request.path != "/" or response.status_code not in {200, 304}:
-        return response
-    try:
-        found = [(_client.get_experiment_by_name(name), name) for name in EXPERIMENTS]
-    except MlflowException:
-        return response  # its pages say themselves what is wrong with the store
+def _choices(client: MlflowClient) -> str:
+    found = [(client.get_experiment_by_name(name), name) for name in EXPERIMENTS]
     columns = {
         _OF_EXPERIMENT.format(made.experiment_id): {"selectedColumns": EXPERIMENTS[name].columns}
         for made, name in found
         if made
     }
-    script = _SCRIPT % json.dumps([_EVERYWHERE, columns])
-    page = _INDEX.read_text(encoding="utf-8").replace("<head>", f"<head>{script}", 1)
-    # Whole and never kept: experiments are made while a browser is open.
-    return Response(page, headers={"Cache-Control": "no-store"})
+    return _SCRIPT % json.dumps([_EVERYWHERE, columns])
