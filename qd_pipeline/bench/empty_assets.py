@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from qd_pipeline.orchestration import checks, slots
+from qd_pipeline.orchestration.jobs import categories_job
 from qd_pipeline.orchestration.partitions import (
     category_partitions,
     class_set_partitions,
@@ -38,7 +39,7 @@ def _definitions() -> dg.Definitions:
     trained = _empty("classifiers", inputs, class_set_partitions, checks.CLASSIFIERS, slots.POOL)
     judged = _empty("evaluations", [trained], class_set_partitions, checks.EVALUATIONS)
     chain = [raw, strokes, bitmaps, trained, judged]
-    return dg.Definitions(assets=chain, executor=dg.in_process_executor)
+    return dg.Definitions(assets=chain, jobs=[categories_job], executor=dg.in_process_executor)
 
 
 defs = _definitions()

@@ -31,12 +31,14 @@ def measure(folder: Path) -> list[Row]:
     with _served(folder / "mirror") as url:
         bare = _bare(Source.parse(url), folder / "bare")
         total = _through_dagster(url, folder / "home")
+    empty = _empty(folder / "empty")
     shutil.rmtree(folder / "mirror")
     alone = sum(bare.values())
     what = "eight animals × 10,000 (synthetic)"
     return [
         *(Row(f"{what}: {stage}, s", (spent,)) for stage, spent in bare.items()),
         Row(f"{what}: through Dagster and MLflow, s", (total,)),
+        Row(f"{what}: Dagster with as many empty assets, s", (empty,)),
         Row(f"{what}: share of orchestration", (1 - alone / total,), 0.25, 0.10, at_most=True),
     ]
 
@@ -117,3 +119,25 @@ def _through_dagster(url: str, home: Path) -> float:
     if driver.failures:
         raise RuntimeError("; ".join(driver.failures.values()))
     return total
+
+
+def _empty(home: Path) -> float:
+    import dagster as dg  # noqa: PLC0415
+
+    from qd_pipeline.bench.empty_assets import defs  # noqa: PLC0415
+    from qd_pipeline.orchestration import instance  # noqa: PLC0415
+    from qd_pipeline.orchestration.driver import QUIET  # noqa: PLC0415
+    from qd_pipeline.orchestration.jobs import categories_job  # noqa: PLC0415
+
+    job = defs.resolve_job_def(categories_job.name)
+    config = dg.RunConfig(loggers=QUIET)
+    of_home = instance.of(home)
+
+    def make(animal: str) -> None:
+        job.execute_in_process(partition_key=animal, instance=of_home, run_config=config)
+
+    make(sample.ANIMALS[0])
+    began = time.perf_counter()
+    for animal in sample.ANIMALS:
+        make(animal)
+    return time.perf_counter() - began

@@ -25,7 +25,9 @@ from qd_pipeline.orchestration.workshop import Workshop
 from qd_pipeline.stages import CATEGORY_STAGES, CLASS_SET_STAGES, TRAINING_STAGES
 
 _LOG: Final = getLogger(__name__)
-_QUIET: Final = {"console": {"config": {"log_level": "CRITICAL"}}}
+
+QUIET: Final = {"console": {"config": {"log_level": "CRITICAL"}}}
+"""Dagster's loggers for runs of one command, which tells what happens in its own words."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ class Driver:
                 asset_selection=[dg.AssetKey(stage) for stage in stages],
                 run_config=dg.RunConfig(
                     ops={stage: configs[stage] for stage in stages if stage in configs},
-                    loggers=_QUIET,
+                    loggers=QUIET,
                 ),
                 # Whoever runs the command sees it fail; the daemon could not run it again.
                 run_id=run_id,
