@@ -11,7 +11,7 @@ from qd_pipeline.learning.recipe import Recipe
 from qd_pipeline.quickdraw.split import TEST, TRAINING, VALIDATION, sides
 from qd_pipeline_tests.learning.shapes import draw_shape, write_category, write_shapes
 
-RECIPE = Recipe(epochs=2, batch_size=32, learning_rate=0.003, units=16)
+RECIPE = Recipe("dense_baseline", epochs=2, batch_size=32, learning_rate=0.003, units=16)
 
 
 @pytest.fixture(scope="module")

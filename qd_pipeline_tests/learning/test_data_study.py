@@ -9,7 +9,7 @@ from qd_pipeline.learning.data_study import DataStudy, Trained, study, write
 from qd_pipeline.learning.recipe import Recipe
 from qd_pipeline_tests.learning.shapes import SHAPES, draw_shape, write_category
 
-RECIPE = Recipe(epochs=1, batch_size=32, units=8)
+RECIPE = Recipe("dense_baseline", epochs=1, batch_size=32, units=8)
 
 
 @pytest.fixture(scope="module")

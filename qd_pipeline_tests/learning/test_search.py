@@ -14,7 +14,7 @@ from qd_pipeline.learning.search import Search, Trial, search
 from qd_pipeline.learning.space import Space
 from qd_pipeline_tests.learning.shapes import write_shapes
 
-RECIPE = Recipe(epochs=1, batch_size=32, units=8)
+RECIPE = Recipe("dense_baseline", epochs=1, batch_size=32, units=8)
 GRID = Space.parse({"units": [4, 16]})
 
 

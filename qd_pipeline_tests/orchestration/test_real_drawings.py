@@ -14,19 +14,24 @@ from qd_pipeline_tests.mirror import Mirror
 from qd_pipeline_tests.orchestration.chain import driver, run
 
 
-@pytest.mark.parametrize("scheme", ["file", "http"])
-def test_the_notebooks_animals_go_through(real_drawings: Path, tmp_path: Path, scheme: str) -> None:
+@pytest.mark.parametrize(
+    ("scheme", "class_sets", "partitions"), [("file", ("2", "4", "8"), 30), ("http", ("2",), 8)]
+)
+def test_the_notebooks_animals_go_through(
+    real_drawings: Path, tmp_path: Path, scheme: str, class_sets: tuple[str, ...], partitions: int
+) -> None:
     with Mirror(real_drawings) as mirror:
         source = mirror.url if scheme == "http" else real_drawings.as_uri()
-        made = run(driver(tmp_path, source=source, drawings=25))
-        again = run(driver(tmp_path, source=source, drawings=25))
+        made, again = (
+            run(driver(tmp_path, source=source, class_sets=class_sets, drawings=25))
+            for _ in range(2)
+        )
     assert made.failures == {}
-    assert len(made.made) == 30
+    assert len(made.made) == partitions
     assert again.made == []
-    figures = json.loads(
-        made.workshop.store.read("evaluations", "8").path("evaluation.json").read_text()
-    )
-    assert figures["synthetic"] is False
+    for name in class_sets:
+        evaluated = made.workshop.store.read("evaluations", name)
+        assert json.loads(evaluated.path("evaluation.json").read_text())["synthetic"] is False
 
 
 def test_bitmaps_in_the_store_are_googles(real_drawings: Path, tmp_path: Path) -> None:
