@@ -13,13 +13,30 @@ for name in list(os.environ):
     if name.startswith(("QD_", "MLFLOW_", "DAGSTER_")) and not name.startswith("QD_STRESS"):
         del os.environ[name]
 
+# Those that wait for Dagster's daemon, which looks twice a minute, then those that compute.
+LONGEST = (
+    "test_daemon.py",
+    "test_kill.py",
+    "test_materialize.py",
+    "test_real_drawings.py",
+    "test_search.py",
+    "test_run.py",
+    "test_chain.py",
+    "test_studies.py",
+    "test_ui.py",
+    "test_training.py",
+    "test_browser.py",
+    "test_interruption.py",
+    "test_spool.py",
+)
+
 REAL_DRAWINGS = Path(__file__).parents[2] / "shared" / "quickdraw"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest: others are done while they wait for Dagster's daemon."""
-    longest = {"test_kill.py", "test_daemon.py", "test_materialize.py"}
-    items.sort(key=lambda item: item.path.name not in longest)
+    """Begin with the longest files, so that no worker is left alone with one at the end."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
 
 
 @pytest.fixture(autouse=True)
