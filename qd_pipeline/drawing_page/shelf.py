@@ -122,7 +122,10 @@ class Shelf:
                 self._held[key] = found
 
     def _first(self, key: str) -> Held | None:
-        """Give the first candidate that can be loaded; one that is held already is kept."""
+        """Give the first candidate that can be loaded; one that is held already is kept.
+
+        Those of before somebody gave the class set other categories are passed over.
+        """
         held, failure = self._held.get(key), None
         for candidate in self._candidates(key):
             if held is not None and held.identity == candidate.identity:
@@ -132,7 +135,8 @@ class Shelf:
                     predictor = Predictor(Classifier.load(folder))
             except QdError as error:
                 failure = error
-            else:
+                continue
+            if set(predictor.classifier.class_set) == set(self._settings.class_sets[key]):
                 return Held(key, candidate.origin, candidate.identity, predictor)
         if failure is not None:
             raise failure

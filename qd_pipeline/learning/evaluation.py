@@ -203,6 +203,12 @@ def _scores(
     )
 
 
+def categories_of(predictions: pa.Table) -> frozenset[str]:
+    """Give the categories that a table of predictions has the probabilities of."""
+    others = {"key_id", "true", "predicted", "bitmap"}
+    return frozenset(predictions.column_names) - others
+
+
 def _table(
     class_set: Sequence[str],
     drawings: LabelledDrawings,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qd_pipeline.learning.comparison import Comparison, compare
+from qd_pipeline.learning.evaluation import categories_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -63,7 +64,8 @@ def judge(
 
     It is worse when McNemar's one-sided exact test, on the test drawings that both predicted,
     says so at the level of significance. Classifiers of people's drawings and of made-up ones
-    share no drawing; of people's, the former always go first.
+    share no drawing; of people's, the former always go first. A champion of other categories, of
+    before somebody gave the class set these, gives way too.
 
     Args:
         champion: The present one, or None.
@@ -73,7 +75,7 @@ def judge(
             classifier counts as worse.
 
     Raises:
-        BadSetting: The two were not tested on drawings of the same categories.
+        BadSetting: The two disagree about what a drawing is.
     """
     if champion is None:
         return Verdict(promoted=True, reason="there was no champion yet", significance=significance)
@@ -81,6 +83,15 @@ def judge(
         return Verdict(
             promoted=True,
             reason=f"{champion.name} learned from made-up drawings",
+            significance=significance,
+            champion=champion.name,
+        )
+    categories = categories_of(champion.predictions)
+    if categories != categories_of(predictions):
+        told = ", ".join(sorted(categories))
+        return Verdict(
+            promoted=True,
+            reason=f"{champion.name} tells other categories apart: {told}",
             significance=significance,
             champion=champion.name,
         )

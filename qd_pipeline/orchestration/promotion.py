@@ -68,7 +68,7 @@ def register(workshop: Workshop, stage: Stage, verdict: Verdict) -> Version:
 
 def _champion(registry: Registry, version: Version) -> Champion:
     with registry.file_of(version, PREDICTIONS) as path:
-        predictions = pq.read_table(path, columns=["key_id", "true", "predicted"])
+        predictions = pq.read_table(path)
     return Champion(str(version), predictions, version.tags.get("synthetic") == "true")
 
 

@@ -6,12 +6,15 @@ from qd_pipeline.learning.promotion import Champion, judge
 RIGHT, WRONG = "cow", "panda"
 
 
-def predictions(predicted: list[str], first_key: int = 0) -> pa.Table:
+def predictions(
+    predicted: list[str], first_key: int = 0, categories: tuple[str, ...] = (RIGHT, WRONG)
+) -> pa.Table:
     return pa.table(
         {
             "key_id": pa.array(range(first_key, first_key + len(predicted)), pa.uint64()),
             "true": pa.array([RIGHT] * len(predicted)).dictionary_encode(),
             "predicted": pa.array(predicted).dictionary_encode(),
+            **{name: pa.array([0.5] * len(predicted), pa.float32()) for name in categories},
         }
     )
 
@@ -56,6 +59,13 @@ def test_a_stricter_gate_refuses_what_a_laxer_one_lets_through() -> None:
 def test_people_s_drawings_go_before_made_up_ones() -> None:
     before = champion([RIGHT], synthetic=True)
     assert judge(before, predictions([WRONG]), synthetic=False, significance=0.05).promoted
+
+
+def test_a_champion_of_other_categories_gives_way() -> None:
+    new = predictions([WRONG], categories=(RIGHT, "horse"))
+    verdict = judge(champion([RIGHT]), new, synthetic=False, significance=0.05)
+    assert verdict.promoted
+    assert verdict.reason == "version 3 tells other categories apart: cow, panda"
 
 
 def test_a_classifier_that_cannot_be_compared_does_not_become_champion() -> None:
