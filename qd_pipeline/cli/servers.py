@@ -1,5 +1,7 @@
 """Processes that are started together, watched together and ended together."""
 
+import contextlib
+import os
 import signal
 import socket
 import subprocess
@@ -74,7 +76,7 @@ class Servers:
     def __exit__(self, *reason: object) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
-        family = [process for _, started in self._started for process in _family(started.pid)]
+        family = _families({started.pid for _, started in self._started})
         for process in family:
             _tell(process, signal.SIGTERM)
         stubborn = psutil.wait_procs(family, timeout=_SECONDS_TO_END)[1]
@@ -145,12 +147,15 @@ def _stop(*_: object) -> None:
     raise Stopped
 
 
-def _family(process: int) -> list[psutil.Process]:
-    try:
-        parent = psutil.Process(process)
-        return [parent, *parent.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
+def _families(leaders: set[int]) -> list[psutil.Process]:
+    """Give the processes of some sessions, also where a leader has ended, and their children."""
+    family: dict[int, psutil.Process] = {}
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError, PermissionError):
+            if os.getsid(process.pid) in leaders:
+                members = [process, *process.children(recursive=True)]
+                family |= {member.pid: member for member in members}
+    return list(family.values())
 
 
 def _tell(process: psutil.Process, number: int) -> None:
