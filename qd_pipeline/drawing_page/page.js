@@ -157,18 +157,21 @@ paper.addEventListener("keydown", (event) => {
       changed();
     }
   } else if (event.key === " ") {
-    pen.down = !pen.down && !event.repeat;
-    say(pen.down ? "Pen down" : "Pen up");
-    if (pen.down) {
-      begin(pen.x, pen.y);
-      changed();
-    }
+    if (!event.repeat) press();
   } else if (event.key === "Backspace") {
     if (strokes.length) undo();
   } else return;
   event.preventDefault();
   paint();
 });
+
+function press() {
+  pen.down = !pen.down;
+  say(pen.down ? "Pen down" : "Pen up");
+  if (!pen.down) return;
+  begin(pen.x, pen.y);
+  changed();
+}
 
 for (const turn of ["focus", "blur"]) paper.addEventListener(turn, paint);
 
@@ -255,6 +258,7 @@ async function look() {
     offer(classifiers);
   } catch (error) {
     failed(error);
+    part("again").hidden = false;
   }
 }
 

@@ -113,7 +113,10 @@ def test_the_champion_answers(page: Page) -> None:
 def test_one_can_draw_with_the_keyboard_alone(page: Page) -> None:
     while not page.evaluate("document.activeElement.id === 'paper'"):
         page.keyboard.press("Tab")
-    page.keyboard.press(" ")
+    # Pressed a little long, a key repeats.
+    for _ in range(3):
+        page.keyboard.down(" ")
+    page.keyboard.up(" ")
     dot = shown(page)
     for _ in range(6):
         page.keyboard.press("ArrowRight")
