@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -51,11 +52,16 @@ def rasterising(ndjson: Path) -> list[Row]:
     lines = ndjson.read_bytes().splitlines()
     drawings = [json.loads(line)["drawing"] for line in lines]
     many = pa.concat_arrays([column] * 8)
+    maps = np.tile([[0.9, 0.3, 8.0], [-0.3, 0.9, 40.0]], (len(column), 1, 1))
     cores = core_count()
+
+    def plain() -> None:
+        rasterize(column, threads=1)
+
     return [
         Row(
             "rasterise, 1 core, / cairo called from Python",
-            rounds(lambda: cairo_bitmaps(drawings), lambda: rasterize(column, threads=1)),
+            rounds(lambda: cairo_bitmaps(drawings), plain),
             4,
             10,
             note=f"{len(drawings):,} drawings, 1 thread",
@@ -66,6 +72,18 @@ def rasterising(ndjson: Path) -> list[Row]:
             1.8,
             2.0,
             note=f"{len(many):,} drawings, {cores} cores here",
+        ),
+        Row(
+            "rasterise with a map for each drawing / without, time",
+            rounds(lambda: rasterize(column, affine=maps, threads=1), plain),
+            at_most=True,
+            note="turned and moved, 1 thread",
+        ),
+        Row(
+            "rasterise to 3 channels / to one, time",
+            rounds(lambda: rasterize(column, channels=3, threads=1), plain),
+            at_most=True,
+            note="1 thread",
         ),
     ]
 
@@ -157,7 +175,7 @@ def main() -> None:
                     measured += part()
                 except BadSetting as missing:
                     console.print(str(missing), highlight=False)
-    console.print(rows.table(measured, "The data stages, medians of five rounds"))
+    console.print(rows.table(measured, "The data stages, medians of the rounds"))
     facts: dict[str, Any] = {"synthetic": corpus.synthetic, "cores": core_count()}
     console.print(f"Written to {rows.write('drawings', measured, facts)}", highlight=False)
 

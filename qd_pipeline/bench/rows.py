@@ -53,14 +53,15 @@ class Row:
 def table(rows: Sequence[Row], title: str) -> Table:
     """Lay the lines out."""
     laid = Table(title=title, title_justify="left")
-    for heading in ("what", "measured", "range", "required", "aim", "verdict", "note"):
+    for heading in ("what", "measured", "rounds", "range", "required", "aim", "verdict", "note"):
         words = heading in {"what", "note"}
         laid.add_column(heading, justify="left" if words else "right", no_wrap=not words)
     for row in rows:
         sign = "≤" if row.at_most else "≥"
         bars = ("" if bar is None else f"{sign} {bar:g}" for bar in (row.required, row.aim))
         spread = f"{min(row.values):.3g} – {max(row.values):.3g}" if len(row.values) > 1 else ""
-        laid.add_row(row.what, f"{row.value:.3g}", spread, *bars, row.verdict, row.note)
+        rounds = str(len(row.values))
+        laid.add_row(row.what, f"{row.value:.3g}", rounds, spread, *bars, row.verdict, row.note)
     return laid
 
 
