@@ -13,6 +13,3 @@ STUDY_STAGES: Final = ("cross_validations", "searches", "data_studies")
 
 TRAINING_STAGES: Final = frozenset({"classifiers", *STUDY_STAGES})
 """Those that keep all cores busy: one of them at a time."""
-
-COMPARISONS: Final = "comparisons"
-"""Of all class sets together, and made only when somebody asks for it."""

@@ -34,7 +34,9 @@ would count the references to every array that it hands over.
 
 def core_count() -> int:
     """Cores that this process may use, at least 1."""
-    return len(os.sched_getaffinity(0))
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # macOS cannot tell
 
 
 def in_threads(

@@ -20,7 +20,6 @@ from qd_pipeline.tracking.registry import Registry
 from qd_pipeline.tracking.runs import Identity, TrackedRun
 from qd_pipeline.tracking.spool import Spool
 
-_NOTE: Final = "mlflow.note.content"
 _OWNER: Final = "owner"
 
 
@@ -58,7 +57,6 @@ class Tracker:
         *,
         name: str,
         tags: Mapping[str, str],
-        note: str = "",
     ) -> Iterator[TrackedRun]:
         """Open the run of an identity, new or again, and close it as it went.
 
@@ -67,7 +65,6 @@ class Tracker:
             identity: What it is found by when the step is tried again.
             name: What the run list shows.
             tags: What runs are grouped and filtered by.
-            note: Markdown that heads the run's page.
 
         Raises:
             TrackingFailed: MLflow cannot be reached.
@@ -76,7 +73,6 @@ class Tracker:
             **tags,
             **identity.tags,
             _OWNER: owner.token(),
-            **({_NOTE: note} if note else {}),
         }
         with explained():
             home = self._experiment_id(experiment)
