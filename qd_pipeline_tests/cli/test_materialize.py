@@ -14,14 +14,9 @@ from playwright.sync_api import Page
 from qd_pipeline_tests.browser import needs_browser, page
 from qd_pipeline_tests.cli.pages import Ui, running
 
-pytestmark = [
-    needs_browser,
-    # Dagster's daemon looks twice, half a minute apart, before a backfill is over.
-    pytest.mark.skipif(
-        "QD_STRESS" not in os.environ, reason="takes minutes: part of `make stress`"
-    ),
-]
+pytestmark = needs_browser
 
+# Two small ones; in `make stress` the notebook's, as people have them.
 CLASS_SETS = """
 [class_sets]
 2 = ["cow", "panda"]
