@@ -5,9 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
+
+PATIENCE = 120_000
+"""Milliseconds: a busy machine may take its time."""
+
+expect.set_options(timeout=PATIENCE)
 
 needs_browser = pytest.mark.skipif(
     CHROMIUM is None, reason="needs a browser: on Debian, apt-get install chromium"
@@ -40,5 +45,5 @@ def page() -> Iterator[Page]:
     """Open a page in a browser of its own."""
     with launched() as browser:
         page = browser.new_page(viewport={"width": 1700, "height": 1000})
-        page.set_default_timeout(120_000)
+        page.set_default_timeout(PATIENCE)
         yield page

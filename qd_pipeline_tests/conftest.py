@@ -1,9 +1,11 @@
 """What every test may lean on."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from qd_pipeline_tests.stress import faults
 
@@ -30,6 +32,10 @@ LONGEST = (
     "test_spool.py",
 )
 
+# A busy machine, or a kernel that is compiled first, says nothing about what is tested.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
+
 REAL_DRAWINGS = Path(__file__).parents[2] / "shared" / "quickdraw"
 
 
@@ -40,9 +46,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_tracking_uri_of_another_test() -> None:
-    """Forget the store of an earlier test: MLflow hands its address on to all that comes after."""
+def _nothing_left_in_the_environment() -> Iterator[None]:
+    """Forget what a test sets: MLflow and our options hand it on to all that comes after."""
     os.environ.pop("MLFLOW_TRACKING_URI", None)
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture(scope="session")

@@ -88,7 +88,7 @@ def test_loading_the_definitions_imports_no_slow_library() -> None:
     assert loaded.stdout.split() == []
 
 
-def test_importing_any_module_makes_no_file(tmp_path: Path) -> None:
+def test_importing_any_module_leaves_the_home_alone(tmp_path: Path) -> None:
     modules = [
         ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
         for path in sorted(PACKAGE.rglob("*.py"))

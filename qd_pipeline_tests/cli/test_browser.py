@@ -14,7 +14,7 @@ from playwright.sync_api import Page
 from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig
 from qd_pipeline.orchestration.driver import Driver
 from qd_pipeline.tracking import CLASSIFIERS
-from qd_pipeline_tests.browser import needs_browser, page
+from qd_pipeline_tests.browser import PATIENCE, needs_browser, page
 from qd_pipeline_tests.cli.pages import Ui, running
 from qd_pipeline_tests.orchestration.chain import driver, run
 
@@ -47,6 +47,7 @@ def newcomer(browser: Page) -> Iterator[Page]:
     used = browser.context.browser
     assert used is not None
     with used.new_context(viewport={"width": 1600, "height": 900}) as fresh:
+        fresh.set_default_timeout(PATIENCE)
         yield fresh.new_page()
 
 

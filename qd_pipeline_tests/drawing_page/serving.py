@@ -30,7 +30,7 @@ def serving(home: Path) -> Iterator[int]:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
-        while not server.started:
+        while not server.started and thread.is_alive():
             time.sleep(0.02)
         yield listening.getsockname()[1]
     finally:

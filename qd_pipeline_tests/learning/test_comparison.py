@@ -2,7 +2,7 @@ from math import comb
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from qd_pipeline.errors import BadSetting
@@ -24,7 +24,6 @@ def predictions(*rows: tuple[int, str, str]) -> pa.Table:
 
 
 # The first example imports SciPy's statistics.
-@settings(deadline=None)
 @given(counts, counts)
 def test_the_p_values_are_sums_of_binomial_probabilities(first: int, second: int) -> None:
     both = first + second

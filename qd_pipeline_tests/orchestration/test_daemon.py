@@ -43,8 +43,8 @@ def made(tmp_path: Path, mirror: Mirror) -> Driver:
 
 
 def soon() -> dict[str, str]:
-    """Have the weekly schedule tick within two minutes: after the daemon has started."""
-    at = datetime.now(UTC) + timedelta(seconds=100)
+    """Have the weekly schedule tick in one to two minutes: after the daemon has started."""
+    at = datetime.now(UTC) + timedelta(seconds=130)
     day = WEEKDAYS[at.isoweekday() % 7]
     return {"QD_SCHEDULE_TIME": f"{at:%H:%M}", "QD_SCHEDULE_WEEKDAY": day}
 

@@ -49,7 +49,10 @@ def test_an_evaluation_made_again_says_where_its_drawings_came_from(
     assert champion.tags["synthetic"] == "false"
 
 
-def test_a_schedule_does_not_put_another_source_s_drawings_in_their_place(now: Driver) -> None:
+def test_a_schedule_does_not_put_another_source_s_drawings_in_their_place(
+    now: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QD_HOME", now.workshop.home)
     found = tick(now)
     assert not found.run_requests
     assert "was downloaded from" in found.skip_message

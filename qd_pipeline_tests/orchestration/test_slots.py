@@ -42,8 +42,8 @@ def test_a_training_waits_for_the_one_under_way_and_says_so(
     run_id = str(uuid4())
     begin(made.instance, run_id, instances.owned(run_id))
     storage = made.instance.event_log_storage
-    threading.Timer(1.5, storage.free_concurrency_slots_for_run, [run_id]).start()
     began = time.monotonic()
+    threading.Timer(1.5, storage.free_concurrency_slots_for_run, [run_id]).start()
     with caplog.at_level(logging.WARNING, "qd_pipeline"):
         made.make("2", ["classifiers"])
     assert time.monotonic() - began > 1.5

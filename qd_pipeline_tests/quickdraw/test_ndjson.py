@@ -177,13 +177,13 @@ def written(draw: st.DrawFn) -> bytes:
     return ("{" + separators[0].join(parts) + "}").encode()
 
 
-@settings(max_examples=5000 if STRESS else 150, deadline=None)
+@settings(max_examples=5000 if STRESS else 150)
 @given(written())
 def test_however_json_is_written_it_is_read_the_same(line: bytes) -> None:
     assert_read_as_json_reads([line])
 
 
-@settings(max_examples=2000 if STRESS else 200, deadline=None)
+@settings(max_examples=2000 if STRESS else 200)
 @given(st.binary().filter(lambda line: b"\n" not in line))
 def test_bytes_of_no_sense_are_refused(line: bytes) -> None:
     assert_read_as_json_reads([line])

@@ -154,7 +154,7 @@ def test_what_cannot_be_drawn_with_is_refused(setting: str, arguments: dict[str,
         rasterize(column([DOT]), **arguments)  # type: ignore[arg-type]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(DRAWINGS)
 def test_the_identity_map_changes_no_bit(drawings: list[Strokes]) -> None:
     plain = rasterize(column(drawings))
@@ -162,7 +162,7 @@ def test_the_identity_map_changes_no_bit(drawings: list[Strokes]) -> None:
     assert np.array_equal(rasterize(column(drawings), affine=identity), plain)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(DRAWINGS, st.integers(-8, 8), st.integers(-8, 8))
 def test_a_shift_by_whole_pixels_shifts(drawings: list[Strokes], right: int, down: int) -> None:
     plain = rasterize(column(drawings))
@@ -172,7 +172,7 @@ def test_a_shift_by_whole_pixels_shifts(drawings: list[Strokes], right: int, dow
     assert np.array_equal(rasterize(column(drawings), affine=shift), expected)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(DRAWINGS, STROKE)
 def test_one_more_stroke_darkens_no_pixel(drawings: list[Strokes], stroke: list[list[int]]) -> None:
     corner = [[[255], [255]]]
@@ -190,7 +190,7 @@ def test_mirrored_drawings_give_mirrored_bitmaps_but_for_roundings() -> None:
     assert difference.mean() < 0.2
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(DRAWINGS, st.lists(st.floats(-1e12, 1e12), min_size=6, max_size=6))
 def test_ink_may_leave_the_bitmap_by_any_map(drawings: list[Strokes], entries: list[float]) -> None:
     affine = np.broadcast_to(np.reshape(entries, (2, 3)), (len(drawings), 2, 3))

@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,21 @@ from qd_pipeline.quickdraw.sample import ANIMALS, VERSION, ndjson_lines, write_n
 from qd_pipeline.quickdraw.simplify import ramer_douglas_peucker
 
 COUNT = 400
-LINES = {animal: list(ndjson_lines(animal, COUNT, seed=0)) for animal in ANIMALS}
-DRAWINGS: dict[str, list[dict[str, Any]]] = {
-    animal: [json.loads(line) for line in lines] for animal, lines in LINES.items()
-}
-ALL = [drawing for drawings in DRAWINGS.values() for drawing in drawings]
+
+
+@cache
+def lines_of(animal: str) -> list[bytes]:
+    return list(ndjson_lines(animal, COUNT, seed=0))
+
+
+@cache
+def drawings_of(animal: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in lines_of(animal)]
+
+
+def all_drawings() -> list[dict[str, Any]]:
+    return [drawing for animal in ANIMALS for drawing in drawings_of(animal)]
+
 
 OFFICIAL_LINE = re.compile(
     rb'\{"word":"[a-z]+","countrycode":"[A-Z]{2}",'
@@ -29,7 +40,7 @@ OFFICIAL_LINE = re.compile(
 
 
 def _values(part: str) -> Counter[str]:
-    return Counter(str(drawing[part]) for drawing in ALL)
+    return Counter(str(drawing[part]) for drawing in all_drawings())
 
 
 def test_it_holds_the_notebooks_eight_animals_in_the_notebooks_order() -> None:
@@ -39,9 +50,9 @@ def test_it_holds_the_notebooks_eight_animals_in_the_notebooks_order() -> None:
 
 @pytest.mark.parametrize("animal", ANIMALS)
 def test_lines_are_written_as_the_dataset_writes_them(animal: str) -> None:
-    for line in LINES[animal]:
+    for line in lines_of(animal):
         assert OFFICIAL_LINE.fullmatch(line), line
-    assert {drawing["word"] for drawing in DRAWINGS[animal]} == {animal}
+    assert {drawing["word"] for drawing in drawings_of(animal)} == {animal}
 
 
 def test_real_lines_pass_for_ours_and_have_the_same_fields(real_drawings: Path) -> None:
@@ -50,7 +61,7 @@ def test_real_lines_pass_for_ours_and_have_the_same_fields(real_drawings: Path) 
             for line in file:
                 assert OFFICIAL_LINE.fullmatch(line), line
                 real = json.loads(line)
-                ours = DRAWINGS[animal][0]
+                ours = drawings_of(animal)[0]
                 assert list(real) == list(ours)
                 assert [type(value) for value in real.values()] == [
                     type(value) for value in ours.values()
@@ -62,7 +73,7 @@ def test_drawings_have_about_as_many_strokes_and_points_as_real_ones(real_drawin
         path = real_drawings / "full" / "simplified" / f"{animal}.ndjson"
         real = [json.loads(line) for line in path.read_bytes().splitlines()]
         for measure in (_strokes, _points):
-            ratio = np.mean([*map(measure, DRAWINGS[animal])]) / np.mean([*map(measure, real)])
+            ratio = np.mean([*map(measure, drawings_of(animal))]) / np.mean([*map(measure, real)])
             assert 0.5 < ratio < 2
 
 
@@ -77,18 +88,18 @@ def _points(drawing: dict[str, Any]) -> int:
 def test_drawings_are_aligned_to_the_top_left_and_scaled_to_255() -> None:
     """What sticks out by less than 2 pixels is simplified away, in the dataset too."""
     exact = 0
-    for drawing in ALL:
+    for drawing in all_drawings():
         xs = [x for stroke in drawing["drawing"] for x in stroke[0]]
         ys = [y for stroke in drawing["drawing"] for y in stroke[1]]
         assert min(xs) <= 2
         assert min(ys) <= 2
         assert 253 <= max(xs + ys) <= 255
         exact += (min(xs), min(ys), max(xs + ys)) == (0, 0, 255)
-    assert 0.5 < exact / len(ALL) < 0.95
+    assert 0.5 < exact / len(all_drawings()) < 0.95
 
 
 def test_no_stroke_is_empty_and_x_and_y_are_equally_many() -> None:
-    for drawing in ALL:
+    for drawing in all_drawings():
         assert drawing["drawing"]
         for xs, ys in drawing["drawing"]:
             assert len(xs) == len(ys) >= 2
@@ -96,7 +107,7 @@ def test_no_stroke_is_empty_and_x_and_y_are_equally_many() -> None:
 
 def test_hardly_a_point_could_be_simplified_away() -> None:
     points = left = 0
-    for drawing in ALL:
+    for drawing in all_drawings():
         for stroke in drawing["drawing"]:
             polyline = np.array(stroke, np.float64).T
             points += len(polyline)
@@ -107,27 +118,27 @@ def test_hardly_a_point_could_be_simplified_away() -> None:
 def test_some_strokes_are_single_dots() -> None:
     dots = [
         drawing
-        for drawing in ALL
+        for drawing in all_drawings()
         if any(len(set(zip(*stroke, strict=True))) == 1 for stroke in drawing["drawing"])
     ]
-    assert 0.05 < len(dots) / len(ALL) < 0.6
+    assert 0.05 < len(dots) / len(all_drawings()) < 0.6
 
 
 def test_about_a_twelfth_is_not_recognized() -> None:
-    for drawings in DRAWINGS.values():
+    for drawings in map(drawings_of, ANIMALS):
         assert 0.03 < np.mean([not drawing["recognized"] for drawing in drawings]) < 0.14
-    assert 0.06 < np.mean([not drawing["recognized"] for drawing in ALL]) < 0.11
+    assert 0.06 < np.mean([not drawing["recognized"] for drawing in all_drawings()]) < 0.11
 
 
 def test_countries_are_many_and_the_largest_is_as_frequent_as_in_the_dataset() -> None:
     countries = _values("countrycode")
     assert len(countries) > 50
     assert countries.most_common(2)[0][0] == "US"
-    assert 0.38 < countries["US"] / len(ALL) < 0.5
+    assert 0.38 < countries["US"] / len(all_drawings()) < 0.5
 
 
 def test_keys_are_unique_over_categories_and_seeds() -> None:
-    keys = [int(drawing["key_id"]) for drawing in ALL]
+    keys = [int(drawing["key_id"]) for drawing in all_drawings()]
     for seed in (1, 2, 2**24 - 1):
         for animal in ANIMALS:
             keys += [int(json.loads(line)["key_id"]) for line in ndjson_lines(animal, 50, seed)]
@@ -137,31 +148,32 @@ def test_keys_are_unique_over_categories_and_seeds() -> None:
 
 
 def test_the_same_seed_yields_the_same_bytes() -> None:
-    assert list(ndjson_lines("camel", COUNT, seed=0)) == LINES["camel"]
+    assert list(ndjson_lines("camel", COUNT, seed=0)) == lines_of("camel")
 
 
 def test_another_seed_yields_other_drawings() -> None:
     others = [json.loads(line) for line in ndjson_lines("camel", COUNT, seed=1)]
-    for ours, other in zip(DRAWINGS["camel"], others, strict=True):
+    for ours, other in zip(drawings_of("camel"), others, strict=True):
         assert ours["drawing"] != other["drawing"]
         assert ours["key_id"] != other["key_id"]
 
 
 def test_asking_for_more_extends() -> None:
-    assert list(ndjson_lines("duck", 30, seed=0)) == LINES["duck"][:30]
-    assert list(ndjson_lines("duck", 30, seed=0, start=200)) == LINES["duck"][200:230]
+    assert list(ndjson_lines("duck", 30, seed=0)) == lines_of("duck")[:30]
+    assert list(ndjson_lines("duck", 30, seed=0, start=200)) == lines_of("duck")[200:230]
     assert list(ndjson_lines("duck", 0, seed=0)) == []
 
 
 def test_no_two_drawings_are_alike() -> None:
-    assert len({json.dumps(drawing["drawing"]) for drawing in ALL}) == len(ALL)
+    drawings = [json.dumps(drawing["drawing"]) for drawing in all_drawings()]
+    assert len(set(drawings)) == len(drawings)
 
 
 def test_a_file_holds_the_lines_and_tells_its_progress(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     path = tmp_path / "shark.ndjson"
     write_ndjson(path, "shark", 250, 0, on_progress=lambda done, total: told.append((done, total)))
-    assert path.read_bytes() == b"".join(LINES["shark"][:250])
+    assert path.read_bytes() == b"".join(lines_of("shark")[:250])
     assert told == [(100, 250), (200, 250), (250, 250)]
 
 

@@ -11,7 +11,7 @@ from qd_pipeline.quickdraw.sample import ANIMALS
 from qd_pipeline.quickdraw.source import FileSource, HttpSource, SampleSource, Source
 from qd_pipeline_tests.mirror import Mirror
 
-LIMITS = Limits(attempts=1, connect_timeout=0.5, read_timeout=0.5)
+LIMITS = Limits(attempts=1, connect_timeout=5, read_timeout=5)
 SECRET_URL = "https://alice:s3cret@example.org/mirror?token=t0ken&X-Goog-Signature=sign"  # noqa: S105
 SECRETS = ("alice", "s3cret", "t0ken", "=sign")
 
