@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from qd_pipeline_tests import kernels
 from qd_pipeline_tests.stress import faults
 
 # The tests mean the defaults, whatever is set where they run; and the definitions read the
@@ -15,21 +16,23 @@ for name in list(os.environ):
     if name.startswith(("QD_", "MLFLOW_", "DAGSTER_")) and not name.startswith("QD_STRESS"):
         del os.environ[name]
 
-# Those that wait for Dagster's daemon, which looks twice a minute, then those that compute.
+# Those that wait for Dagster's daemon, which looks twice a minute, beside those that compute.
 LONGEST = (
-    "test_daemon.py",
-    "test_kill.py",
-    "test_materialize.py",
-    "test_real_drawings.py",
-    "test_search.py",
-    "test_run.py",
-    "test_chain.py",
-    "test_studies.py",
-    "test_ui.py",
-    "test_training.py",
-    "test_browser.py",
-    "test_interruption.py",
-    "test_spool.py",
+    "orchestration/test_daemon.py",
+    "learning/test_search.py",
+    "stress/test_kill.py",
+    "orchestration/test_real_drawings.py",
+    "cli/test_materialize.py",
+    "cli/test_run.py",
+    "stress/test_daemon.py",
+    "orchestration/test_chain.py",
+    "cli/test_studies.py",
+    "learning/test_training.py",
+    "cli/test_ui.py",
+    "cli/test_browser.py",
+    "orchestration/test_studies.py",
+    "cli/test_interruption.py",
+    "tracking/test_spool.py",
 )
 
 # A busy machine, or a kernel that is compiled first, says nothing about what is tested.
@@ -39,10 +42,16 @@ settings.load_profile("patient")
 REAL_DRAWINGS = Path(__file__).parents[2] / "shared" / "quickdraw"
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compile the kernels once, before several workers need them at the same time."""
+    if session.config.getoption("numprocesses", None):
+        kernels.compile_all()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest files, so that no worker is left alone with one at the end."""
-    places = {name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
+    places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(LONGEST)))
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,28 @@
+"""The kernels, compiled before the workers ask for them: each would compile them for itself."""
+
+import subprocess
+import sys
+
+# Independent of each other; together they call every kernel that many tests need.
+SCRIPTS = (
+    """
+from qd_pipeline.quickdraw.raster import DRAWING, rasterize
+import pyarrow as pa
+rasterize(pa.array([[{"x": [0, 9], "y": [0, 9]}]], DRAWING))
+""",
+    """
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from qd_pipeline.quickdraw.sample import write_ndjson
+from qd_pipeline.quickdraw.strokes import read_ndjson
+with TemporaryDirectory() as folder:
+    write_ndjson(Path(folder, "cow.ndjson"), "cow", 1, 0)
+    read_ndjson(Path(folder, "cow.ndjson"))
+""",
+)
+
+
+def compile_all() -> None:
+    """Compile what is not in the cache, on two cores; a second if everything is."""
+    running = [subprocess.Popen([sys.executable, "-c", script]) for script in SCRIPTS]
+    assert [process.wait() for process in running] == [0, 0]
