@@ -18,12 +18,12 @@ class Champion:
 
     Attributes:
         name: What people call it.
-        predictions: Of its test drawings, as `Evaluation.predictions`.
+        predictions: Of its test drawings, as `Evaluation.predictions`; None where they are lost.
         synthetic: Whether it learned from made-up drawings.
     """
 
     name: str
-    predictions: pa.Table
+    predictions: pa.Table | None
     synthetic: bool
 
 
@@ -36,8 +36,8 @@ class Verdict:
         reason: Why, in one sentence.
         significance: The level that was asked of the test.
         champion: Name of the champion of before; None where there was none.
-        comparison: Champion (first) and new classifier (second); None where they share no
-            test drawing.
+        comparison: Champion (first) and new classifier (second); None where they were not
+            compared.
     """
 
     promoted: bool
@@ -65,7 +65,8 @@ def judge(
     It is worse when McNemar's one-sided exact test, on the test drawings that both predicted,
     says so at the level of significance. Classifiers of people's drawings and of made-up ones
     share no drawing; of people's, the former always go first. A champion of other categories, of
-    before somebody gave the class set these, gives way too.
+    before somebody gave the class set these, gives way too. Where the two cannot be compared,
+    the champion stays, and people decide.
 
     Args:
         champion: The present one, or None.
@@ -83,6 +84,13 @@ def judge(
         return Verdict(
             promoted=True,
             reason=f"{champion.name} learned from made-up drawings",
+            significance=significance,
+            champion=champion.name,
+        )
+    if champion.predictions is None:
+        return Verdict(
+            promoted=False,
+            reason=f"the predictions of {champion.name} are lost, and it cannot be compared",
             significance=significance,
             champion=champion.name,
         )

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from qd_pipeline.errors import MissingPartition
 from qd_pipeline.learning import promotion
 from qd_pipeline.learning.comparison import Comparison, mcnemar
 from qd_pipeline.learning.promotion import Champion, Verdict
@@ -26,7 +27,7 @@ def judge(workshop: Workshop, stage: Stage, predictions: pa.Table) -> Verdict:
     """Compare the classifier of a stage's MLflow run with the present champion.
 
     Raises:
-        TrackingFailed: MLflow cannot be reached, or lacks the champion's predictions.
+        TrackingFailed: MLflow cannot be reached.
     """
     registry, model = workshop.tracker.registry, model_of(stage.draft.key)
     champion = registry.champion(model)
@@ -67,8 +68,11 @@ def register(workshop: Workshop, stage: Stage, verdict: Verdict) -> Version:
 
 
 def _champion(registry: Registry, version: Version) -> Champion:
-    with registry.file_of(version, PREDICTIONS) as path:
-        predictions = pq.read_table(path)
+    try:
+        with registry.file_of(version, PREDICTIONS) as path:
+            predictions = pq.read_table(path)
+    except MissingPartition:
+        predictions = None
     return Champion(str(version), predictions, version.tags.get("synthetic") == "true")
 
 

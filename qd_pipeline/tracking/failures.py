@@ -12,14 +12,25 @@ from qd_pipeline.errors import TrackingFailed
 _MAY_PASS: Final = frozenset({401, 403, 408, 429})
 _SERVER_ERRORS: Final = 500
 
+_REMEDY: Final = "see that MLFLOW_TRACKING_URI names a store that answers, then run again"
+
 
 class TrackingUnreachable(TrackingFailed):
     """MLflow does not answer, or not now: what it did not take may be sent later."""
 
 
 @contextmanager
-def explained() -> Iterator[None]:
+def explained(
+    culprit: str = "MLflow",
+    cause: str = "did not do what was asked of it",
+    remedy: str = _REMEDY,
+) -> Iterator[None]:
     """Turn what MLflow raises into one sentence.
+
+    Args:
+        culprit: As in `QdError`.
+        cause: As there; what MLflow said is added.
+        remedy: As there.
 
     Raises:
         TrackingUnreachable: MLflow does not answer, or not now.
@@ -30,11 +41,7 @@ def explained() -> Iterator[None]:
     except (MlflowException, OSError) as error:
         kind = TrackingUnreachable if _may_pass(error) else TrackingFailed
         reason = str(error).splitlines()[0][:200]
-        raise kind(
-            "MLflow",
-            f"did not take what was to be logged ({reason})",
-            "see that MLFLOW_TRACKING_URI names a store that answers, then run again",
-        ) from error
+        raise kind(culprit, f"{cause} ({reason})", remedy) from error
 
 
 def _may_pass(error: MlflowException | OSError) -> bool:

@@ -27,6 +27,12 @@ CHALLENGER: Final = "challenger"
 _SUCCEEDED: Final = "succeeded"
 _SINCE: Final = "champion_since"
 
+_WITHHELD: Final = "does not give its files"
+_REMEDY: Final = (
+    "see that MLflow finds its artifacts where they were; if they are gone, make another version "
+    "the champion with `qd promote`"
+)
+
 
 @dataclass(frozen=True)
 class Version:
@@ -159,10 +165,13 @@ class Registry:
         """Give a file that was kept with a version's run, for as long as the block lasts.
 
         Raises:
-            TrackingFailed: The run keeps no such file.
+            MissingPartition: The run keeps no such file, or somebody deleted the run.
+            TrackingFailed: MLflow does not give it.
         """
+        if name not in self._kept(version.run):
+            raise MissingPartition(str(version), f"has lost {name}", _REMEDY)
         with tempfile.TemporaryDirectory() as folder:
-            with explained():
+            with explained(str(version), _WITHHELD, _REMEDY):
                 path = Path(self._client.download_artifacts(version.run, name, folder))
             yield path
 
@@ -174,10 +183,20 @@ class Registry:
             TrackingFailed: Its files are not to be had.
         """
         with tempfile.TemporaryDirectory() as folder:
-            with explained():
+            with explained(str(version), _WITHHELD, _REMEDY):
                 uri = f"models:/{version.model}/{version.number}/{FILES}"
                 path = Path(mlflow.artifacts.download_artifacts(uri, dst_path=folder))
             yield path
+
+    def _kept(self, run: str) -> set[str]:
+        """Name the files that were kept with a run; none if there is no such run any more."""
+        with explained():
+            try:
+                return {str(file.path) for file in self._client.list_artifacts(run)}
+            except MlflowException as error:
+                if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+                    return set()
+                raise
 
     def _logged(self, run: str) -> str:
         """Give the id of the classifier that a run logged last; it logs a bare network too."""

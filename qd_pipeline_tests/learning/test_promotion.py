@@ -74,3 +74,10 @@ def test_a_classifier_that_cannot_be_compared_does_not_become_champion() -> None
     )
     assert not verdict.promoted
     assert "shares no test drawing with version 3" in verdict.reason
+
+
+def test_a_champion_whose_predictions_are_lost_stays_until_people_decide() -> None:
+    lost = Champion("version 3", None, synthetic=False)
+    verdict = judge(lost, predictions([RIGHT]), synthetic=False, significance=0.05)
+    assert not verdict.promoted
+    assert verdict.reason == "the predictions of version 3 are lost, and it cannot be compared"

@@ -136,11 +136,26 @@ def test_the_champion_evaluated_again_keeps_what_was_found_when_it_was_judged(
     good: Driver,
 ) -> None:
     client = MlflowClient(tracking_uri=good.workshop.tracking_uri)
+    number = str(aliases(good)["champion"])
     judged = promotion_of(good)
-    tags = client.get_model_version(MODEL, "3").tags
+    tags = client.get_model_version(MODEL, number).tags
+    already = "it is the champion already; when it was judged: "
+    reason = f"{already}{judged['reason'].removeprefix(already)}"
     for _ in range(2):
         good.make("2", ["evaluations"])
         assert not good.failures
-        already = f"it is the champion already; when it was judged: {judged['reason']}"
-        assert promotion_of(good) == {**judged, "reason": already}
-        assert client.get_model_version(MODEL, "3").tags == {**tags, "reason": already}
+        assert promotion_of(good) == {**judged, "reason": reason}
+        assert client.get_model_version(MODEL, number).tags == {**tags, "reason": reason}
+
+
+def test_a_champion_whose_predictions_are_lost_leaves_the_choice_to_people(good: Driver) -> None:
+    champion = aliases(good)["champion"]
+    client = MlflowClient(tracking_uri=good.workshop.tracking_uri)
+    run_of_it = client.get_model_version(MODEL, str(champion)).run_id
+    for lost in Path(good.workshop.home).glob(f"mlartifacts/**/{run_of_it}/**/predictions.parquet"):
+        lost.unlink()
+    again = trained_again(good, seed=7)
+    assert aliases(again)["champion"] == champion
+    assert promotion_of(again)["reason"] == (
+        f"the predictions of {MODEL} version {champion} are lost, and it cannot be compared"
+    )

@@ -1,5 +1,7 @@
 """The registry over a real MLflow store."""
 
+import dataclasses
+
 import pytest
 from mlflow import MlflowClient
 
@@ -117,5 +119,25 @@ def test_a_file_of_the_champion_can_be_read(
 ) -> None:
     with registry.file_of(versions[1], "predictions.parquet") as path:
         assert path.read_text() == logged[1]
-    with pytest.raises(TrackingFailed), registry.file_of(versions[1], "nothing.parquet"):
+
+
+def test_a_file_that_a_run_has_lost_is_told_with_the_way_out(
+    registry: Registry, versions: list[Version]
+) -> None:
+    for lost in (versions[1], dataclasses.replace(versions[1], run="0" * 32)):
+        with (
+            pytest.raises(MissingPartition, match=r"2 has lost nothing\.parquet: .*`qd promote`"),
+            registry.file_of(lost, "nothing.parquet"),
+        ):
+            pass
+
+
+def test_a_classifier_whose_files_are_gone_is_told_with_the_way_out(
+    registry: Registry, versions: list[Version], model: str
+) -> None:
+    gone = dataclasses.replace(versions[1], number=9)
+    with (
+        pytest.raises(TrackingFailed, match=f"{model} version 9 does not give its files .*promote"),
+        registry.classifier_of(gone),
+    ):
         pass
