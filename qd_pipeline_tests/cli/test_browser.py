@@ -15,6 +15,7 @@ from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig
 from qd_pipeline.orchestration.driver import Driver
 from qd_pipeline.tracking import CLASSIFIERS
 from qd_pipeline_tests.browser import PATIENCE, needs_browser, page
+from qd_pipeline_tests.cli.comparison import compare_classifiers
 from qd_pipeline_tests.cli.pages import Ui, running
 from qd_pipeline_tests.orchestration.chain import driver, run
 
@@ -60,19 +61,7 @@ def here(ui: Ui, address: str | None) -> str:
 
 
 def test_two_runs_compare_side_by_side_with_charts(ui: Ui, browser: Page) -> None:
-    client = MlflowClient(ui.mlflow)
-    experiment = client.get_experiment_by_name(CLASSIFIERS)
-    assert experiment is not None
-    runs = [each.info for each in client.search_runs([experiment.experiment_id])]
-    assert len(runs) == 2
-    ids = quote(json.dumps([each.run_id for each in runs]))
-    of = quote(json.dumps([experiment.experiment_id]))
-    browser.goto(f"{ui.mlflow}/#/compare-runs?runs={ids}&experiments={of}")
-    for each in runs:
-        browser.get_by_text(each.run_name, exact=True).first.wait_for()
-    browser.locator(".js-plotly-plot").first.wait_for()
-    for figure in ("test_accuracy", "epochs"):
-        browser.get_by_text(figure, exact=True).first.wait_for()
+    assert len(compare_classifiers(ui, browser)) == 2
 
 
 def test_the_page_of_an_evaluation_leads_to_its_report_and_its_run(ui: Ui, browser: Page) -> None:

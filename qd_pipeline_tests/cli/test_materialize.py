@@ -12,11 +12,13 @@ import urllib3
 from playwright.sync_api import Page
 
 from qd_pipeline_tests.browser import needs_browser, page
+from qd_pipeline_tests.cli.comparison import compare_classifiers
 from qd_pipeline_tests.cli.pages import Ui, running
 
 pytestmark = needs_browser
 
 # Two small ones; in `make stress` the notebook's, as people have them.
+EVERY = os.environ.get("QD_STRESS") == "1"
 CLASS_SETS = """
 [class_sets]
 2 = ["cow", "panda"]
@@ -50,8 +52,7 @@ def ask(ui: Ui, group: str) -> dict[str, Any]:
 def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
     folder = tmp_path_factory.mktemp("ui")
     (folder / "sets.toml").write_text(CLASS_SETS)
-    every = os.environ.get("QD_STRESS") == "1"
-    sets = [] if every else ["--class-sets", str(folder / "sets.toml")]
+    sets = [] if EVERY else ["--class-sets", str(folder / "sets.toml")]
     with running(folder / "home", "--epochs", "2", *sets) as ui:
         yield ui
 
@@ -96,3 +97,11 @@ def test_materialize_all_makes_every_partition_and_passes_every_check(
         assert statistics["numFailed"] == 0
         for check in node["assetChecksOrError"]["checks"]:
             assert check["executionForLatestMaterialization"]["status"] == "SUCCEEDED", check
+
+
+def test_classifiers_of_every_class_count_compare_side_by_side(
+    ui: Ui, seconds: float, browser: Page
+) -> None:
+    assert seconds
+    counts = [name.partition(" ")[0] for name in compare_classifiers(ui, browser)]
+    assert sorted(counts) == (["2", "4", "8"] if EVERY else ["2", "3"])

@@ -111,8 +111,12 @@ def test_the_champion_answers(page: Page) -> None:
 
 
 def test_one_can_draw_with_the_keyboard_alone(page: Page) -> None:
-    while not page.evaluate("document.activeElement.id === 'paper'"):
+    paper = page.locator("#paper:focus")
+    for _ in range(20):
+        if paper.count():
+            break
         page.keyboard.press("Tab")
+    expect(paper).to_be_visible()
     # Pressed a little long, a key repeats.
     for _ in range(3):
         page.keyboard.down(" ")

@@ -486,7 +486,7 @@ def running(url: str, home: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 def await_bytes(home: Path, count: int) -> None:
     """Wait until so many bytes have arrived on the disk."""
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while not any(path.stat().st_size >= count for path in home.glob("partial~*/body")):
         assert time.monotonic() < until
         time.sleep(0.01)

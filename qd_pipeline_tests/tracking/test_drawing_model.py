@@ -152,8 +152,8 @@ def served(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[i
         yield port
     finally:
         # The command starts processes of its own.
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait(30)
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
 
 
 def is_up(port: int) -> bool:
