@@ -73,7 +73,7 @@ def draw(
             one = partial(rasterize, side=SIDE, threads=1)
             for bitmaps in in_turn(one, _drawings(source, table), threads=threads):
                 file.write(bitmaps.data)
-                sums = bitmaps.sum(axis=(1, 2), dtype=np.int64)
+                sums = bitmaps.reshape(len(bitmaps), -1).sum(axis=1, dtype=np.uint32)
                 rows += len(bitmaps)
                 blank += int((sums == 0).sum())
                 ink += int(sums.sum())

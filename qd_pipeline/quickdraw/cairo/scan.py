@@ -110,6 +110,13 @@ def measure_by_subrows(lanes: Lanes, sheet: Sheet, low: int, high: int) -> None:
         if used == 0 or lanes.way[row] != BY_SUBROWS:
             continue
         slots = lanes.slots[row]
+        # A sub-row's first crossing opens a span, and its last one closes one. Three more than
+        # nothing comes out, beyond the largest number, as the smallest.
+        first, last = lanes.nothing, number(0)
+        for k in range(WIDTH * used):
+            first = min(first, slots[k])
+            last = max(last, number(slots[k] + 3))
+        left, right = first >> 10, (last - 3) >> 10
         for k in range(WIDTH * used):
             keys[k] = slots[k]
         for pair in range(lanes.network[used], lanes.network[used + 1]):
@@ -131,14 +138,9 @@ def measure_by_subrows(lanes: Lanes, sheet: Sheet, low: int, high: int) -> None:
         count = (used + 3) // 4 * 4 * WIDTH
         for k in range(WIDTH * used, count):
             signs[k] = 0
-        left, right = number(lanes.nothing >> 2), number(0)
-        far = left
-        for k in range(count):
-            left = min(left, keys[k] if signs[k] != 0 else far)
-            right = max(right, keys[k] if signs[k] != 0 else number(0))
         before = np.int32(0)
         change = sheet.change[row]
-        for pixel in range(left >> 8, (right >> 8) + 1):
+        for pixel in range(left, right + 1):
             end = number(256 * (pixel + 1))
             area = number(0)
             for k in range(count):
@@ -146,8 +148,8 @@ def measure_by_subrows(lanes: Lanes, sheet: Sheet, low: int, high: int) -> None:
                 area = number(area + number(signs[k] * length))
             change[pixel] = 2 * (np.int32(area) - before)
             before = np.int32(area)
-        change[(right >> 8) + 1] = -2 * before
-        sheet.start[row], sheet.stop[row] = left >> 8, (right >> 8) + 1
+        change[right + 1] = -2 * before
+        sheet.start[row], sheet.stop[row] = left, right + 1
 
 
 @kernel
