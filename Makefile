@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps
 
-# Four at a time, for many tests wait for others: servers, daemons, pauses.
+# Five at a time on two cores, for many tests wait for others: servers, daemons, pauses.
 PYTEST := $(BIN)/python -m pytest --numprocesses=5 --dist=loadfile --no-loadscope-reorder
 
 INDEX := $(BIN)/python -m pip --disable-pip-version-check --no-input --retries 1 --timeout 10

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import urllib3
 
 ROOT = Path(__file__).parents[1]
@@ -44,9 +45,11 @@ def started(home: Path, *command: str, **settings: str) -> Iterator[subprocess.P
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process and all that it has started."""
+    """Kill a process and all that it has started, and see them gone."""
     if process.poll() is None:
+        started_by_it = psutil.Process(process.pid).children(recursive=True)
         os.killpg(process.pid, signal.SIGKILL)
+        psutil.wait_procs(started_by_it, timeout=10)
     process.wait()
 
 

@@ -1,7 +1,5 @@
 """What a user can get wrong ends in one clear message and a non-zero exit."""
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,6 +7,7 @@ import pytest
 
 from qd_pipeline.cli import main
 from qd_pipeline.quickdraw.sample import write_ndjson
+from qd_pipeline_tests.commands import qd
 
 
 @pytest.fixture
@@ -110,32 +109,27 @@ def test_a_home_that_cannot_be_made_is_refused(
     assert "cannot be written" in refusal(["run"], monkeypatch, capfd)
 
 
-def refused_chain(home: Path, source: str) -> str:
+def refused_chain(folder: Path, source: str) -> str:
     """Run the chain of two categories in a process of its own, which must fail."""
-    command = [sys.executable, "-c", "from qd_pipeline.cli import main; main()", "run"]
-    ended = subprocess.run(
-        [*command, "--class-counts", "2", "--source", source, "--home", str(home)],
-        env={**os.environ, "QD_HTTP_ATTEMPTS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 1
-    assert "Traceback" not in ended.stderr
-    return " ".join((ended.stdout + ended.stderr).split())
+    choices = ("--class-counts", "2", "--source", source, "--home", str(folder / "home"))
+    once = {"QD_HTTP_ATTEMPTS": "1"}
+    with qd(folder / "output.txt", "run", *choices, environment=once) as refused:
+        assert refused.end() == 1
+    assert "Traceback" not in refused.said
+    return refused.said
 
 
 def test_a_mirror_that_lacks_a_file_is_named_and_the_others_are_made(tmp_path: Path) -> None:
     folder = tmp_path / "mirror" / "full" / "simplified"
     folder.mkdir(parents=True)
     write_ndjson(folder / "panda.ndjson", "panda", 10, 0)
-    said = refused_chain(tmp_path / "home", (tmp_path / "mirror").as_uri())
+    said = refused_chain(tmp_path, (tmp_path / "mirror").as_uri())
     assert "cow.ndjson cannot be read" in said
     assert "class set 2 needs cow, which failed" in said
     assert (tmp_path / "home" / "store" / "bitmaps" / "panda" / "manifest.json").is_file()
 
 
 def test_no_network_is_one_sentence(tmp_path: Path) -> None:
-    said = refused_chain(tmp_path / "home", "http://no-such-host.invalid/")
+    said = refused_chain(tmp_path, "http://no-such-host.invalid/")
     assert "no-such-host.invalid" in said
     assert not (tmp_path / "home" / "store" / "strokes").exists()

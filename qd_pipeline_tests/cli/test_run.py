@@ -17,17 +17,25 @@ from qd_pipeline.store import Store
 from qd_pipeline_tests.commands import qd
 
 SMALL = ("--class-counts", "2", "--epochs", "1")
+CHOSEN = (*SMALL, "--drawings", "60")
 HEADINGS = "classes categories accuracy (95 % interval) training report MLflow run"
 
 
-def printed_by_run(home: Path) -> Sequence[str]:
-    """Run the chain in a process that imports its libraries itself, and give the lines it prints.
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("run") / "home"
 
-    A fork of `commands.py` has them imported already: their noise would have gone elsewhere.
+
+@pytest.fixture(scope="module")
+def first(home: Path) -> Sequence[str]:
+    """Give the lines that the first run prints.
+
+    Its process imports its libraries itself: a fork of `commands.py` has them already, and
+    their noise would have gone elsewhere.
     """
     command = [sys.executable, "-c", "from qd_pipeline.cli import main; main()", "run"]
     ended = subprocess.run(
-        [*command, *SMALL, "--drawings", "60", "--home", str(home)],
+        [*command, *CHOSEN, "--home", str(home)],
         # The address that a test before this one may have left behind.
         env={name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"},
         stdout=subprocess.PIPE,
@@ -40,21 +48,12 @@ def printed_by_run(home: Path) -> Sequence[str]:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("run") / "home"
-
-
-@pytest.fixture(scope="module")
-def first(home: Path) -> Sequence[str]:
-    """Give what the first run prints."""
-    return printed_by_run(home)
-
-
-@pytest.fixture(scope="module")
 def second(home: Path, first: Sequence[str]) -> Sequence[str]:
-    """Give what the second run prints."""
+    """Give the lines that the second run prints."""
     assert first
-    return printed_by_run(home)
+    with qd(home.parent / "output.txt", "run", *CHOSEN, "--home", str(home)) as again:
+        assert again.end() == 0, again.printed
+    return again.printed.splitlines()
 
 
 def cells(lines: Sequence[str]) -> list[str]:

@@ -1,12 +1,12 @@
 """Dagster's daemon killed in the middle of a backfill: after a restart it completes."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
+from qd_pipeline.definitions import workshop_of
+from qd_pipeline.orchestration import instance, recovery
+from qd_pipeline.settings import Settings
 from qd_pipeline.store import Store
-from qd_pipeline_tests.daemon import ROOT, WORKSPACE, answers, ask, kill, started, wait_until
+from qd_pipeline_tests.daemon import WORKSPACE, answers, ask, kill, started, wait_until
 from qd_pipeline_tests.tracking.server import free_port
 
 STAGES = ("raw_drawings", "strokes", "bitmaps")
@@ -27,11 +27,7 @@ query($id: String!) {
 
 def test_a_backfill_whose_daemon_is_killed_completes_after_a_restart(tmp_path: Path) -> None:
     home, port = tmp_path / "home", free_port()
-    prepare = (
-        "from pathlib import Path; from qd_pipeline.orchestration import instance;"
-        f"instance.of(Path({str(home)!r}))"
-    )
-    subprocess.run([sys.executable, "-c", prepare], check=True, cwd=ROOT)
+    dagster = instance.of(home)
     web = ("dagster-webserver", *WORKSPACE, "-p", str(port), "-h", "127.0.0.1")
     store = Store(home / "store")
     with started(home, *web, QD_DRAWINGS="20"):
@@ -49,14 +45,8 @@ def test_a_backfill_whose_daemon_is_killed_completes_after_a_restart(tmp_path: P
             wait_until(lambda: any((home / "store").glob("*/*/manifest.json")))
             kill(daemon)
         # As `qd ui` does before it starts the daemon.
-        recover = (
-            "from qd_pipeline.settings import Settings; from qd_pipeline.definitions import *;"
-            "from qd_pipeline.orchestration import instance, recovery;"
-            "settings = Settings.from_environment();"
-            "recovery.recover(workshop_of(settings), instance.of(settings.home))"
-        )
-        environment = {**os.environ, "QD_HOME": str(home)}
-        subprocess.run([sys.executable, "-c", recover], check=True, cwd=ROOT, env=environment)
+        settings = Settings.from_environment({"QD_HOME": str(home)})
+        recovery.recover(workshop_of(settings), dagster)
         with started(home, "dagster-daemon", "run", *WORKSPACE, QD_DRAWINGS="20"):
 
             def status() -> str:
