@@ -1,5 +1,6 @@
 """What every test may lean on."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +47,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Compile the kernels once, before several workers need them at the same time."""
     if session.config.getoption("numprocesses", None):
         kernels.compile_all()
+
+
+def pytest_collection_finish() -> None:
+    """Have the garbage collector pass over what was imported: it would look for it in vain."""
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
