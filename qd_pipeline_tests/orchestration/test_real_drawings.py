@@ -15,7 +15,7 @@ from qd_pipeline_tests.orchestration.chain import driver, run
 
 
 @pytest.mark.parametrize(
-    ("scheme", "class_sets", "partitions"), [("file", ("8",), 26), ("http", ("2",), 8)]
+    ("scheme", "class_sets", "partitions"), [("file", ("2", "4", "8"), 30), ("http", ("2",), 8)]
 )
 def test_the_notebooks_animals_go_through(
     real_drawings: Path, tmp_path: Path, scheme: str, class_sets: tuple[str, ...], partitions: int
