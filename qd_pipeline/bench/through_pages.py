@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from socket import socket
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import urllib3
 
@@ -34,7 +34,21 @@ _LAUNCH: Final = """mutation ($all: LaunchBackfillParams!) {
   launchPartitionBackfill(backfillParams: $all) { __typename ... on PythonError { message } } }"""
 _STATUS: Final = """{
   partitionBackfillsOrError { ... on PartitionBackfills { results { status } } }
-  runsOrError { ... on Runs { results { creationTime } } } }"""
+  runsOrError { ... on Runs { results { creationTime endTime } } } }"""
+
+
+class _Waited(NamedTuple):
+    """Seconds from the press of the button.
+
+    Attributes:
+        look: Until Dagster's daemon looked, and made the first run.
+        made: Until the last run had ended, and with it every partition was made.
+        told: Until Dagster said that all is done, which takes its daemon one more look.
+    """
+
+    look: float
+    made: float
+    told: float
 
 
 def main() -> None:
@@ -60,12 +74,12 @@ def _of_the_sample() -> list[Row]:
         began = time.monotonic()
         with _qd_ui({**os.environ, **settings}):
             up = time.monotonic() - began
-            waited, spent = _materialize_all(dagster)
+            waited = _materialize_all(dagster)
     return [
         Row("`make ui` is up, s", (up,), 15, at_most=True),
         Row(
             f'"Materialize all", {_EPOCHS} epochs, s',
-            (waited + spent,),
+            (waited.told,),
             180,
             at_most=True,
             note="the synthetic sample",
@@ -106,22 +120,23 @@ def _of_empty_assets() -> list[Row]:
             servers.start(Server("dagster-webserver", pages, port))
             servers.wait_until_up()
             servers.start(Server("dagster-daemon", [*program("dagster-daemon"), "run", *module]))
-            waited, spent = _materialize_all(port)
-    what = '"Materialize all" with empty assets, s'
-    by_chance = f"of them {waited:.0f} until Dagster's daemon looked: 0-30 by chance"
-    between = "of them 60 between that daemon's looks"
-    return [
-        Row(f"{what}, from the press", (waited + spent,), note=by_chance),
-        Row(f"{what}, from that look", (spent,), 75, at_most=True, note=between),
-    ]
+            waited = _materialize_all(port)
+    what, bar = '"Materialize all" with empty assets', 75
+    looks = f"its daemon looks every 30 s: first after {waited.look:.0f}, by chance, then once more"
+    made = Row(f"{what}, until all is made, s", (waited.made,), bar, at_most=True, note=looks)
+    told = Row(f"{what}, until Dagster says so, s", (waited.told,), note="at one look more")
+    from_look = Row(
+        f"{what}, from the first look until Dagster says so, s",
+        (waited.told - waited.look,),
+        bar,
+        at_most=True,
+        note="of them 60 between three looks",
+    )
+    return [made, told, from_look]
 
 
-def _materialize_all(port: int) -> tuple[float, float]:
-    """Do what the button does.
-
-    Returns:
-        Seconds until Dagster made the first run, and from then on until it says that it is done.
-    """
+def _materialize_all(port: int) -> _Waited:
+    """Do what the button does, and wait until Dagster says that all is done."""
     time.sleep(_SECONDS_TO_LOOK)
     stages = (*CATEGORY_STAGES, *CLASS_SET_STAGES)
     everything = {"assetSelection": [{"path": [stage]} for stage in stages], "allPartitions": True}
@@ -133,8 +148,10 @@ def _materialize_all(port: int) -> tuple[float, float]:
         found = _ask(port, _STATUS)
         (backfill,) = found["partitionBackfillsOrError"]["results"]
         if backfill["status"] == "COMPLETED_SUCCESS":
-            first = min(run["creationTime"] for run in found["runsOrError"]["results"])
-            return first - began, time.time() - first
+            runs = found["runsOrError"]["results"]
+            look = min(run["creationTime"] for run in runs)
+            made = max(run["endTime"] for run in runs)
+            return _Waited(look - began, made - began, time.time() - began)
         if backfill["status"] != "REQUESTED":
             break
         time.sleep(0.5)
