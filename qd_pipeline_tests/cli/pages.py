@@ -92,11 +92,11 @@ def running(
             process.wait(PATIENCE)
 
 
-def wait_for(condition: Callable[[], bool], patience: float = PATIENCE) -> None:
+def wait_for(condition: Callable[[], bool], patience: float = PATIENCE, pause: float = 0.1) -> None:
     deadline = time.monotonic() + patience
     while not condition():
         assert time.monotonic() < deadline, "it took too long"
-        time.sleep(0.1)
+        time.sleep(pause)
 
 
 def text_of(address: str) -> str:
