@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from qd_pipeline.cli import chain, champion, compare, draw, listing, predict, send, studies, ui
 from qd_pipeline.errors import QdError
+from qd_pipeline.orchestration import interruption
 
 _INTERRUPTED: Final = 130
 """Exit code that typer gives when somebody pressed Ctrl-C."""
@@ -44,6 +45,7 @@ def main() -> None:
     # Libraries warn each other of deprecations; nobody at a terminal can act on them.
     warnings.simplefilter("ignore")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    interruption.attend()
     try:
         app()
     except QdError as error:
@@ -51,5 +53,12 @@ def main() -> None:
         sys.exit(1)
     except SystemExit as ended:
         if ended.code == _INTERRUPTED:
-            Console(stderr=True).print("Stopped; what was complete stays, and a re-run goes on.")
+            _tell_of_stop()
         raise
+    except KeyboardInterrupt:  # before typer has begun
+        _tell_of_stop()
+        sys.exit(_INTERRUPTED)
+
+
+def _tell_of_stop() -> None:
+    Console(stderr=True).print("Stopped; what was complete stays, and a re-run goes on.")

@@ -16,7 +16,7 @@ import dagster as dg
 
 from qd_pipeline import catalog
 from qd_pipeline.errors import QdError
-from qd_pipeline.orchestration import freshness, instance, recovery, slots
+from qd_pipeline.orchestration import freshness, instance, interruption, recovery, slots
 from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig
 from qd_pipeline.orchestration.assets.raw_drawings import RawDrawingsConfig
 from qd_pipeline.orchestration.jobs import categories_job, classifiers_job
@@ -105,7 +105,7 @@ class Driver:
             "classifiers": self.choices.classifiers,
             **self.choices.studies,
         }
-        with instance.explained(Path(self.workshop.home)):
+        with interruption.heeded(), instance.explained(Path(self.workshop.home)):
             if not TRAINING_STAGES.isdisjoint(stages):
                 self._wait_for_a_slot(f"{stages[0]} {key}")
             run_id = str(uuid4())
@@ -122,8 +122,6 @@ class Driver:
                 tags={**instance.owned(run_id), "dagster/max_retries": "0"},
                 raise_on_error=False,
             )
-        if _was_interrupted(result):
-            raise KeyboardInterrupt
         if result.success:
             self.made += [f"{stage} {key}" for stage in stages]
         else:
@@ -161,15 +159,6 @@ class Driver:
 
     def _stale_of_class_set(self, key: str) -> Sequence[str]:
         return freshness.stale_of_class_set(self.workshop, key, self.choices.classifiers)
-
-
-def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
-    """Tell whether somebody stopped a run, which Dagster takes for a failure like others."""
-    name = dg.DagsterExecutionInterruptedError.__name__
-    failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
-    return any(failure.error and failure.error.cls_name == name for failure in failures) or any(
-        event.event_type is dg.DagsterEventType.RUN_CANCELED for event in result.all_events
-    )
 
 
 def _sentence(result: dg.ExecuteInProcessResult) -> str:

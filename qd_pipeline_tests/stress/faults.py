@@ -12,6 +12,7 @@ from rich.table import Table
 
 FAULTS: Final[Mapping[str, tuple[str, ...]]] = {
     "killed at any moment": ("stress/test_kill.py", "test_store.py::test_what_a_killed_writer"),
+    "Ctrl-C at any moment": ("cli/test_interruption.py", "orchestration/test_interruption.py"),
     "server fails for a while or for good": (
         "quickdraw/test_http.py::test_a_fault_that",
         "quickdraw/test_http.py::test_retry_after",
