@@ -1,5 +1,6 @@
 """`qd`, the command line."""
 
+import logging
 import os
 import sys
 import warnings
@@ -45,9 +46,11 @@ def main() -> None:
     # Libraries warn each other of deprecations; nobody at a terminal can act on them.
     warnings.simplefilter("ignore")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    interruption.attend()
+    # It reports a connection whose closing was interrupted, and then lets the press through.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     try:
-        app()
+        with interruption.handed_on():
+            app()
     except QdError as error:
         Console(stderr=True).print(f"[bold red]✗[/] {escape(str(error))}", highlight=False)
         sys.exit(1)

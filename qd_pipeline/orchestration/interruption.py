@@ -3,10 +3,10 @@
 A press becomes an exception in whatever runs at that moment, and not all of it hands the
 exception on: Python drops it in a finalizer, compiled libraries make another error of it, and
 Dagster takes it for the failure of a step. Of 50 presses at random moments of a training seven
-were dropped, and in 80 others four were told as failures.
+were dropped, and in 80 others four were told as failures. "Terminate" in Dagster's pages is such a
+press too.
 """
 
-import logging
 import os
 import signal
 import sys
@@ -20,11 +20,24 @@ _SECONDS: Final = 0.05
 """Longer than a finalizer takes, shorter than anybody notices."""
 
 
-def attend() -> None:
-    """See to it in this process that no press is dropped, and that none shows a traceback."""
-    sys.unraisablehook = _press_again
-    # It reports a connection whose closing was interrupted, and then lets the press through.
-    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
+@contextmanager
+def handed_on() -> Iterator[None]:
+    """See to it in the block that no press is dropped: it falls again, outside the finalizer."""
+    before = sys.unraisablehook
+
+    def press_again(dropped: "sys.UnraisableHookArgs") -> None:
+        if issubclass(dropped.exc_type, Exception) or not _is_press(dropped.exc_type):
+            before(dropped)
+            return
+        again = threading.Timer(_SECONDS, os.kill, (os.getpid(), signal.SIGINT))
+        again.daemon = True
+        again.start()
+
+    sys.unraisablehook = press_again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 @contextmanager
@@ -47,15 +60,6 @@ def heeded() -> Iterator[None]:
         os.close(presses)
         if pressed:
             raise KeyboardInterrupt
-
-
-def _press_again(dropped: "sys.UnraisableHookArgs") -> None:
-    if issubclass(dropped.exc_type, Exception) or not _is_press(dropped.exc_type):
-        sys.__unraisablehook__(dropped)
-        return
-    again = threading.Timer(_SECONDS, os.kill, (os.getpid(), signal.SIGINT))
-    again.daemon = True
-    again.start()
 
 
 def _is_press(kind: type[BaseException]) -> bool:

@@ -10,7 +10,7 @@ import dagster as dg
 
 from qd_pipeline import catalog
 from qd_pipeline.errors import DamagedPartition, QdError
-from qd_pipeline.orchestration import recipes
+from qd_pipeline.orchestration import interruption, recipes
 from qd_pipeline.orchestration.instance import owned
 from qd_pipeline.orchestration.origin import Origin
 from qd_pipeline.orchestration.partitions import category_keys, key_of
@@ -89,6 +89,7 @@ class Workshop(dg.ConfigurableResource[None]):
         try:
             origin = Origin.of_inputs(self.store, name, key) or Origin.of(self.source_for())
             with (
+                interruption.handed_on(),
                 self._run(context, origin, continues) as run,
                 self.store.draft(name, key) as draft,
             ):
