@@ -225,15 +225,34 @@ def test_the_kept_bitmaps_of_cairo_are_reproduced() -> None:
     assert np.array_equal(rasterize(column(drawings)), bitmaps)
 
 
-@pytest.mark.parametrize("side", [28, 32, 56, 64, 128, 256, 5])
-def test_cairo_draws_the_same(side: int) -> None:
+@pytest.fixture
+def cairo() -> None:
     try:
         cairo_bitmaps([])
     except BadSetting as missing:
         pytest.skip(str(missing))
-    drawings = random_drawings(3500 if side == 28 else 210, seed=side)
+
+
+def those_that_cairo_draws_otherwise(drawings: Sequence[Strokes], side: int) -> list[Strokes]:
     differs = (rasterize(column(drawings), side) != cairo_bitmaps(drawings, side)).any((1, 2))
-    assert [drawings[i] for i in np.flatnonzero(differs)] == []
+    return [drawings[i] for i in np.flatnonzero(differs)]
+
+
+@pytest.mark.usefixtures("cairo")
+@pytest.mark.parametrize("side", [28, 32, 56, 64, 128, 256, 5])
+def test_cairo_draws_the_same(side: int) -> None:
+    drawings = random_drawings(3500 if side == 28 else 210, seed=side)
+    assert those_that_cairo_draws_otherwise(drawings, side) == []
+
+
+@pytest.mark.usefixtures("cairo")
+@pytest.mark.parametrize("side", [28, 64])
+@pytest.mark.parametrize("points", [10, 20, 40, 100, 300, 1000])
+def test_cairo_draws_scribbles_the_same(points: int, side: int) -> None:
+    """From rows that few edges cross to those that more cross than the quick scan takes on."""
+    chance = np.random.default_rng(points)
+    drawings = [[chance.integers(0, 256, (2, points)).tolist()] for _ in range(5)]
+    assert those_that_cairo_draws_otherwise(drawings, side) == []
 
 
 def test_the_public_bitmaps_are_reproduced(real_drawings: Path) -> None:

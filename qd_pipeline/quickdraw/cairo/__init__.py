@@ -3,12 +3,9 @@
 The dataset's bitmaps were drawn by cairo 1.16, and equal bits need equal arithmetic. The
 files follow a stroke's way through it: `fixed` puts its points on cairo's grid, `steps`
 measures from point to point, `pen` holds the polygon that stands for the round tip, `outline`
-walks around the stroke, and `edges` are the outline's lines. `gather` finds where they cross
-the sub-rows of the bitmap, `lanes` holds these crossings, and `scan` measures how much of each
-pixel they enclose, with `spans` for whole pixel rows and `listed` where the order of cairo's
-own list of edges tells. `compose` lays the ink on the bitmap, and `drawing` goes through the
-drawings of a column.
-
-Numba's cache does not see changes of a kernel that is called from another file: whoever
-changes one deletes the `__pycache__` folders.
+walks around the stroke, and `edges` are the outline's lines. `gather` finds where they cross the
+sub-rows of the bitmap, `lanes` holds these crossings, 15 sub-rows side by side in `slots`, whose
+operations are made of `vectors`, and `scan` measures how much of each pixel they enclose, with
+`spans` for whole pixel rows and `listed` where the order of cairo's own list of edges tells.
+`compose` lays the ink on the bitmap, and `drawing` goes through the drawings of a column.
 """

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from qd_pipeline.quickdraw.kernels import kernel
+from qd_pipeline.quickdraw.kernels import bare_kernel, inlined
 
 BLOCK = 16
 """Pixels that are inked at once."""
@@ -15,14 +15,15 @@ class Sheet(NamedTuple):
     """Room for one bitmap, and for what the stroke at hand covers of it.
 
     Attributes:
-        change: int32 (side, over side + 16), covered area less that of the pixel before, in
-            1/7680 pixel. Zero but for the rows of the stroke at hand.
+        area: int32 (side, over side + 16), covered area in 1/7680 pixel. Zero but for the rows
+            of the stroke at hand.
         start: int64 (side,), first pixel of each row that the stroke touches.
-        stop: int64 (side,), the pixel after the last one, or up to one more than the side.
+        stop: int64 (side,), the pixel after the last one, up to one more than the side; 0 where
+            it touches none.
         ink: uint8 (side, over side + 16), white ink so far.
     """
 
-    change: NDArray[np.int32]
+    area: NDArray[np.int32]
     start: NDArray[np.int64]
     stop: NDArray[np.int64]
     ink: NDArray[np.uint8]
@@ -39,19 +40,24 @@ def sheet_room(side: int) -> Sheet:
     )
 
 
-@kernel
+@inlined
+def add_up(area: NDArray[np.int32], start: int, stop: int) -> None:
+    """Make areas of the differences from pixel to pixel (`spans`) from `start` to `stop`."""
+    whole = np.int32(0)
+    for x in range(start, stop + 1):
+        whole = np.int32(whole + area[x])
+        area[x] = whole
+
+
+@bare_kernel
 def lay_ink(sheet: Sheet, low: int, high: int) -> None:
     """Lay one stroke over the rows low...high-1 of the sheet, and clear its areas."""
-    width = min(BLOCK, len(sheet.change[0]))
+    width = min(BLOCK, len(sheet.area[0]))
     for row in range(low, high):
-        start, stop = sheet.start[row], sheet.stop[row] + 1
+        start, stop = sheet.start[row], sheet.stop[row]
         sheet.stop[row] = 0
-        area = np.int32(0)
-        for x in range(start, stop):
-            area = np.int32(area + sheet.change[row, x])
-            sheet.change[row, x] = area
         for x in range(start, stop, BLOCK):
-            areas = sheet.change[row, x : x + BLOCK]
+            areas = sheet.area[row, x : x + BLOCK]
             ink = sheet.ink[row, x : x + BLOCK]
             for k in range(width):
                 alpha = np.int32(np.int32(17 * areas[k] + 256) >> 9)
@@ -61,7 +67,7 @@ def lay_ink(sheet: Sheet, low: int, high: int) -> None:
                 areas[k] = 0
 
 
-@kernel
+@bare_kernel
 def lift(sheet: Sheet, bitmap: NDArray[np.uint8]) -> None:
     """Move the ink to a bitmap of uint8 (side, side); leave the sheet black."""
     side = len(bitmap)

@@ -11,13 +11,13 @@ from qd_pipeline.quickdraw.cairo.compose import Sheet, lay_ink, lift, sheet_room
 from qd_pipeline.quickdraw.cairo.edges import Edges, edges_room, join
 from qd_pipeline.quickdraw.cairo.fixed import place, thin
 from qd_pipeline.quickdraw.cairo.gather import gather
-from qd_pipeline.quickdraw.cairo.lanes import DEPTH, Lanes, lanes_room
+from qd_pipeline.quickdraw.cairo.lanes import Lanes, lanes_room
 from qd_pipeline.quickdraw.cairo.listed import Lists, lists_room, scan_listed
 from qd_pipeline.quickdraw.cairo.outline import Outline, outline_room, trace, trace_dot
 from qd_pipeline.quickdraw.cairo.pen import Pen, round_pen
-from qd_pipeline.quickdraw.cairo.scan import clear, measure_at_once, measure_by_subrows
+from qd_pipeline.quickdraw.cairo.scan import scan
 from qd_pipeline.quickdraw.cairo.steps import Steps, measure, steps_room
-from qd_pipeline.quickdraw.kernels import kernel
+from qd_pipeline.quickdraw.kernels import bare_kernel
 
 
 class Room(NamedTuple):
@@ -88,7 +88,7 @@ def _room(side: int, strokes: int, points: int, longest: int) -> Room:
     )
 
 
-@kernel
+@bare_kernel
 def draw(
     drawings: NDArray[np.int32],
     x_strokes: NDArray[np.int32],
@@ -151,14 +151,10 @@ def draw(
                 pieces = trace(px, py, start, stop, steps, pen, outline)
             join(outline, pieces[0], pieces[1], pieces[2], side, edges)
             count = pieces[2] - 1
-            low, high, most = gather(edges, count, lanes)
-            listed = low
-            if most <= DEPTH:
-                listed = measure_at_once(edges, count, lanes, sheet, low, high)
-                measure_by_subrows(lanes, sheet, low, listed)
-                lay_ink(sheet, low, listed)
+            low, high = gather(edges, count, lanes)
+            listed = scan(edges, lanes, sheet, low, high)
+            lay_ink(sheet, low, listed)
             if listed < high:
                 scan_listed(edges, count, lists, listed, sheet)
-            clear(lanes, low, high)
             start = stop
         lift(sheet, bitmaps[i, channel])

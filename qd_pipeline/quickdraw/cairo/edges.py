@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qd_pipeline.quickdraw.cairo.outline import Outline
-from qd_pipeline.quickdraw.kernels import inlined, kernel
+from qd_pipeline.quickdraw.kernels import bare_kernel, inlined
 
 SUBROWS = 15
 """Cairo looks at every pixel row in 15 sub-rows, at 256 places a pixel along each."""
@@ -25,7 +25,6 @@ class Edges(NamedTuple):
         top: int32, first sub-row whose middle the edge crosses.
         bottom: int32, sub-row after the last one; not below `top` where there is none.
         sign: int32, by which the winding changes from the edge's left to its right.
-        down: int32, 1 if the outline goes down along the edge, or 0.
         x: float64, upper end in 1/256 pixel.
         y: float64.
         dx: float64, to the lower end.
@@ -38,7 +37,6 @@ class Edges(NamedTuple):
     top: NDArray[np.int32]
     bottom: NDArray[np.int32]
     sign: NDArray[np.int32]
-    down: NDArray[np.int32]
     x: NDArray[np.float64]
     y: NDArray[np.float64]
     dx: NDArray[np.float64]
@@ -50,12 +48,12 @@ class Edges(NamedTuple):
 def edges_room(capacity: int) -> Edges:
     """Make room for `capacity` edges and for whole blocks of them."""
     capacity += BLOCK
-    numbers = [np.empty(capacity, np.int32) for _ in range(4)]
+    numbers = [np.empty(capacity, np.int32) for _ in range(3)]
     places = [np.empty(capacity) for _ in range(6)]
     return Edges(*numbers, *places)  # type: ignore[arg-type]
 
 
-@kernel
+@bare_kernel
 def join(outline: Outline, first: int, second: int, third: int, side: int, edges: Edges) -> None:
     """Write the edges of an outline in three pieces that end where told."""
     height = float(SUBROWS * side)
@@ -80,7 +78,6 @@ def join(outline: Outline, first: int, second: int, third: int, side: int, edges
         edges.top[i] = int(top)
         edges.bottom[i] = int(bottom)
         edges.sign[i] = -1 if down == (i < second) else 1
-        edges.down[i] = 1 if down else 0
     edges.bottom[first - 1] = 0
     edges.bottom[second - 1] = 0
 

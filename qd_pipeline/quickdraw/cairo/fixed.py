@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from qd_pipeline.quickdraw.kernels import kernel
+from qd_pipeline.quickdraw.kernels import bare_kernel
 
 BOX = 256.0
 LINE = 16.0
@@ -15,7 +15,7 @@ LIMIT = float(1 << 20)
 """Points beyond 4096 pixels are held there: nothing of them shows, and no product overflows."""
 
 
-@kernel
+@bare_kernel
 def place(
     xs: NDArray[np.uint8],
     ys: NDArray[np.uint8],
@@ -55,7 +55,7 @@ def place(
         py[i] = min(LIMIT, max(-LIMIT, np.rint(256.0 * (scale * my + shift))))
 
 
-@kernel
+@bare_kernel
 def thin(px: NDArray[np.float64], py: NDArray[np.float64], start: int, stop: int, to: int) -> int:
     """Move a stroke's points to `to`, without those that change nothing; return where they end.
 

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from qd_pipeline.quickdraw.cairo.compose import Sheet, lay_ink
+from qd_pipeline.quickdraw.cairo.compose import Sheet, add_up, lay_ink
 from qd_pipeline.quickdraw.cairo.edges import SUBROWS, Edges, cell
 from qd_pipeline.quickdraw.cairo.spans import open_along, open_at
-from qd_pipeline.quickdraw.kernels import kernel
+from qd_pipeline.quickdraw.kernels import bare_kernel
 
 MOST = 1 << 60
 """Beyond every place."""
@@ -46,7 +46,7 @@ def lists_room(side: int, capacity: int) -> Lists:
     return Lists(starts, order, active, spare, place, runs)
 
 
-@kernel
+@bare_kernel
 def sort_by_start(edges: Edges, count: int, lists: Lists) -> None:
     """Group the edges by their first sub-row."""
     starts = lists.starts
@@ -63,7 +63,7 @@ def sort_by_start(edges: Edges, count: int, lists: Lists) -> None:
             starts[edges.top[edge] + 1] = at + 1
 
 
-@kernel
+@bare_kernel
 def merge(
     place: NDArray[np.int64],
     left: NDArray[np.int64],
@@ -90,7 +90,7 @@ def merge(
             j += 1
 
 
-@kernel
+@bare_kernel
 def sort_new(lists: Lists, start: int, stop: int) -> None:
     """Sort new edges as cairo does: pairs, then neighbours of equal size, then the rest."""
     order, place, runs = lists.order, lists.place, lists.runs
@@ -110,7 +110,7 @@ def sort_new(lists: Lists, start: int, stop: int) -> None:
             count -= 1
 
 
-@kernel
+@bare_kernel
 def enter(edges: Edges, lists: Lists, active: int, subrow: int) -> int:
     """Merge the edges that start in a sub-row into the list; return its length."""
     start, stop = int(lists.starts[subrow]), int(lists.starts[subrow + 1])
@@ -128,7 +128,7 @@ def enter(edges: Edges, lists: Lists, active: int, subrow: int) -> int:
     return total
 
 
-@kernel
+@bare_kernel
 def may_step_full(edges: Edges, lists: Lists, active: int, row: int) -> bool:
     """Tell whether cairo measures this pixel row at once: no start, no end, no crossing in it."""
     subrow = SUBROWS * row
@@ -145,7 +145,7 @@ def may_step_full(edges: Edges, lists: Lists, active: int, row: int) -> bool:
     return True
 
 
-@kernel
+@bare_kernel
 def step(edges: Edges, lists: Lists, active: int, subrow: int) -> int:
     """Take the list to a later sub-row: drop what has ended, move back what has crossed."""
     kept = 0
@@ -164,7 +164,7 @@ def step(edges: Edges, lists: Lists, active: int, subrow: int) -> int:
     return kept
 
 
-@kernel
+@bare_kernel
 def add_spans(
     edges: Edges,
     lists: Lists,
@@ -196,7 +196,7 @@ def add_spans(
             open_at(change, place >> 8, 2 * (place & 255), sign, side)
 
 
-@kernel
+@bare_kernel
 def scan_listed(edges: Edges, count: int, lists: Lists, start: int, sheet: Sheet) -> None:
     """Draw what `count` edges enclose on the sheet, from row `start` on."""
     side = len(sheet.start)
@@ -204,7 +204,7 @@ def scan_listed(edges: Edges, count: int, lists: Lists, start: int, sheet: Sheet
     active = 0
     for row in range(side):
         subrow = SUBROWS * row
-        change = sheet.change[row]
+        change = sheet.area[row]
         active = enter(edges, lists, active, subrow)
         if active == 0 and lists.starts[subrow] == lists.starts[subrow + SUBROWS]:
             continue
@@ -219,5 +219,6 @@ def scan_listed(edges: Edges, count: int, lists: Lists, start: int, sheet: Sheet
         if row < start:
             change[:] = 0
         else:
+            add_up(change, 0, side)
             sheet.start[row], sheet.stop[row] = 0, side
             lay_ink(sheet, row, row + 1)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from qd_pipeline.quickdraw.cairo.pen import Pen
 from qd_pipeline.quickdraw.cairo.steps import Steps
-from qd_pipeline.quickdraw.kernels import inlined, kernel
+from qd_pipeline.quickdraw.kernels import bare_kernel, inlined
 
 
 class Outline(NamedTuple):
@@ -72,7 +72,7 @@ def turns_clockwise(ax: float, ay: float, bx: float, by: float) -> bool:
     return cross > 0.0 or (back and (ax > 0.0 or (ax == 0.0 and ay > 0.0)))
 
 
-@kernel
+@bare_kernel
 def trace(
     px: NDArray[np.float64],
     py: NDArray[np.float64],
@@ -162,7 +162,7 @@ def trace(
     return first_end, m, m + n
 
 
-@kernel
+@bare_kernel
 def trace_dot(
     x: float, y: float, east: int, west: int, pen: Pen, outline: Outline
 ) -> tuple[int, int, int]:

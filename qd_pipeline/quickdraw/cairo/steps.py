@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qd_pipeline.quickdraw.cairo.pen import Pen
-from qd_pipeline.quickdraw.kernels import kernel
+from qd_pipeline.quickdraw.kernels import bare_kernel
 
 
 class Steps(NamedTuple):
@@ -50,7 +50,7 @@ def steps_room(points: int) -> Steps:
     return Steps(*places, *numbers)  # type: ignore[arg-type]
 
 
-@kernel
+@bare_kernel
 def measure(
     px: NDArray[np.float64], py: NDArray[np.float64], count: int, pen: Pen, steps: Steps
 ) -> None:
