@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Final
 
+from qd_pipeline import collector
+
 _MODULES: Final = {"keras": "keras", "tf": "tensorflow"}
 
 _ENVIRONMENT: Final = {
@@ -56,7 +58,7 @@ def _import(name: str) -> ModuleType:
     os.environ.update(_ENVIRONMENT)
     # It warns of retracing when several small networks are trained one after the other.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    with _without_absl_lines():
+    with _without_absl_lines(), collector.paused():
         return importlib.import_module(name)
 
 

@@ -7,6 +7,8 @@ that it opened before and continues it, so that no run stays open for ever.
 
 import os
 
+from qd_pipeline import collector
+
 # MLflow waits minutes for a dead server by default; a user should hear of it in seconds.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
@@ -17,10 +19,11 @@ os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 # MLflow reads the variables above when it is imported.
-from qd_pipeline.tracking.experiments import CLASSIFIERS, DATA, EXPERIMENTS, STUDIES
-from qd_pipeline.tracking.logged import LoggedRun
-from qd_pipeline.tracking.runs import Identity, TrackedRun
-from qd_pipeline.tracking.tracker import Tracker
+with collector.paused():
+    from qd_pipeline.tracking.experiments import CLASSIFIERS, DATA, EXPERIMENTS, STUDIES
+    from qd_pipeline.tracking.logged import LoggedRun
+    from qd_pipeline.tracking.runs import Identity, TrackedRun
+    from qd_pipeline.tracking.tracker import Tracker
 
 __all__ = [
     "CLASSIFIERS",

@@ -8,7 +8,7 @@ from typing import Final
 
 import mlflow
 from mlflow import MlflowClient
-from mlflow.entities import Run
+from mlflow.entities import Run, RunTag
 from mlflow.exceptions import MlflowException
 
 from qd_pipeline import owner
@@ -57,6 +57,7 @@ class Tracker:
         *,
         name: str,
         tags: Mapping[str, str],
+        again: bool = True,
     ) -> Iterator[TrackedRun]:
         """Open the run of an identity, new or again, and close it as it went.
 
@@ -65,6 +66,7 @@ class Tracker:
             identity: What it is found by when the step is tried again.
             name: What the run list shows.
             tags: What runs are grouped and filtered by.
+            again: Whether there may be one already; where there is none, MLflow is not asked.
 
         Raises:
             TrackingFailed: MLflow cannot be reached.
@@ -76,11 +78,12 @@ class Tracker:
         }
         with explained():
             home = self._experiment_id(experiment)
-            run = self._find(home, identity) or self._client.create_run(
-                home, run_name=name, tags=all_tags
-            )
+            found = self._find(home, identity) if again else None
+            if found is None:
+                run = self._client.create_run(home, run_name=name, tags=all_tags)
+            else:
+                run = self._reopened(found, all_tags)
         with self._closing(run) as tracked:
-            tracked.log(tags=all_tags)
             yield tracked
 
     @contextmanager
@@ -91,7 +94,7 @@ class Tracker:
             TrackingFailed: MLflow cannot be reached, or has no such run.
         """
         with explained():
-            run = self._client.get_run(run_id)
+            run = self._reopened(self._client.get_run(run_id), {_OWNER: owner.token()})
         with self._closing(run) as tracked:
             yield tracked
 
@@ -177,11 +180,14 @@ class Tracker:
         """Runs of which something waits to be sent."""
         return len(self._spool.waiting())
 
+    def _reopened(self, run: Run, tags: Mapping[str, str]) -> Run:
+        said = [RunTag(name, value) for name, value in tags.items()]
+        self._client.log_batch(run.info.run_id, tags=said)
+        self._client.update_run(run.info.run_id, status="RUNNING")
+        return run
+
     @contextmanager
     def _closing(self, run: Run) -> Iterator[TrackedRun]:
-        with explained():
-            self._client.set_tag(run.info.run_id, _OWNER, owner.token())
-            self._client.update_run(run.info.run_id, status="RUNNING")
         tracked = TrackedRun(self._client, run, self._link(run), self._spool)
         status = "KILLED"
         try:

@@ -235,7 +235,7 @@ def cairo() -> None:
 
 def those_that_cairo_draws_otherwise(drawings: Sequence[Strokes], side: int) -> list[Strokes]:
     differs = (rasterize(column(drawings), side) != cairo_bitmaps(drawings, side)).any((1, 2))
-    return [drawings[i] for i in np.flatnonzero(differs)]
+    return [drawing for drawing, other in zip(drawings, differs, strict=True) if other]
 
 
 @pytest.mark.usefixtures("cairo")
