@@ -9,6 +9,7 @@ from typing import Final
 import dagster as dg
 
 from qd_pipeline import catalog
+from qd_pipeline.errors import BadSetting
 from qd_pipeline.settings import Settings
 
 SETTINGS: Final = Settings.from_environment()
@@ -42,5 +43,17 @@ def category_keys(class_set: str) -> tuple[str, ...]:
 
 
 def key_of(context: dg.AssetExecutionContext) -> str:
-    """Give the partition that a step makes; what has no partitions is one, `all`."""
-    return context.partition_key if context.has_partition_key else "all"
+    """Give the partition that a step makes; what has no partitions is one, `all`.
+
+    Raises:
+        BadSetting: The asset has partitions, and whoever launched the run chose none.
+    """
+    if context.has_partition_key:
+        return str(context.partition_key)
+    if context.assets_def.partitions_def is not None:
+        raise BadSetting(
+            context.asset_key.path[-1],
+            "has no partition in this run",
+            "choose one in the launchpad, or press Materialize on the asset's page",
+        )
+    return "all"

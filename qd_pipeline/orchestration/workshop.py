@@ -84,9 +84,9 @@ class Workshop(dg.ConfigurableResource[None]):
         Raises:
             dagster.Failure: For every error of ours, with its one sentence as description.
         """
-        name, key = context.asset_key.path[-1], key_of(context)
         context.instance.add_run_tags(context.run.run_id, owned(context.run.run_id))
         try:
+            name, key = context.asset_key.path[-1], key_of(context)
             origin = Origin.of_inputs(self.store, name, key) or Origin.of(self.source_for())
             with (
                 interruption.handed_on(),

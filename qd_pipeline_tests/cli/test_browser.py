@@ -16,7 +16,7 @@ from qd_pipeline.orchestration.driver import Driver
 from qd_pipeline.tracking import CLASSIFIERS
 from qd_pipeline_tests.browser import PATIENCE, needs_browser, page
 from qd_pipeline_tests.cli.comparison import compare_classifiers
-from qd_pipeline_tests.cli.pages import Ui, running
+from qd_pipeline_tests.cli.pages import Ui, running, wait_for
 from qd_pipeline_tests.orchestration.chain import driver, run
 
 pytestmark = needs_browser
@@ -175,14 +175,38 @@ STALENESS = """query ($asset: AssetKeyInput!, $keys: [String!]!) {
   assetNodeOrError(assetKey: $asset) { ... on AssetNode {
     staleStatusByPartition(partitions: $keys) } } }"""
 
+LAUNCH = """mutation ($params: ExecutionParams!) {
+  launchRun(executionParams: $params) { ... on LaunchRunSuccess { run { runId } } } }"""
+
+
+def ask(ui: Ui, query: str, **variables: Any) -> dict[str, Any]:
+    """Ask Dagster as its pages do."""
+    body = {"query": query, "variables": variables}
+    reply = json.loads(urllib3.request("POST", f"{ui.dagster}/graphql", json=body).data)
+    assert "errors" not in reply, reply
+    return dict(reply["data"])
+
 
 def staleness(ui: Ui, asset: str, *keys: str) -> list[str]:
     """Ask for what the graph shows of partitions."""
-    variables = {"asset": {"path": [asset]}, "keys": keys}
-    body = {"query": STALENESS, "variables": variables}
-    reply = json.loads(urllib3.request("POST", f"{ui.dagster}/graphql", json=body).data)
-    assert "errors" not in reply, reply
-    return list(reply["data"]["assetNodeOrError"]["staleStatusByPartition"])
+    found = ask(ui, STALENESS, asset={"path": [asset]}, keys=keys)
+    return list(found["assetNodeOrError"]["staleStatusByPartition"])
+
+
+def launch(ui: Ui, job: str, ops: dict[str, Any], partition: str | None = None) -> str:
+    """Launch a run, and give its id."""
+    tags = {"dagster/partition": partition} if partition else {}
+    selector = {
+        "repositoryLocationName": "qd_pipeline",
+        "repositoryName": "__repository__",
+        "pipelineName": job,
+    }
+    params = {
+        "selector": selector,
+        "runConfigData": {"ops": ops},
+        "executionMetadata": {"tags": [{"key": key, "value": tags[key]} for key in tags]},
+    }
+    return str(ask(ui, LAUNCH, params=params)["launchRun"]["run"]["runId"])
 
 
 def test_every_partition_is_shown_as_fresh_stale_or_missing(ui: Ui) -> None:
@@ -199,3 +223,28 @@ def test_every_partition_is_shown_as_fresh_stale_or_missing(ui: Ui) -> None:
     assert not more.failures
     assert staleness(ui, "bitmaps", "cow", "panda") == ["FRESH", "FRESH"]
     assert staleness(ui, "classifiers", "2", "4") == ["STALE", "MISSING"]
+
+
+def test_a_run_without_a_partition_is_told_to_choose_one(ui: Ui, browser: Page) -> None:
+    run = launch(ui, "categories", {})
+    browser.goto(f"{ui.dagster}/runs/{run}")
+    browser.get_by_text("raw_drawings has no partition in this run").first.wait_for()
+
+
+def test_terminate_ends_a_training_and_its_run_in_mlflow(ui: Ui, browser: Page) -> None:
+    config = {"recipe": "notebook", "epochs": 5000}
+    run = launch(ui, "classifiers_and_evaluations", {"classifiers": {"config": config}}, "2")
+    client = MlflowClient(ui.mlflow)
+    experiment = client.get_experiment_by_name(CLASSIFIERS)
+    assert experiment is not None
+
+    def statuses() -> list[str]:
+        found = client.search_runs([experiment.experiment_id], f"tags.dagster_run_id = '{run}'")
+        return [each.info.status for each in found]
+
+    wait_for(lambda: statuses() == ["RUNNING"], pause=1)
+    browser.goto(f"{ui.dagster}/runs/{run}")
+    browser.get_by_role("button", name="Terminate").click()
+    browser.get_by_role("dialog").get_by_role("button", name="Terminate").click()
+    browser.get_by_text("Canceled", exact=True).first.wait_for()
+    wait_for(lambda: statuses() == ["KILLED"])
