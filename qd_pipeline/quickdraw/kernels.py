@@ -62,8 +62,8 @@ def in_threads(
     threads = min(threads or core_count(), max(1, count // least))
     if threads == 1:
         return [work(0, count)]
-    # More chunks than threads, since drawings differ in length.
-    chunks = min(threads * 4, max(1, count // least))
+    # Many more chunks than threads, since drawings differ in length, and cores have more to do.
+    chunks = min(threads * 16, max(1, count // least))
     bounds = [count * i // chunks for i in range(chunks + 1)]
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(work, bounds[:-1], bounds[1:]))
