@@ -14,7 +14,7 @@ from qd_pipeline.store import Partition
 CODE_VERSIONS: Final = {
     "raw_drawings": "1",
     "strokes": "1",
-    "bitmaps": "1",
+    "bitmaps": "2",
     "classifiers": "1",
     "evaluations": "1",
     "cross_validations": "1",

@@ -121,7 +121,7 @@ class Workshop(dg.ConfigurableResource[None]):
             tracking.Identity(root, name, key),
             name=title,
             tags=self.tags(context, origin),
-            again=repeated is not None or context.retry_number > 0,
+            may_exist=repeated is not None or context.retry_number > 0,
         )
 
     def tags(self, context: dg.AssetExecutionContext, origin: Origin) -> dict[str, str]:

@@ -57,7 +57,7 @@ class Tracker:
         *,
         name: str,
         tags: Mapping[str, str],
-        again: bool = True,
+        may_exist: bool = True,
     ) -> Iterator[TrackedRun]:
         """Open the run of an identity, new or again, and close it as it went.
 
@@ -66,7 +66,7 @@ class Tracker:
             identity: What it is found by when the step is tried again.
             name: What the run list shows.
             tags: What runs are grouped and filtered by.
-            again: Whether there may be one already; where there is none, MLflow is not asked.
+            may_exist: Whether there may be one already; where not, MLflow is not asked for it.
 
         Raises:
             TrackingFailed: MLflow cannot be reached.
@@ -78,7 +78,7 @@ class Tracker:
         }
         with explained():
             home = self._experiment_id(experiment)
-            found = self._find(home, identity) if again else None
+            found = self._find(home, identity) if may_exist else None
             if found is None:
                 run = self._client.create_run(home, run_name=name, tags=all_tags)
             else:

@@ -69,6 +69,11 @@ def test_a_corner_is_drawn_with_a_round_join() -> None:
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (10, 17, 8, 19)
 
 
+def test_what_adds_up_to_more_than_a_pixel_runs_over_as_cairos_byte_does() -> None:
+    bitmap = rasterize(column([[[[151, 249, 252, 26], [229, 119, 8, 37]]]]))[0]
+    assert bitmap[5, 24:27].tolist() == [77, 0, 78]
+
+
 def test_a_drawing_is_centred_by_its_largest_coordinates() -> None:
     moved = [[[20, 60], [30, 90]]]
     apart = [[[20, 60], [30, 90]], [[0], [0]]]

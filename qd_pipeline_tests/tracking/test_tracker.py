@@ -18,7 +18,7 @@ def tracker(tmp_path: Path) -> Tracker:
 def failed_run(tracker: Tracker) -> str:
     with (
         pytest.raises(RuntimeError),
-        tracker.run(DATA, WHO, name="fails", tags={"attempt": "1"}, again=False) as run,
+        tracker.run(DATA, WHO, name="fails", tags={"attempt": "1"}, may_exist=False) as run,
     ):
         raise RuntimeError
     return run.id
@@ -39,7 +39,7 @@ def test_a_failed_run_is_continued_under_the_tags_of_the_new_attempt(
 
 def test_what_is_known_to_be_new_has_a_run_of_its_own(tracker: Tracker, tmp_path: Path) -> None:
     failed = failed_run(tracker)
-    with tracker.run(DATA, WHO, name="new", tags={"attempt": "2"}, again=False) as run:
+    with tracker.run(DATA, WHO, name="new", tags={"attempt": "2"}, may_exist=False) as run:
         assert run.id != failed
     new = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db").get_run(run.id)
     assert (new.info.status, new.info.run_name, new.data.tags["attempt"]) == (

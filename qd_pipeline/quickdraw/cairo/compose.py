@@ -60,7 +60,8 @@ def lay_ink(sheet: Sheet, low: int, high: int) -> None:
             areas = sheet.area[row, x : x + BLOCK]
             ink = sheet.ink[row, x : x + BLOCK]
             for k in range(width):
-                alpha = np.int32(np.int32(17 * areas[k] + 256) >> 9)
+                # Rows measured at once may add up to more than a pixel: cairo's byte runs over.
+                alpha = np.int32((np.int32(17 * areas[k] + 256) >> 9) & 255)
                 mixed = np.int32(ink[k] * np.int32(255 - alpha) + 127)
                 mixed = np.int32(alpha + (np.int32(mixed + (mixed >> 8)) >> 8))
                 ink[k] = np.uint8(min(np.int32(255), mixed))

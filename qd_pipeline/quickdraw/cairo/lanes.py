@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qd_pipeline.quickdraw.cairo.edges import SUBROWS
+from qd_pipeline.quickdraw.cairo.sort import pairs_room
 from qd_pipeline.quickdraw.cairo.vectors import WIDTH
 
 DEPTH: Final = 256
-"""Slots that a pixel row may have; where more are needed, the list of edges is used."""
+"""Slots that a pixel row may have, an even number; where more are needed, the list of edges is
+used."""
 
 STRIDE: Final = (DEPTH + 8) * WIDTH
 """From a row's slots to the next one's: more than there are, for rows 4096 bytes apart would
@@ -37,6 +39,7 @@ USED: Final = 16
 """Bits below the number of slots, of what is known of a pixel row."""
 
 COUNT: Final = (1 << 32) - 1
+"""Bits that hold the number of slots, once those below are shifted out."""
 
 BROKEN: Final = 1 << 48
 """Bit that tells that an edge begins or ends within the pixel row."""
@@ -54,7 +57,8 @@ class Lanes(NamedTuple):
         rows: int64 (side,), what is known of each pixel row: which lanes of its last slot are
             taken (`FULL`), how many slots it has (`COUNT`, from bit `USED` on), and `BROKEN`.
         edge: int32 (side * DEPTH,), which edge came last into each slot.
-        signs: number (16 * (DEPTH + 2),), whether a span opens or closes, of one pixel row.
+        signs: number (16 * DEPTH,), whether a span opens or closes, of one pixel row.
+        pairs: int32 (2, room), of slots, in the order in which a pixel row's are sorted.
         through: int32 (DEPTH,), edges through a pixel row from left to right.
         begun: int64 (DEPTH,), their places in the first sub-row.
         reached: int64 (DEPTH,), their places in the sub-row after the last.
@@ -65,6 +69,7 @@ class Lanes(NamedTuple):
     rows: NDArray[np.int64]
     edge: NDArray[np.int32]
     signs: NDArray[np.signedinteger[Any]]
+    pairs: NDArray[np.int32]
     through: NDArray[np.int32]
     begun: NDArray[np.int64]
     reached: NDArray[np.int64]
@@ -79,7 +84,8 @@ def lanes_room(side: int) -> Lanes:
         slots=_in_lines(side * STRIDE, number),
         rows=np.full(side, FULL),
         edge=np.empty(side * DEPTH, np.int32),
-        signs=_in_lines((DEPTH + 2) * WIDTH, number),
+        signs=_in_lines(DEPTH * WIDTH, number),
+        pairs=pairs_room(DEPTH),
         through=np.empty(DEPTH, np.int32),
         begun=np.empty(DEPTH, np.int64),
         reached=np.empty(DEPTH, np.int64),

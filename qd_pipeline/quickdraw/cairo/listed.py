@@ -219,6 +219,6 @@ def scan_listed(edges: Edges, count: int, lists: Lists, start: int, sheet: Sheet
         if row < start:
             change[:] = 0
         else:
-            add_up(change, 0, side)
-            sheet.start[row], sheet.stop[row] = 0, side
+            add_up(change, 0, side + 1)
+            sheet.start[row], sheet.stop[row] = 0, side + 1
             lay_ink(sheet, row, row + 1)

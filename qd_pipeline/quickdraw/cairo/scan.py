@@ -1,14 +1,12 @@
 """The quick scan: how much of each pixel a stroke covers, a pixel row at a time."""
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from qd_pipeline.quickdraw.cairo.compose import Sheet, add_up
 from qd_pipeline.quickdraw.cairo.edges import SUBROWS, Edges, cell
 from qd_pipeline.quickdraw.cairo.lanes import BROKEN, COUNT, DEPTH, FULL, STRIDE, USED, Lanes
-from qd_pipeline.quickdraw.cairo.slots import FEW, PIXEL, cover, open_spans, order, sort_few
+from qd_pipeline.quickdraw.cairo.slots import PIXEL, cover, open_spans
+from qd_pipeline.quickdraw.cairo.sort import sort
 from qd_pipeline.quickdraw.cairo.spans import open_along
 from qd_pipeline.quickdraw.cairo.vectors import WIDTH
 from qd_pipeline.quickdraw.kernels import bare_kernel, inlined
@@ -121,32 +119,10 @@ def measure_by_subrows(lanes: Lanes, sheet: Sheet, row: int, used: int) -> None:
     if count > used:
         for k in range(start + WIDTH * used, start + WIDTH * count):
             lanes.slots[k] = lanes.nothing
-    if count <= FEW:
-        sort_few(lanes.slots, start, count)
-    else:
-        sort_many(lanes.slots, start, count)
+    sort(lanes.slots, start, count, lanes.pairs)
     first, last = open_spans(lanes.slots, start, count, lanes.signs)
     left, right = first // PIXEL, last // PIXEL
     for pixel in range(left, right + 1):
         end = PIXEL * (pixel + 1)
         sheet.area[row, pixel] = 2 * cover(lanes.slots, start, count, lanes.signs, end)
     sheet.start[row], sheet.stop[row] = left, right + 1
-
-
-@bare_kernel
-def sort_many(slots: NDArray[np.signedinteger[Any]], start: int, count: int) -> None:
-    """Sort any number of slots as `slots.network` does."""
-    top = 1
-    while 2 * top < count:
-        top *= 2
-    p = top
-    while p > 0:
-        q, r, d = top, 0, p
-        while True:
-            for i in range(count - d):
-                if i & p == r:
-                    order(slots, start + WIDTH * i, start + WIDTH * (i + d))
-            if q == p:
-                break
-            d, q, r = q - p, q // 2, p
-        p //= 2

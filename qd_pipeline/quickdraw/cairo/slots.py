@@ -5,7 +5,7 @@ to run. So these functions, for kernels to call, are given to it as `vectors`, b
 that numba has for this.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from llvmlite import ir
@@ -14,15 +14,10 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from qd_pipeline.quickdraw.cairo import vectors
-from qd_pipeline.quickdraw.cairo.vectors import WIDTH
-
-FEW: Final = 16
-"""Slots that are sorted without leaving the processor's registers."""
+from qd_pipeline.quickdraw.cairo.vectors import WIDTH, Signature
 
 PIXEL: Final = 256
 """Places in a pixel."""
-
-_Signature = tuple[Any, Callable[..., Any]]
 
 _START, _REAL = types.uintp, types.float64
 
@@ -40,7 +35,7 @@ def write(
     _fresh: Any,
     _nothing: Any,
     _end: Any,
-) -> _Signature:
+) -> Signature:
     """Write where an edge crosses the sub-rows of a pixel row: keys, 4 * place + tag.
 
     Args:
@@ -88,60 +83,7 @@ def write(
 
 
 @intrinsic
-def sort_few(_context: Any, keys: Any, _start: Any, _count: Any) -> _Signature:
-    """Sort slots, lane by lane: an even number of them, from 2 to `FEW`.
-
-    Args:
-        keys: Holds them.
-        start: Of the first.
-        count: How many.
-    """
-
-    def code(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
-        array, start, count = args
-        first = vectors.slot(context, builder, signature.args[0], array, start)
-        end = builder.append_basic_block("sorted")
-        cases = builder.switch(count, end)
-        for few in range(2, FEW + 1, 2):
-            case = builder.append_basic_block(f"sort.{few}")
-            cases.add_case(count.type(few), case)
-            builder.position_at_end(case)
-            slots = [builder.gep(first, [count.type(k)]) for k in range(few)]
-            held = [vectors.load(builder, slot) for slot in slots]
-            for i, j in network(few):
-                held[i], held[j] = vectors.in_order(builder, held[i], held[j])
-            for each, slot in zip(held, slots, strict=True):
-                vectors.store(builder, each, slot)
-            builder.branch(end)
-        builder.position_at_end(end)
-        return context.get_dummy_value()
-
-    return types.void(keys, _START, _START), code
-
-
-@intrinsic
-def order(_context: Any, keys: Any, _lower: Any, _upper: Any) -> _Signature:
-    """Put two slots in order, lane by lane.
-
-    Args:
-        keys: Holds them.
-        lower: Start of that which takes the smaller keys.
-        upper: Start of that which takes the greater ones.
-    """
-
-    def code(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
-        array, *starts = args
-        slots = [vectors.slot(context, builder, signature.args[0], array, each) for each in starts]
-        held = vectors.in_order(builder, *(vectors.load(builder, slot) for slot in slots))
-        for each, slot in zip(held, slots, strict=True):
-            vectors.store(builder, each, slot)
-        return context.get_dummy_value()
-
-    return types.void(keys, _START, _START), code
-
-
-@intrinsic
-def open_spans(_context: Any, keys: Any, _start: Any, _count: Any, signs: Any) -> _Signature:
+def open_spans(_context: Any, keys: Any, _start: Any, _count: Any, signs: Any) -> Signature:
     """Find which of the sorted crossings open spans and which close them; the keys become places.
 
     Args:
@@ -186,9 +128,7 @@ def open_spans(_context: Any, keys: Any, _start: Any, _count: Any, signs: Any) -
 
 
 @intrinsic
-def cover(
-    _context: Any, places: Any, _start: Any, _count: Any, signs: Any, _end: Any
-) -> _Signature:
+def cover(_context: Any, places: Any, _start: Any, _count: Any, signs: Any, _end: Any) -> Signature:
     """Measure how much of one pixel lies in the spans, in all lanes together.
 
     Args:
@@ -220,24 +160,3 @@ def cover(
         return builder.sext(vectors.reduced(builder, "add", builder.load(area)), ir.IntType(64))
 
     return types.int64(places, _START, _START, signs, types.int64), code
-
-
-def network(count: int) -> list[tuple[int, int]]:
-    """Name the pairs that sort `count` slots when put in order one after the other.
-
-    Batcher's merge exchange (Knuth, The Art of Computer Programming 3, 5.2.2, algorithm M).
-
-    >>> network(3)
-    [(0, 2), (0, 1), (1, 2)]
-    """
-    pairs = []
-    p = top = 1 << max(0, (count - 1).bit_length() - 1)
-    while p and count > 1:
-        q, r, d = top, 0, p
-        while True:
-            pairs += [(i, i + d) for i in range(count - d) if i & p == r]
-            if q == p:
-                break
-            d, q, r = q - p, q // 2, p
-        p //= 2
-    return pairs

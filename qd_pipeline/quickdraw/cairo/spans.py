@@ -1,7 +1,7 @@
 """What an edge adds to the areas of a pixel row [cairo-tor-scan-converter.c].
 
-Areas are in 1/512 pixel and 1/15 row. A row's are kept as differences from pixel to pixel:
-opening a span changes all pixels to its right.
+Areas are in 1/512 pixel and 1/15 row. Here a row's are differences from pixel to pixel, since
+opening a span changes all pixels to its right; `compose.add_up` makes areas of them.
 """
 
 import numpy as np

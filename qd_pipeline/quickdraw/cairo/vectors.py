@@ -4,13 +4,17 @@ Keys and signs lie in flat arrays of int16 or int32, `WIDTH` a slot (see `lanes`
 place in the array where a slot begins.
 """
 
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
 
 from llvmlite import ir
 from numba.core import cgutils
 
 WIDTH: Final = 16
 """Sub-rows of a pixel row, and one that is not used: a round number for the processor."""
+
+Signature: TypeAlias = tuple[Any, Callable[..., Any]]
+"""What an intrinsic of numba's gives: types, and who builds its code."""
 
 
 def slot(context: Any, builder: Any, kind: Any, array: Any, start: Any, *, slots: int = 1) -> Any:
