@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from qd_pipeline_tests.stress import faults
 
 # A quarter of the time that the libraries take to import went to a collector that found nothing.
 gc.disable()
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, which some of them press.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The tests mean the defaults, whatever is set where they run; and the definitions read the
 # settings when they are imported, which may be before any fixture.
