@@ -23,8 +23,8 @@ from qd_pipeline.cli.options import (
 )
 from qd_pipeline.cli.screen import Screen
 from qd_pipeline.errors import BadSetting, DamagedPartition
-from qd_pipeline.learning import recipe as recipes
-from qd_pipeline.learning.recipe import Recipe
+from qd_pipeline.learning.training import config as recipes
+from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline.settings import Settings
 from qd_pipeline.stages import CATEGORY_STAGES, CLASS_SET_STAGES, STUDY_STAGES
 
@@ -143,7 +143,7 @@ def driver_of(
     from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig  # noqa: PLC0415
     from qd_pipeline.orchestration.driver import Choices, Driver  # noqa: PLC0415
 
-    names = {"recipe", *(setting.name for setting in fields(Recipe))}
+    names = {"recipe", *(setting.name for setting in fields(TrainingConfig))}
     recipes.chosen(2, **{name: value for name, value in training.items() if name in names})
     config = ClassifierConfig(**{k: value for k, value in training.items() if value is not None})
     choices = Choices(chosen, _download(drawings), config, studies())

@@ -13,7 +13,7 @@ from qd_pipeline.cli.options import ClassSetsOption, HomeOption, apply, chosen_c
 from qd_pipeline.errors import disk_failure
 
 if TYPE_CHECKING:
-    from qd_pipeline.learning.standings import Standings
+    from qd_pipeline.learning.evaluation.run_comparison import RunComparison
 
 
 def compare(
@@ -35,7 +35,7 @@ def compare(
     keys = chosen_class_sets(settings, class_counts)
     # Dagster and MLflow are slow to import, and want the settings first.
     from qd_pipeline.definitions import workshop_of  # noqa: PLC0415
-    from qd_pipeline.learning import comparison_page  # noqa: PLC0415
+    from qd_pipeline.learning.reports import comparison_report as comparison_page  # noqa: PLC0415
     from qd_pipeline.orchestration.standings import standings_of  # noqa: PLC0415
 
     found = [standings_of(workshop_of(settings), key, runs) for key in keys]
@@ -55,7 +55,7 @@ def compare(
     )
 
 
-def _table(standings: "Standings") -> Table:
+def _table(standings: "RunComparison") -> Table:
     title = "" if standings.runs else " (no runs yet)"
     title = f"{standings.key}: {', '.join(standings.class_set)}{title}"
     headings = ("run", "started", "accuracy (95 % interval)", "training", "p against 1", "differs")

@@ -19,13 +19,13 @@ def draw(class_sets: ClassSetsOption = None, home: HomeOption = None) -> None:
     settings = apply(source=None, home=home, class_sets=class_sets)
     listening = _listen(settings.draw_port)
     # They are slow to import, and a port that is taken should be told at once.
-    from qd_pipeline.drawing_page.app import build  # noqa: PLC0415
-    from qd_pipeline.drawing_page.shelf import Shelf  # noqa: PLC0415
+    from qd_pipeline.serving.drawing_page import build  # noqa: PLC0415
+    from qd_pipeline.serving.model_cache import ModelCache  # noqa: PLC0415
 
     console = Console()
     console.print(f"Draw  http://127.0.0.1:{settings.draw_port}", highlight=False)
     console.print("Ctrl-C stops it.", highlight=False)
-    _serve(build(Shelf(settings)), listening)
+    _serve(build(ModelCache(settings)), listening)
     console.print("Stopped.")
 
 

@@ -21,8 +21,8 @@ from qd_pipeline.cli.options import (
 )
 from qd_pipeline.cli.screen import Screen
 from qd_pipeline.errors import BadSetting
-from qd_pipeline.learning.intervals import Proportion
-from qd_pipeline.learning.space import NOTEBOOK, Space
+from qd_pipeline.learning.evaluation.intervals import Proportion
+from qd_pipeline.learning.studies.space import NOTEBOOK, Space
 from qd_pipeline.settings import Settings
 from qd_pipeline.store import Partition
 

@@ -7,7 +7,7 @@ it now. The assets write these recipes; the driver asks whether they still hold.
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from qd_pipeline.learning.recipe import Recipe
+from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline.quickdraw.source import Source
 from qd_pipeline.store import Partition
 
@@ -41,7 +41,7 @@ def bitmaps(table: Partition) -> dict[str, Any]:
 
 
 def classifiers(
-    recipe: Recipe, class_set: Sequence[str], inputs: Sequence[Partition]
+    recipe: TrainingConfig, class_set: Sequence[str], inputs: Sequence[Partition]
 ) -> dict[str, Any]:
     """Say what a classifier is made from."""
     settings = {**recipe.to_json(), "class_set": list(class_set)}
@@ -55,7 +55,7 @@ def evaluations(classifier: Partition, inputs: Sequence[Partition]) -> dict[str,
 
 def studies(
     stage: str,
-    recipe: Recipe,
+    recipe: TrainingConfig,
     class_set: Sequence[str],
     inputs: Sequence[Partition],
     **settings: Any,

@@ -7,8 +7,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from qd_pipeline.errors import TrackingFailed
-from qd_pipeline.learning.intervals import Proportion
-from qd_pipeline.learning.standings import Contestant, Standings, check_count, stand
+from qd_pipeline.learning.evaluation.intervals import Proportion
+from qd_pipeline.learning.evaluation.run_comparison import (
+    ComparedRun,
+    RunComparison,
+    check_count,
+    stand,
+)
 from qd_pipeline.orchestration.partitions import CLASS_SETS
 from qd_pipeline.orchestration.workshop import Workshop
 from qd_pipeline.tracking import LoggedRun, Tracker
@@ -17,7 +22,7 @@ _PREDICTIONS = "predictions.parquet"
 _NO_SETTINGS = {"class_set"}
 
 
-def standings_of(workshop: Workshop, class_set: str, count: int) -> Standings:
+def standings_of(workshop: Workshop, class_set: str, count: int) -> RunComparison:
     """Set the last runs of a class set side by side.
 
     Args:
@@ -35,9 +40,9 @@ def standings_of(workshop: Workshop, class_set: str, count: int) -> Standings:
     return stand(class_set, CLASS_SETS[class_set], runs)
 
 
-def _contestant(tracker: Tracker, run: LoggedRun) -> Contestant:
+def _contestant(tracker: Tracker, run: LoggedRun) -> ComparedRun:
     drawings = round(run.metrics.get("test_drawings", 0))
-    return Contestant(
+    return ComparedRun(
         id=run.id,
         link=run.link,
         started=run.started,

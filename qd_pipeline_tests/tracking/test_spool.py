@@ -12,8 +12,8 @@ import pytest
 from mlflow import MlflowClient
 
 from qd_pipeline.errors import TrackingFailed
-from qd_pipeline.learning.figures import confusion_matrix
 from qd_pipeline.learning.networks import build
+from qd_pipeline.learning.reports.figures import confusion_matrix
 from qd_pipeline.tracking import CLASSIFIERS, DATA, Identity, Tracker
 from qd_pipeline_tests.orchestration.chain import driver, run
 from qd_pipeline_tests.tracking.server import Gate, mlflow_server

@@ -9,12 +9,12 @@ import numpy as np
 from pydantic import Field
 
 from qd_pipeline.errors import DamagedPartition, MissingPartition
-from qd_pipeline.learning import figures
 from qd_pipeline.learning.classifier import NETWORK_FILE, Classifier
 from qd_pipeline.learning.data import ClassSetData, load_category
 from qd_pipeline.learning.networks import NETWORKS
-from qd_pipeline.learning.recipe import RECIPES, Recipe, chosen
-from qd_pipeline.learning.training import train
+from qd_pipeline.learning.reports import figures
+from qd_pipeline.learning.training.config import PRESETS, TrainingConfig, chosen
+from qd_pipeline.learning.training.train import train
 from qd_pipeline.orchestration import automation, checks, recipes, slots
 from qd_pipeline.orchestration.assets.bitmaps import BITMAPS, bitmaps
 from qd_pipeline.orchestration.assets.strokes import TABLE, strokes
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 else:
     # The launchpad offers the registries' names, and refuses others.
     Network = Literal[(OF_RECIPE, *sorted(NETWORKS))]
-    RecipeName = Literal[(OF_NETWORK, *RECIPES)]
+    RecipeName = Literal[(OF_NETWORK, *PRESETS)]
 
 
 class ClassifierConfig(dg.Config):
@@ -74,7 +74,7 @@ class ClassifierConfig(dg.Config):
         "search, whatever else is given here.",
     )
 
-    def settings(self, class_set: str, store: Store) -> Recipe:
+    def settings(self, class_set: str, store: Store) -> TrainingConfig:
         """Give all the settings of a training.
 
         Args:
@@ -86,7 +86,7 @@ class ClassifierConfig(dg.Config):
             MissingPartition: The search has not been made.
         """
         if self.settings_from_search:
-            best = Recipe(**store.read("searches", class_set).facts["best_recipe"])
+            best = TrainingConfig(**store.read("searches", class_set).facts["best_recipe"])
             return best.with_settings(seed=self.seed)
         return self._given(len(CLASS_SETS[class_set]))
 
@@ -97,12 +97,12 @@ class ClassifierConfig(dg.Config):
             BadSetting: One is not.
         """
         if self.settings_from_search:
-            Recipe(seed=self.seed)
+            TrainingConfig(seed=self.seed)
         else:
             self._given(class_count=2)
 
-    def _given(self, class_count: int) -> Recipe:
-        given = self.model_dump(include={setting.name for setting in fields(Recipe)})
+    def _given(self, class_count: int) -> TrainingConfig:
+        given = self.model_dump(include={setting.name for setting in fields(TrainingConfig)})
         if self.network == OF_RECIPE:
             del given["network"]
         if self.recipe != OF_NETWORK:
@@ -156,11 +156,11 @@ def classifiers(
 
 def _recipe(
     context: dg.AssetExecutionContext, config: ClassifierConfig, workshop: Workshop
-) -> Recipe:
+) -> TrainingConfig:
     """Give the settings asked for, or where nobody asked those of the classifier of before."""
     before = workshop.store.find("classifiers", context.partition_key)
     if before is not None and automation.is_automatic(context):
-        return Recipe(**before.facts["recipe"])
+        return TrainingConfig(**before.facts["recipe"])
     return config.settings(context.partition_key, workshop.store)
 
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import dagster as dg
 from pydantic import Field
 
-from qd_pipeline.learning import comparison_page
-from qd_pipeline.learning.standings import Standings, check_count
+from qd_pipeline.learning.evaluation.run_comparison import RunComparison, check_count
+from qd_pipeline.learning.reports import comparison_report as comparison_page
 from qd_pipeline.orchestration import recipes
 from qd_pipeline.orchestration.assets.evaluations import evaluations
 from qd_pipeline.orchestration.partitions import CLASS_SETS
@@ -65,7 +65,7 @@ def comparisons(
         )
 
 
-def _table(standings: Standings) -> dg.MarkdownMetadataValue:
+def _table(standings: RunComparison) -> dg.MarkdownMetadataValue:
     rows = [
         f"| {number} | {run.started:%Y-%m-%d %H:%M} | {run.accuracy} | {differs or '–'} |"
         for number, (run, differs) in enumerate(

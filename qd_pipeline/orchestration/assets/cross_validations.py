@@ -5,7 +5,7 @@ import json
 import dagster as dg
 from pydantic import Field
 
-from qd_pipeline.learning.cross_validation import (
+from qd_pipeline.learning.studies.cross_validation import (
     FOLDS,
     CrossValidation,
     Fold,

@@ -3,8 +3,8 @@
 import dagster as dg
 from pydantic import Field
 
-from qd_pipeline.learning import data_study
-from qd_pipeline.learning.data_study import SHARES, DataStudy, Trained
+from qd_pipeline.learning.studies import data_study
+from qd_pipeline.learning.studies.data_study import SHARES, DataStudy, Trained
 from qd_pipeline.orchestration import recipes, slots
 from qd_pipeline.orchestration.assets.bitmaps import bitmaps
 from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig, read_drawings

@@ -2,11 +2,12 @@
 
 import dagster as dg
 
-from qd_pipeline.learning import figures, report
 from qd_pipeline.learning.classifier import Classifier
-from qd_pipeline.learning.data_study import DataStudy
-from qd_pipeline.learning.evaluation import Evaluation, evaluate
-from qd_pipeline.learning.promotion import Verdict
+from qd_pipeline.learning.evaluation.evaluate import Evaluation, evaluate
+from qd_pipeline.learning.evaluation.promotion import PromotionDecision
+from qd_pipeline.learning.reports import evaluation_report as report
+from qd_pipeline.learning.reports import figures
+from qd_pipeline.learning.studies.data_study import DataStudy
 from qd_pipeline.orchestration import automation, checks, recipes
 from qd_pipeline.orchestration.assets.classifiers import classifiers, read_drawings
 from qd_pipeline.orchestration.partitions import class_set_partitions
@@ -79,7 +80,7 @@ def _write(
     classifier: Classifier,
     evaluation: Evaluation,
     *,
-    verdict: Verdict,
+    verdict: PromotionDecision,
     study: DataStudy | None,
 ) -> None:
     written = report.write(
@@ -116,7 +117,9 @@ def _metadata(stage: Stage, evaluation: Evaluation) -> dict[str, object]:
     }
 
 
-def _checks(drawings: int, evaluation: Evaluation, verdict: Verdict) -> list[dg.AssetCheckResult]:
+def _checks(
+    drawings: int, evaluation: Evaluation, verdict: PromotionDecision
+) -> list[dg.AssetCheckResult]:
     predicted, chance = evaluation.predictions.num_rows, 1 / len(evaluation.class_set)
     low, _ = evaluation.accuracy.interval
     found = verdict.comparison

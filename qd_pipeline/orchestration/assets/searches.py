@@ -10,11 +10,11 @@ from typing import Any, Final
 import dagster as dg
 from pydantic import Field
 
-from qd_pipeline.learning import space
-from qd_pipeline.learning.cross_validation import check_folds
-from qd_pipeline.learning.recipe import Recipe
-from qd_pipeline.learning.search import FOLDS, Search, Trial, check_trials, search
-from qd_pipeline.learning.space import Space
+from qd_pipeline.learning.studies import space
+from qd_pipeline.learning.studies.cross_validation import check_folds
+from qd_pipeline.learning.studies.search import FOLDS, Search, Trial, check_trials, search
+from qd_pipeline.learning.studies.space import Space
+from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline.orchestration import recipes, slots
 from qd_pipeline.orchestration.assets.bitmaps import bitmaps
 from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig, RecipeName, read_drawings
@@ -118,7 +118,9 @@ def _study(class_set: str, made_from: Mapping[str, Any]) -> str:
     return f"{class_set}-{digest[:12]}"
 
 
-def _log(trial: Trial, study: str, recipe: Recipe, stage: Stage, workshop: Workshop) -> None:
+def _log(
+    trial: Trial, study: str, recipe: TrainingConfig, stage: Stage, workshop: Workshop
+) -> None:
     """Log a trial as a run of its own, the same one when it has to be repeated."""
     from qd_pipeline.tracking import STUDIES, Identity  # noqa: PLC0415 (MLflow is slow to import)
 
