@@ -21,7 +21,7 @@ NAME: Final = "classifier"
 FILES: Final = "artifacts"
 """Folder of the classifier's own files in the model."""
 
-_CODE: Final = Path(__file__).with_name("drawing_model.py")
+_CODE: Final = Path(__file__).parents[1] / "serving" / "mlflow_model.py"
 _ANY: Final = AnyType()  # type: ignore[no-untyped-call]  # as MLflow has it
 _SIGNATURE: Final = ModelSignature(
     inputs=Schema([ColSpec(_ANY, "drawing"), ColSpec(_ANY, "simplified", required=False)]),

@@ -112,7 +112,7 @@ def test_what_is_no_drawing_is_told_in_one_sentence(model: Any) -> None:
 def test_it_holds_no_pickle_and_names_what_it_needs(address: str, tmp_path: Path) -> None:
     folder = Path(download_artifacts(address, dst_path=str(tmp_path)))
     files = {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    assert {"network.keras", "classifier.json", "drawing_model.py"} <= set(files)
+    assert {"network.keras", "classifier.json", "mlflow_model.py"} <= set(files)
     assert not any(name.endswith((".pkl", ".pickle")) for name in files)
     assert not any(content.startswith(b"\x80") for content in files.values())
     needs = files["requirements.txt"].decode().splitlines()

@@ -73,7 +73,7 @@ def test_an_interrupted_search_goes_on_where_it_was(shapes: ClassSetData, tmp_pa
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from qd_pipeline_tests.learning.test_search import GRID, run
+from qd_pipeline_tests.learning.studies.test_search import GRID, run
 from qd_pipeline_tests.learning.shapes import write_shapes
 
 def die(trial):
