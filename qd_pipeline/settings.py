@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit, urlunsplit
 
-from qd_pipeline import class_sets
+from qd_pipeline import class_sets, tracking_uri
 from qd_pipeline.errors import BadSetting, disk_failure
 from qd_pipeline.timetable import Timetable
 
@@ -173,10 +173,9 @@ def _address(environment: Mapping[str, str], name: str) -> str | None:
 
 
 def _tracking_uri(environment: Mapping[str, str], home: Path) -> str:
-    text = environment.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home}/mlflow.db"
-    if text.startswith(("http:", "https:")):
-        return _address(environment, "MLFLOW_TRACKING_URI") or text
-    return text
+    return tracking_uri.checked(
+        environment.get(tracking_uri.NAME) or f"sqlite:///{home}/mlflow.db"
+    )
 
 
 def _home(environment: Mapping[str, str]) -> Path:

@@ -13,7 +13,7 @@ from qd_pipeline.orchestration.origin import Origin
 from qd_pipeline.store import Draft, Partition
 
 if TYPE_CHECKING:
-    from qd_pipeline.tracking import TrackedRun
+    from qd_pipeline.tracking import LoggedDataset, TrackedRun
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ class Stage:
         metadata: Mapping[str, Any],
         checks: Sequence[dg.AssetCheckResult] = (),
         version: str | None = None,
+        dataset: "LoggedDataset | None" = None,
     ) -> dg.MaterializeResult[None]:
         """Publish the draft, log it to MLflow, and tell Dagster.
 
@@ -68,6 +69,7 @@ class Stage:
             checks: What was checked; if one that blocks has failed, nothing is published and
                 the partition of before stays.
             version: Hash of the content, by default of all files.
+            dataset: What the metrics were measured on.
 
         Raises:
             DamagedPartition: A blocking check has failed.
@@ -79,7 +81,10 @@ class Stage:
             version=version,
         )
         self.run.log(
-            params=recipe["settings"], metrics=metrics, tags={"data_version": partition.version}
+            params=recipe["settings"],
+            metrics=metrics,
+            tags={"data_version": partition.version},
+            dataset=dataset,
         )
         return dg.MaterializeResult(
             metadata={

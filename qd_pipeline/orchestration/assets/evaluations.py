@@ -1,5 +1,7 @@
 """Stage 5: evaluation reports, one partition per class count."""
 
+import hashlib
+
 import dagster as dg
 
 from qd_pipeline.learning.classifier import Classifier
@@ -47,10 +49,20 @@ def evaluations(context: dg.AssetExecutionContext, workshop: Workshop) -> dg.Mat
         study = DataStudy.from_json(studied[0].facts) if studied else None
         _write(stage, classifier, evaluation, verdict=verdict, study=study)
         version = promotion.register(workshop, stage, verdict)
+        # Which drawings are test drawings follows from the inputs alone.
+        digest = hashlib.sha256("".join(made.version for made in inputs).encode()).hexdigest()
+        tested = stage.run.log_dataset(
+            f"class set {context.partition_key}, test drawings",
+            digest,
+            stage.origin.source,
+            {"drawings": len(data.test)},
+            context="testing",
+        )
         return stage.publish(
             recipe=recipes.evaluations(trained, [*inputs, *studied]),
             facts={"figures": figures_of, "model": version.model, "version": version.number},
             metrics=figures_of,
+            dataset=tested,
             metadata={
                 **_metadata(stage, evaluation),
                 "all runs": dg.MetadataValue.url(workshop.tracker.run_list(tracking.CLASSIFIERS)),
