@@ -47,7 +47,7 @@ def ui(
 
     workshop = workshop_of(settings)
     recovery.recover(workshop, instance.of(settings.home))
-    # All of them are there from the start: MLflow's page brings along what theirs show.
+    # All of them are there from the start, with their views.
     runs = {name: workshop.tracker.run_list(name) for name in EXPERIMENTS}
     # Children are other processes: they see the settings as we do only through these.
     os.environ.update(QD_HOME=str(settings.home), QD_SOURCE=settings.source)
@@ -95,7 +95,6 @@ def _pages(settings: Settings) -> list[Server]:
     ]
     if settings.tracking_uri.startswith("sqlite:"):
         store = ["--backend-store-uri", settings.tracking_uri, "--workers", "1"]
-        store += ["--app-name", "qd_pipeline"]
         artifacts = ["--artifacts-destination", str(settings.home / "mlartifacts")]
         command = [*program("mlflow"), "server", *store, *artifacts]
         command += _at(settings.ui_host, mlflow)
