@@ -15,16 +15,9 @@ from qd_pipeline.errors import TrackingFailed
 from qd_pipeline.learning.reports.figures import confusion_matrix
 from qd_pipeline.tracking import CLASSIFIERS, DATA, Identity, Tracker
 from qd_pipeline_tests.orchestration.chain import driver, run
-from qd_pipeline_tests.tracking.server import Gate, mlflow_server
+from qd_pipeline_tests.tracking.server import Gate
 
 WHO = Identity("root", "classifiers", "2")
-
-
-@pytest.fixture(scope="module")
-def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """Give the port of a server for all of these tests."""
-    with mlflow_server(tmp_path_factory.mktemp("server")) as port:
-        yield port
 
 
 @pytest.fixture
