@@ -66,8 +66,8 @@ def show_failures(console: Console, driver: "Driver") -> None:
         console.print(f"[bold red]✗[/] {escape(sentence)}", highlight=False)
     if waiting := driver.workshop.tracker.waiting:
         console.print(
-            f"[bold yellow]![/] MLflow ceased to answer: what {waiting} runs logged waits in the "
-            "home, and `qd send` or the next `qd run` sends it.",
+            f"[bold yellow]![/] MLflow has not taken all: what {waiting} runs logged waits in the "
+            "home, and `qd send` sends it or says what keeps it from that.",
             highlight=False,
         )
 

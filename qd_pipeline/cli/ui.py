@@ -51,8 +51,6 @@ def ui(
     runs = {name: workshop.tracker.run_list(name) for name in EXPERIMENTS}
     # Children are other processes: they see the settings as we do only through these.
     os.environ.update(QD_HOME=str(settings.home), QD_SOURCE=settings.source)
-    # MLflow's own jobs, which we have none of, would take five processes more.
-    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     console = Console()
     try:
         with Servers(settings.home / "logs", os.environ) as servers:

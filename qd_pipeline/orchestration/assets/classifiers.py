@@ -133,7 +133,9 @@ def classifiers(
         recipe = _recipe(context, config, workshop)
         title = f"{context.partition_key} categories, {recipe.network}, {recipe.epochs} epochs"
         stage.run.rename(title)
+        # Before the model is logged, whose parameters they are too.
         stage.run.log(params=recipe.to_json())
+        stage.run.describe(f"Tells apart: {', '.join(class_set)}. Network: `{recipe.network}`.")
         data, inputs = read_drawings(workshop, context.partition_key)
         stage.log_inputs(inputs)
         classifier = train(
