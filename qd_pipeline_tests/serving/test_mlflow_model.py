@@ -1,5 +1,6 @@
 """The model in MLflow: loaded by its address alone, and served over HTTP."""
 
+import ast
 import base64
 import io
 import json
@@ -7,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -128,9 +130,22 @@ assert importlib.util.find_spec("qd_pipeline") is None, sys.path
 import json, mlflow, pandas
 model = mlflow.pyfunc.load_model({address!r})
 answers = model.predict(pandas.DataFrame({{"drawing": {drawings!r}}}))
-import qd_pipeline
-print(json.dumps([qd_pipeline.__file__, answers["probabilities"].tolist()]))
+ours = [each.__file__ for name, each in sys.modules.items() if name.startswith("qd_pipeline")]
+print(json.dumps([ours, answers["probabilities"].tolist()]))
 """
+
+
+def distributions(modules: list[str]) -> set[str]:
+    """Name the distributions that modules import, anywhere in them."""
+    known, found = packages_distributions(), set[str]()
+    for module in modules:
+        for node in ast.walk(ast.parse(Path(module).read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names = [node.module]
+            for name in names:
+                found |= set(known.get(name.partition(".")[0], []))
+    return {name.lower().replace("_", "-") for name in found}
 
 
 def test_it_carries_the_code_that_it_runs(
@@ -148,7 +163,10 @@ def test_it_carries_the_code_that_it_runs(
     )
     assert alone.returncode == 0, alone.stderr
     code, probabilities = json.loads(alone.stdout.splitlines()[-1])
-    assert not Path(code).is_relative_to(Path(__file__).parents[2])
+    assert not any(Path(each).is_relative_to(Path(__file__).parents[2]) for each in code)
+    requirements = Path(download_artifacts(f"{address}/requirements.txt")).read_text()
+    required = {each.partition("==")[0] for each in requirements.splitlines()}
+    assert distributions(code) - {"qd-pipeline"} <= required
     for given, found in zip(drawings, probabilities, strict=True):
         assert found == pytest.approx(expected(classifier, given), abs=1e-6)
 
@@ -209,7 +227,7 @@ def test_over_http_strokes_may_be_said_to_be_simplified(
     served: int, classifier: Classifier, form: str
 ) -> None:
     small = [[[0, 50, 20], [0, 9, 50]]]
-    body = {
+    body: dict[str, Any] = {
         "records": {"inputs": [{"drawing": small, "simplified": True}]},
         "columns": {"inputs": {"drawing": [json.dumps(small)], "simplified": [True]}},
     }[form]
