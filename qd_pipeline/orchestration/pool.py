@@ -8,7 +8,7 @@ from typing import Final
 
 import dagster as dg
 
-POOL: Final = "training"
+TRAINING: Final = "training"
 """Pool of the assets that train."""
 
 _ENDED: Final = [
@@ -32,7 +32,7 @@ def free_those_of_ended_runs(instance: dg.DagsterInstance) -> None:
 
 def are_taken(instance: dg.DagsterInstance) -> bool:
     """Tell whether a training would have to wait."""
-    pool = instance.event_log_storage.get_concurrency_info(POOL)
+    pool = instance.event_log_storage.get_concurrency_info(TRAINING)
     # A step that has its slot may be counted among those that wait for one too.
     claimed = {(step.run_id, step.step_key) for step in pool.claimed_slots}
     steps = claimed | {(step.run_id, step.step_key) for step in pool.pending_steps}

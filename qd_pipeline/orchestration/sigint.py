@@ -21,7 +21,7 @@ _SECONDS: Final = 0.05
 
 
 @contextmanager
-def handed_on() -> Iterator[None]:
+def redelivered() -> Iterator[None]:
     """See to it in the block that no press is dropped: it falls again, outside the finalizer."""
     before = sys.unraisablehook
 
@@ -41,7 +41,7 @@ def handed_on() -> Iterator[None]:
 
 
 @contextmanager
-def heeded() -> Iterator[None]:
+def observed() -> Iterator[None]:
     """Have a press in the block end it, whatever else has become of the press.
 
     Raises:
