@@ -62,6 +62,10 @@ class HomeFailed(QdError):
     """The home cannot be written or read: permissions, a full disk, a size limit."""
 
 
+class StoreFailed(QdError):
+    """The partition store cannot be used: it does not answer, refuses, or has another format."""
+
+
 class TrackingFailed(QdError):
     """MLflow cannot be reached, or does not hold what it should."""
 
@@ -76,7 +80,15 @@ _DISK_REMEDIES = {
 }
 
 
-def disk_failure(error: OSError, folder: Path) -> HomeFailed:
-    """Say in the family's words what the operating system refused."""
-    remedy = _DISK_REMEDIES.get(error.errno or 0, "see that the disk is sound and can be written")
-    return HomeFailed(str(folder), f"cannot be written ({error.strerror or error})", remedy)
+def disk_failure(error: OSError, folder: Path, doing: str = "written") -> HomeFailed:
+    """Return the error for what the operating system refused.
+
+    Args:
+        error: Its own error.
+        folder: The folder in which it refused.
+        doing: What it refused: that the folder be "written" or "read".
+    """
+    remedy = _DISK_REMEDIES.get(
+        error.errno or 0, f"check that the disk is sound and can be {doing}"
+    )
+    return HomeFailed(str(folder), f"cannot be {doing} ({error.strerror or error})", remedy)
