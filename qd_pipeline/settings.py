@@ -165,6 +165,8 @@ class Settings(BaseSettings):
     """Host name or address in links; by default the address that the web servers listen on."""
     webhook_url: WebAddress | None = None
     """Address that failures are posted to."""
+    abandoned_after: Annotated[float, Field(gt=0)] = 120.0
+    """Seconds without a sign of life after which a run's process counts as killed."""
     schedule: ScheduleSettings = ScheduleSettings()
     http: HttpSettings = HttpSettings()  # type: ignore[valid-type]
 
@@ -224,6 +226,11 @@ class Settings(BaseSettings):
     def link_host(self) -> str:
         """Host that a browser can open; 0.0.0.0 is an address to listen on only."""
         return self.public_host or ("127.0.0.1" if self.ui_host == "0.0.0.0" else self.ui_host)  # noqa: S104
+
+    @property
+    def studies_url(self) -> str:
+        """URL of the database of searches."""
+        return f"sqlite:///{self.home}/studies.db"
 
     @property
     def limits(self) -> Limits:

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from qd_pipeline.cli import summary
-from qd_pipeline.cli.options import ClassSetsOption, HomeOption, apply, chosen_class_sets
+from qd_pipeline.cli.options import ClassSetsOption, HomeOption, chosen_class_sets, load
 from qd_pipeline.errors import disk_failure
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def compare(
     home: HomeOption = None,
 ) -> None:
     """Compare the last runs of each class count, as MLflow has them."""
-    settings = apply(source=None, home=home, class_sets=class_sets)
+    settings = load(home=home, class_sets=class_sets)
     keys = chosen_class_sets(settings, class_counts)
     # Dagster and MLflow are slow to import, and want the settings first.
     from qd_pipeline.definitions import workshop_of  # noqa: PLC0415

@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from qd_pipeline.cli.options import ClassSetsOption, HomeOption, apply
+from qd_pipeline.cli.options import ClassSetsOption, HomeOption, load
 from qd_pipeline.errors import BadDrawing
 from qd_pipeline.settings import Settings
 
@@ -60,7 +60,7 @@ def predict(
     The champion in MLflow's registry is asked; where there is none, or MLflow does not answer,
     the newest classifier in the store.
     """
-    settings = apply(source=None, home=home, class_sets=class_sets)
+    settings = load(home=home, class_sets=class_sets)
     held = _held(settings, class_count)
     errors = Console(stderr=True)
     answers: list[_Answer] = []

@@ -15,6 +15,7 @@ _RESOURCES = {"partition_store", "source", "mlflow"}
 
 def asset_of(stage: Stage, pipeline: Pipeline) -> dg.AssetsDefinition:
     """Return the asset of a stage."""
+
     @dg.asset(
         name=stage.name,
         description=stage.description,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +16,7 @@ from qd_pipeline.orchestration.partitions import By, key_of
 from qd_pipeline.orchestration.provenance import Provenance
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from qd_pipeline.orchestration.pipeline import Pipeline
@@ -179,9 +179,7 @@ def _opened(
         _run(stage, key, context, provenance, inputs) as run,
         store.stage(stage.name, key) as staged,
     ):
-        yield MaterializationContext(
-            stage, key, pipeline, inputs, staged, run, provenance, context
-        )
+        yield MaterializationContext(stage, key, pipeline, inputs, staged, run, provenance, context)
     if run.waits:
         context.log.warning("MLflow stopped answering: `qd send` sends what was not logged.")
 
@@ -259,9 +257,7 @@ def _published(
     )
 
 
-def _check_results(
-    stage: Stage, results: Sequence[CheckResult]
-) -> Iterator[dg.AssetCheckResult]:
+def _check_results(stage: Stage, results: Sequence[CheckResult]) -> Iterator[dg.AssetCheckResult]:
     blocking = {check.name for check in stage.checks if check.blocking}
     for result in results:
         error, warning = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN

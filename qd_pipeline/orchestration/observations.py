@@ -6,13 +6,14 @@ the source, or that a class set or its training settings did.
 
 import hashlib
 import json
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from contextlib import suppress
+from typing import Final
 
 import dagster as dg
 
-from qd_pipeline.errors import QdError
+from qd_pipeline.errors import DamagedPartition, QdError
+from qd_pipeline.orchestration.failures import Failed, notify
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.resources import PartitionStoreResource, SourceResource
@@ -34,7 +35,7 @@ _ASKED_AT_ONCE: Final = 8
 
 
 def files_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
-    """Return the asset of the source's files, observed for the downloaded categories."""
+    """Return the asset of the source's files, one partition per category."""
 
     @dg.observable_source_asset(
         name=FILES,
@@ -43,15 +44,18 @@ def files_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
         description="The source's NDJSON files, by category; a version changes with the file.",
     )
     def observe(
-        context: dg.OpExecutionContext,
+        context: dg.AssetExecutionContext,
         partition_store: PartitionStoreResource,
         source: SourceResource,
     ) -> dg.DataVersionsByPartition:
         versions, failures = ask(pipeline, partition_store.store, source)
-        for key, error in failures.items():
-            context.log.warning("%s: %s", key, error)
-        if failures and not versions:
-            raise dg.Failure(str(next(iter(failures.values()))), allow_retries=False)
+        if failures:
+            first = next(iter(failures.values()))
+            context.log.warning("%d categories could not be asked: %s", len(failures), first)
+            if not versions:
+                raise dg.Failure(str(first), allow_retries=False)
+            failed = f"{len(failures)} of {len(failures) + len(versions)} categories"
+            notify(Failed(FILES, failed, str(first), context.run.run_id), pipeline.settings)
         return dg.DataVersionsByPartition(versions)
 
     return observe
@@ -70,21 +74,23 @@ def class_sets_asset(pipeline: Pipeline) -> dg.AssetSpec:
 def ask(
     pipeline: Pipeline, store: PartitionStore, source: SourceResource
 ) -> tuple[dict[str, str], dict[str, QdError]]:
-    """Ask the source for the versions of what was downloaded.
+    """Ask the source for the versions of the files that were downloaded.
 
     Returns:
         By category key, the data versions, and the errors of those that could not be asked.
     """
-    keys = [key for key in store.keys(RAW_DRAWINGS.name) if key in pipeline.partitions.keys(By.CATEGORY)]
+    downloaded = set(store.keys(RAW_DRAWINGS.name))
+    keys = [key for key in pipeline.partitions.keys(By.CATEGORY) if key in downloaded]
 
     def version(key: str) -> str | QdError:
         try:
             made = store.read(RAW_DRAWINGS.name, key)
             config = pipeline.declared(RAW_DRAWINGS, made)
             require_same_source(made, source.source())
-            return data_version(pipeline, RAW_DRAWINGS, key, config, version_at_source(source, key, config))
+            external = version_at_source(source, key, config)
         except QdError as error:
             return error
+        return data_version(pipeline, RAW_DRAWINGS, key, config, external)
 
     with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
         answers = dict(zip(keys, pool.map(version, keys), strict=True))
@@ -97,31 +103,76 @@ def ask(
 def data_version(
     pipeline: Pipeline, stage: Stage, key: str, config: StageConfig, external: str | None = None
 ) -> str:
-    """Return the data version of what a stage reads from outside of the store."""
-    settings: Mapping[str, Any] = config.effective(key, pipeline.class_sets)
-    text = json.dumps([external, settings], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    """Return the data version of what a root stage reads from outside of the store.
+
+    Args:
+        pipeline: The stages as the settings want them.
+        stage: `raw_drawings` or `classifiers`.
+        key: The partition key.
+        config: What the partition is to be made with.
+        external: Version of the source's file.
+    """
+    settings = config.effective(key, pipeline.class_sets)
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+    return f"{external or ''}#{digest[:12]}"
+
+
+def observed_versions(instance: dg.DagsterInstance, run_id: str) -> dict[str, str]:
+    """Return the versions of the source's files that a run observed, by category key."""
+    entries = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_OBSERVATION)
+    found = [entry.asset_observation for entry in entries]
+    return {
+        str(each.partition): (each.tags or {})[DATA_VERSION].rpartition("#")[0]
+        for each in found
+        if each is not None and each.asset_key == dg.AssetKey(FILES)
+    }
 
 
 def report(
     pipeline: Pipeline,
     instance: dg.DagsterInstance,
     stage: Stage,
-    configs: Mapping[str, StageConfig],
-    external: Mapping[str, str | None],
+    key: str,
+    config: StageConfig,
+    external: str | None = None,
 ) -> None:
-    """Report to Dagster what partitions of a root stage are to be made from.
+    """Report to Dagster what a partition of a root stage is to be made from, if that is new.
 
     Args:
         pipeline: The stages as the settings want them.
         instance: The Dagster instance.
-        stage: `raw_drawings` or `classifiers`.
-        configs: By partition key.
-        external: Version of what lies outside, by partition key.
+        stage: `raw_drawings` or `classifiers`; others read nothing from outside.
+        key: The partition key.
+        config: What the partition is to be made with.
+        external: Version of the source's file.
     """
-    asset = {RAW_DRAWINGS.name: FILES, CLASSIFIERS.name: CLASS_SETS}[stage.name]
-    for key, config in configs.items():
-        version = data_version(pipeline, stage, key, config, external.get(key))
+    asset = {RAW_DRAWINGS.name: FILES, CLASSIFIERS.name: CLASS_SETS}.get(stage.name)
+    if asset is None:
+        return
+    version = data_version(pipeline, stage, key, config, external)
+    last = instance.fetch_observations(
+        dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[key]), limit=1
+    ).records
+    known = last[0].asset_observation if last else None
+    if known is None or (known.tags or {}).get(DATA_VERSION) != version:
         instance.report_runless_asset_event(
             dg.AssetObservation(asset, partition=key, tags={DATA_VERSION: version})
         )
+
+
+def report_settings(
+    pipeline: Pipeline, instance: dg.DagsterInstance, store: PartitionStore
+) -> None:
+    """Report what published partitions of the root stages are to be made from now.
+
+    The source is not asked: what was downloaded counts as current.
+    """
+    for stage in (RAW_DRAWINGS, CLASSIFIERS):
+        known = set(store.keys(stage.name))
+        for key in pipeline.partitions.keys(stage.by):
+            if key in known:
+                with suppress(DamagedPartition):
+                    made = store.read(stage.name, key)
+                    config = pipeline.declared(stage, made)
+                    external = made.fingerprint["inputs"].get(f"{stage.external}/{key}")
+                    report(pipeline, instance, stage, key, config, external)

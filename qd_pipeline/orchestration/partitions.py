@@ -67,7 +67,8 @@ class Partitions:
         return dg.StaticPartitionMapping(
             {
                 category: {
-                    key for key, names in self.class_sets.items()
+                    key
+                    for key, names in self.class_sets.items()
                     if catalog.category_of(category) in names
                 }
                 for category in self.keys(By.CATEGORY)

@@ -13,7 +13,7 @@ from qd_pipeline.orchestration.partitions import By, Partitions
 from qd_pipeline.orchestration.registry import STAGES
 from qd_pipeline.orchestration.stage import Stage, StageConfig
 from qd_pipeline.settings import Settings
-from qd_pipeline.storage import Partition, PartitionStore
+from qd_pipeline.storage import Partition, PartitionReader
 
 Inputs = Mapping[str, Mapping[str, Partition]]
 """Published partitions by input stage and key."""
@@ -97,7 +97,7 @@ class Pipeline:
             )
         ]
 
-    def read_inputs(self, stage: Stage, key: str, store: PartitionStore) -> Inputs:
+    def read_inputs(self, stage: Stage, key: str, store: PartitionReader) -> Inputs:
         """Read the manifests of a partition's inputs, each once.
 
         Raises:

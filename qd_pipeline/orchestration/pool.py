@@ -1,7 +1,7 @@
-"""The pool of trainings: one at a time, whoever starts them.
+"""The concurrency pool of trainings: one at a time, whatever starts them.
 
-Dagster's pages and its daemon leave a run in the queue until there is a slot. A run in this
-process would wait for one in a loop without a pause, a whole core long; so we wait before it.
+Dagster's UI and daemon leave a run in the queue until there is a slot. A run in this process would
+wait for one in a loop without a pause, using a whole core; so the runner waits before it.
 """
 
 from typing import Final
@@ -11,17 +11,18 @@ import dagster as dg
 TRAINING: Final = "training"
 """Pool of the assets that train."""
 
+SECONDS_BETWEEN_CHECKS: Final = 0.5
+"""While waiting for a slot."""
+
 _ENDED: Final = [
     dg.DagsterRunStatus.SUCCESS,
     dg.DagsterRunStatus.FAILURE,
     dg.DagsterRunStatus.CANCELED,
 ]
-SECONDS_BETWEEN_LOOKS: Final = 0.5
-"""Of who waits for a slot."""
 
 
-def free_those_of_ended_runs(instance: dg.DagsterInstance) -> None:
-    """Take back the slots that runs had when their process was killed."""
+def free_slots_of_ended_runs(instance: dg.DagsterInstance) -> None:
+    """Free the slots that runs held when their process was killed."""
     storage = instance.event_log_storage
     holders = list(storage.get_concurrency_run_ids())
     if holders:
@@ -30,8 +31,8 @@ def free_those_of_ended_runs(instance: dg.DagsterInstance) -> None:
             storage.free_concurrency_slots_for_run(record.dagster_run.run_id)
 
 
-def are_taken(instance: dg.DagsterInstance) -> bool:
-    """Tell whether a training would have to wait."""
+def is_full(instance: dg.DagsterInstance) -> bool:
+    """Return whether a training would have to wait."""
     pool = instance.event_log_storage.get_concurrency_info(TRAINING)
     # A step that has its slot may be counted among those that wait for one too.
     claimed = {(step.run_id, step.step_key) for step in pool.claimed_slots}

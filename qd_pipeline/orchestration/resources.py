@@ -5,6 +5,7 @@ Each holds plain settings and hands out a plain object, built once per process.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,6 +56,10 @@ class SourceResource(dg.ConfigurableResource[None]):
         """Return the source; the sample has as many drawings as are asked for."""
         return Source.parse(self.address, sample_drawings=drawings or SAMPLE_DRAWINGS)
 
+    def partial_download(self, key: str) -> Path:
+        """Return the folder of a category's interrupted download."""
+        return Path(self.partial_downloads) / key
+
     @property
     def download_limits(self) -> Limits:
         """The limits of downloads."""
@@ -80,31 +85,41 @@ class MLflowResource(dg.ConfigurableResource[None]):
         return _tracker(self.tracking_uri, self.artifacts, self.ui)
 
 
+def partition_store_of(settings: Settings) -> PartitionStoreResource:
+    """Return the partition store of some settings."""
+    return PartitionStoreResource(url=settings.store_url, cache=str(settings.home / "cache"))
+
+
+def source_of(settings: Settings) -> SourceResource:
+    """Return the source of some settings."""
+    return SourceResource(
+        address=settings.source,
+        limits=asdict(settings.limits),
+        partial_downloads=str(settings.home / "partial"),
+    )
+
+
+def mlflow_of(settings: Settings) -> MLflowResource:
+    """Return the MLflow tracker of some settings."""
+    return MLflowResource(
+        tracking_uri=settings.mlflow_uri,
+        artifacts=str(settings.home / "mlartifacts"),
+        ui=settings.mlflow_ui,
+    )
+
+
 def resources_of(settings: Settings) -> dict[str, dg.ConfigurableResource[None]]:
-    """Return the three resources, by their keys.
+    """Return the three resources by their keys, as Dagster's UI may show them.
 
-    What the settings keep secret stands as the name of its variable, for Dagster's UI shows
-    resources.
+    A secret stands as the name of its variable.
     """
-    return {
-        "partition_store": PartitionStoreResource(
-            url=settings.store_url, cache=str(settings.home / "cache")
-        ),
-        "source": SourceResource(
-            address=_shown(settings.source, "QD_SOURCE"),
-            limits=settings.http.model_dump(),
-            partial_downloads=str(settings.home / "partial"),
-        ),
-        "mlflow": MLflowResource(
-            tracking_uri=_shown(settings.mlflow_uri, "MLFLOW_TRACKING_URI"),
-            artifacts=str(settings.home / "mlartifacts"),
-            ui=settings.mlflow_ui,
-        ),
-    }
-
-
-def _shown(value: str, variable: str) -> str:
-    return value if masked(value) == value else dg.EnvVar(variable)
+    source, mlflow = source_of(settings), mlflow_of(settings)
+    if masked(source.address) != source.address:
+        source = SourceResource(**{**source.model_dump(), "address": dg.EnvVar("QD_SOURCE")})
+    if masked(mlflow.tracking_uri) != mlflow.tracking_uri:
+        secret = dg.EnvVar("MLFLOW_TRACKING_URI")
+        mlflow = MLflowResource(**{**mlflow.model_dump(), "tracking_uri": secret})
+    return {"partition_store": partition_store_of(settings), "source": source, "mlflow": mlflow}
 
 
 @cache

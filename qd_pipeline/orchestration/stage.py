@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import dagster as dg
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from qd_pipeline.class_sets import ClassSets
     from qd_pipeline.orchestration.materialization import MaterializationContext
     from qd_pipeline.orchestration.partitions import By

@@ -8,12 +8,11 @@ from qd_pipeline.orchestration.fingerprint import difference, fingerprint
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.stage import Stage, StageConfig
-from qd_pipeline.storage import Partition, PartitionStore
+from qd_pipeline.storage import Partition, PartitionReader
 
 MISSING = "it was never materialized"
 
-SourceVersion = Callable[[str, StageConfig], str]
-"""From a category's key and the configuration of a download to the version at the source."""
+SourceVersion = Callable[[str, StageConfig], str | None]
 
 
 @dataclass
@@ -28,7 +27,7 @@ class Staleness:
     """
 
     pipeline: Pipeline
-    store: PartitionStore
+    store: PartitionReader
     configs: Mapping[str, StageConfig] = field(default_factory=dict)
     source_version: SourceVersion | None = None
     _known: dict[tuple[str, str], str | None] = field(default_factory=dict, init=False)
@@ -61,11 +60,10 @@ class Staleness:
             return error.cause
         if made is None:
             return MISSING
-        if not self.store.has_files(made):
+        if not self.store.is_up_to_date(stage.name, key, made.fingerprint):
             return "some of its files are missing"
         for name, upstream, optional in self.pipeline.input_keys(stage, key):
-            why = self.reason(self.pipeline.stages[name], upstream)
-            if why is not None and not optional:
+            if not optional and self.reason(self.pipeline.stages[name], upstream):
                 return f"its input {name} {upstream} is stale"
         try:
             found = self.pipeline.read_inputs(stage, key, self.store)
@@ -80,5 +78,3 @@ class Staleness:
             recorded = made.fingerprint.get("inputs", {}).get(f"{stage.external}/{key}")
             wanted["inputs"][f"{stage.external}/{key}"] = version or recorded
         return difference(made.fingerprint, wanted)
-
-

@@ -14,10 +14,7 @@ from qd_pipeline.orchestration.materialization import MaterializationContext
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.stage import Result, Stage
 from qd_pipeline.orchestration.stages.drawings import DRAWINGS, read_drawings
-from qd_pipeline.orchestration.stages.training_config import (
-    TrainingStageConfig,
-    declared_training,
-)
+from qd_pipeline.orchestration.stages.training_config import TrainingStageConfig, declared_training
 
 
 class DataStudyConfig(TrainingStageConfig):
