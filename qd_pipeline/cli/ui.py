@@ -51,7 +51,7 @@ def ui(
     recovery.recover(pipeline, store, tracker, dagster)
     observations.report_settings(pipeline, dagster, store)
     # All of them are there from the start: MLflow's page brings along what theirs show.
-    runs = {name: tracker.list_of(name) for name in EXPERIMENTS}
+    runs = {name: tracker.run_list(name) for name in EXPERIMENTS}
     environment = {
         **os.environ,
         **settings.to_environment(),

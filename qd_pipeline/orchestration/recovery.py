@@ -33,7 +33,7 @@ def recover(
         store.collect_garbage()
         partial.sweep(home / "partial")
         close_abandoned(pipeline, store, instance)
-    tracker.settle()
+    tracker.reconcile()
 
 
 def close_abandoned(

@@ -53,7 +53,7 @@ def evaluations(context: dg.AssetExecutionContext, workshop: Workshop) -> dg.Mat
             metrics=figures_of,
             metadata={
                 **_metadata(stage, evaluation),
-                "all runs": dg.MetadataValue.url(workshop.tracker.list_of(tracking.CLASSIFIERS)),
+                "all runs": dg.MetadataValue.url(workshop.tracker.run_list(tracking.CLASSIFIERS)),
                 "registered": f"{version}, {'champion' if verdict.promoted else 'challenger'}",
             },
             checks=outcomes,
