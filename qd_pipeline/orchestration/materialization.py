@@ -251,7 +251,7 @@ def _published(
             "source": context.provenance.source,
             "MLflow run": dg.MetadataValue.url(context.run.link),
             "MLflow run id": context.run.id,
-            "files": dg.MetadataValue.path(context.store.describe(partition)),
+            "files": dg.MetadataValue.path(context.store.location(partition)),
         },
         data_version=dg.DataVersion(partition.version),
     )

@@ -125,6 +125,11 @@ class PartitionStore(PartitionReader):
         """
         return self._files.open_all(partition)
 
+    def location(self, partition: Partition) -> str:
+        """Return where a partition's files lie, for people: a path or a URL."""
+        root = self._objects.local_root or self.url.rstrip("/")
+        return f"{root}/{partition.content_path}"
+
     def keys(self, stage: str) -> list[str]:
         """Return the keys of a stage's partitions, sorted. One listing, however many they are."""
         self._check_format()

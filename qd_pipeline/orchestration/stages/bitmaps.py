@@ -10,12 +10,12 @@ from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.stage import Check, CheckResult, Input, Result, Stage, StageConfig
 from qd_pipeline.orchestration.stages.strokes import TABLE
 from qd_pipeline.quickdraw.bitmaps import BitmapFacts, draw, montage
-from qd_pipeline.quickdraw.raster import SIDE
 
 ARRAY: Final = "bitmaps.npy"
 MONTAGE: Final = "montage.png"
 
 _IN_MONTAGE: Final = 60
+SIDE: Final = 28
 
 
 def materialize(context: MaterializationContext, _config: StageConfig) -> Result:

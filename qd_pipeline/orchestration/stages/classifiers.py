@@ -23,6 +23,7 @@ def materialize(context: MaterializationContext, config: TrainingStageConfig) ->
     training = config.training(len(context.class_set))
     title = f"{context.key} categories, {training.network}, {training.epochs} epochs"
     context.run.rename(title)
+    context.run.log(params=training.to_json())
     data = read_drawings(context)
     context.log_inputs()
     classifier = train(
@@ -56,8 +57,8 @@ def _shown(classifier: Classifier, network: Path) -> dict[str, object]:
     training, last = classifier.training, classifier.training.history[-1]
     return {
         "categories": ", ".join(classifier.class_set),
-        "network": training.config.network,
-        "epochs": training.config.epochs,
+        "network": training.recipe.network,
+        "epochs": training.recipe.epochs,
         "training drawings": training.training_drawings,
         "training accuracy": last["accuracy"],
         "validation accuracy": last.get("val_accuracy", "no validation drawings"),

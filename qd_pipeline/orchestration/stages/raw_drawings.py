@@ -76,6 +76,13 @@ def materialize(context: MaterializationContext, config: RawDrawingsConfig) -> R
     )
 
 
+def source_version(source, category, limits):  # TEMP
+    from qd_pipeline.quickdraw.body import Identity
+
+    with source.open(category, start=0, since=Identity(None, None), limits=limits) as body:
+        return f"{body.identity.etag} {body.identity.last_modified}"
+
+
 def version_at_source(resource: SourceResource, key: str, config: StageConfig) -> str:
     """Return the version of a category's file at the source, without downloading it.
 

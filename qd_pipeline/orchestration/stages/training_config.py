@@ -8,7 +8,7 @@ from pydantic import Field, PositiveInt
 
 from qd_pipeline.class_sets import ClassSets
 from qd_pipeline.learning.networks import NETWORKS
-from qd_pipeline.learning.training.config import PRESETS, TrainingConfig, from_preset
+from qd_pipeline.learning.training.config import PRESETS, TrainingConfig, chosen
 from qd_pipeline.orchestration.stage import StageConfig
 from qd_pipeline.settings import Settings
 
@@ -59,6 +59,12 @@ class TrainingStageConfig(StageConfig):
         description="From 0 to 4294967295. Same seed, same machine: same classifier.",
     )
 
+    settings: dict[str, Any] = Field(
+        default={},
+        description="Any settings of a training by name, weight_decay for example; they win over "
+        "the fields above.",
+    )
+
     def training(self, class_count: int) -> TrainingConfig:
         """Return all settings of the training of so many categories.
 
@@ -66,16 +72,18 @@ class TrainingStageConfig(StageConfig):
             BadSetting: A setting does not go with the network.
         """
         given = self.model_dump(include={setting.name for setting in fields(TrainingConfig)})
-        if self.network == AUTO:
+        given = {**given, **self.settings}
+        if given["network"] == AUTO:
             del given["network"]
         if self.preset != AUTO:
             given["preset"] = self.preset
-        return from_preset(class_count, **given)
+        preset = given.pop('preset', None)
+        return chosen(class_count, recipe=preset, **given)
 
     def effective(self, key: str, class_sets: ClassSets) -> Mapping[str, Any]:
         """Return the training's settings and the categories."""
         class_set = class_sets[key]
-        return {**self.training(len(class_set)).effective(), "class_set": list(class_set)}
+        return {**self.training(len(class_set)).to_json(), "class_set": list(class_set)}
 
 
 def declared_training(settings: Settings) -> Mapping[str, Any]:
