@@ -9,13 +9,13 @@ from qd_pipeline.orchestration.materialization import MaterializationContext
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.stage import Check, CheckResult, Input, Result, Stage, StageConfig
 from qd_pipeline.orchestration.stages.strokes import TABLE
+from qd_pipeline.quickdraw import BITMAP_SIDE as SIDE
 from qd_pipeline.quickdraw.bitmaps import BitmapFacts, draw, montage
 
 ARRAY: Final = "bitmaps.npy"
 MONTAGE: Final = "montage.png"
 
 _IN_MONTAGE: Final = 60
-SIDE: Final = 28
 
 
 def materialize(context: MaterializationContext, _config: StageConfig) -> Result:

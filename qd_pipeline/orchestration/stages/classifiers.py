@@ -57,8 +57,8 @@ def _shown(classifier: Classifier, network: Path) -> dict[str, object]:
     training, last = classifier.training, classifier.training.history[-1]
     return {
         "categories": ", ".join(classifier.class_set),
-        "network": training.recipe.network,
-        "epochs": training.recipe.epochs,
+        "network": training.config.network,
+        "epochs": training.config.epochs,
         "training drawings": training.training_drawings,
         "training accuracy": last["accuracy"],
         "validation accuracy": last.get("val_accuracy", "no validation drawings"),
@@ -70,7 +70,7 @@ def _shown(classifier: Classifier, network: Path) -> dict[str, object]:
 
 
 def _checks(data: ClassSetData, classifier: Classifier) -> list[CheckResult]:
-    splits = [split.column("key_ids") for split in (data.training, data.validation, data.test)]
+    splits = [split.column("key_ids") for split in (data.train, data.validation, data.test)]
     together = np.concatenate(splits)
     shared = len(together) - len(np.unique(together))
     accuracy, chance = classifier.training.history[-1]["accuracy"], 1 / len(data.class_set)

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from qd_pipeline.class_sets import ClassSets
 from qd_pipeline.learning.networks import NETWORKS
-from qd_pipeline.learning.training.config import PRESETS, TrainingConfig, chosen
+from qd_pipeline.learning.training.config import BOUNDS, PRESETS, TrainingConfig, from_preset
 from qd_pipeline.orchestration.stage import StageConfig
 from qd_pipeline.settings import Settings
 
@@ -21,6 +21,10 @@ else:
     # The launchpad offers the registries' names, and refuses others.
     Network = Literal[(AUTO, *sorted(NETWORKS))]
     Preset = Literal[(AUTO, *PRESETS)]
+
+
+def _bounds(setting: str) -> dict[str, Any]:
+    return {**BOUNDS[setting].constraints, "allow_inf_nan": False}
 
 
 class TrainingStageConfig(StageConfig):
@@ -36,29 +40,29 @@ class TrainingStageConfig(StageConfig):
         default=AUTO,
         description="The network to train, by default the preset's; `qd networks` describes them.",
     )
-    epochs: PositiveInt | None = Field(
-        default=None, description="Passes over the training drawings, from 1."
+    epochs: int | None = Field(
+        default=None,
+        description="Passes over the training drawings, from 1.",
+        **_bounds("epochs"),
     )
-    batch_size: PositiveInt | None = Field(
-        default=None, description="Drawings a training step, from 1."
+    batch_size: int | None = Field(
+        default=None, description="Drawings a training step, from 1.", **_bounds("batch_size")
     )
     learning_rate: float | None = Field(
         default=None,
-        gt=0,
-        allow_inf_nan=False,
         description="Highest step size of the optimiser, above 0.",
+        **_bounds("learning_rate"),
     )
-    units: PositiveInt | None = Field(
+    units: int | None = Field(
         default=None,
         description="Width of the network's hidden dense layer, from 1, if it has one.",
+        **_bounds("units"),
     )
     seed: int = Field(
         default=0,
-        ge=0,
-        lt=2**32,
         description="From 0 to 4294967295. Same seed, same machine: same classifier.",
+        **_bounds("seed"),
     )
-
     settings: dict[str, Any] = Field(
         default={},
         description="Any settings of a training by name, weight_decay for example; they win over "
@@ -77,13 +81,12 @@ class TrainingStageConfig(StageConfig):
             del given["network"]
         if self.preset != AUTO:
             given["preset"] = self.preset
-        preset = given.pop('preset', None)
-        return chosen(class_count, recipe=preset, **given)
+        return from_preset(class_count, **given)
 
     def effective(self, key: str, class_sets: ClassSets) -> Mapping[str, Any]:
         """Return the training's settings and the categories."""
         class_set = class_sets[key]
-        return {**self.training(len(class_set)).to_json(), "class_set": list(class_set)}
+        return {**self.training(len(class_set)).effective(), "class_set": list(class_set)}
 
 
 def declared_training(settings: Settings) -> Mapping[str, Any]:
