@@ -30,7 +30,7 @@ class CrossValidationConfig(TrainingStageConfig):
 
     folds: int = Field(
         default=FOLDS,
-        **FOLD_BOUNDS.constraints,
+        ge=FOLD_BOUNDS.ge, le=FOLD_BOUNDS.le,
         description="Folds, from 2 to 255; as many trainings.",
     )
 

@@ -23,10 +23,6 @@ else:
     Preset = Literal[(AUTO, *PRESETS)]
 
 
-def _bounds(setting: str) -> dict[str, Any]:
-    return {**BOUNDS[setting].constraints, "allow_inf_nan": False}
-
-
 class TrainingStageConfig(StageConfig):
     """How to train. What is left out is as in the preset."""
 
@@ -43,25 +39,27 @@ class TrainingStageConfig(StageConfig):
     epochs: int | None = Field(
         default=None,
         description="Passes over the training drawings, from 1.",
-        **_bounds("epochs"),
+        ge=BOUNDS["epochs"].ge,
     )
     batch_size: int | None = Field(
-        default=None, description="Drawings a training step, from 1.", **_bounds("batch_size")
+        default=None, description="Drawings a training step, from 1.", ge=BOUNDS["batch_size"].ge
     )
     learning_rate: float | None = Field(
         default=None,
         description="Highest step size of the optimiser, above 0.",
-        **_bounds("learning_rate"),
+        gt=BOUNDS["learning_rate"].gt,
+        allow_inf_nan=False,
     )
     units: int | None = Field(
         default=None,
         description="Width of the network's hidden dense layer, from 1, if it has one.",
-        **_bounds("units"),
+        ge=BOUNDS["units"].ge,
     )
     seed: int = Field(
         default=0,
         description="From 0 to 4294967295. Same seed, same machine: same classifier.",
-        **_bounds("seed"),
+        ge=BOUNDS["seed"].ge,
+        le=BOUNDS["seed"].le,
     )
     settings: dict[str, Any] = Field(
         default={},
