@@ -68,7 +68,7 @@ def workshop_of(settings: Settings) -> Workshop:
         drawings_from=settings.source,
         tracking_uri=settings.tracking_uri,
         mlflow_ui=settings.mlflow_ui,
-        promotion_significance=settings.promotion_significance,
+        promotion_margin=settings.promotion_margin,
     )
 
 

@@ -43,8 +43,8 @@ class Settings:
         ui_host: IPv4 address that the UIs listen on (`QD_UI_HOST`, default 127.0.0.1, which
             only this machine reaches).
         timetable: When the schedules tick (`QD_SCHEDULE_…`).
-        promotion_significance: Level at which a new classifier counts as worse than the
-            champion (`QD_PROMOTION_SIGNIFICANCE`, default 0.05).
+        promotion_margin: Loss of accuracy against the champion that is put up with
+            (`QD_PROMOTION_MARGIN`, 0–1, default 0.01: a point).
         webhook_url: Address that hears of failed runs (`QD_WEBHOOK_URL`), or None.
     """
 
@@ -59,7 +59,7 @@ class Settings:
     drawings: int | Literal["all"] | None
     epochs: int | None
     timetable: Timetable
-    promotion_significance: float
+    promotion_margin: float
     webhook_url: str | None
 
     @classmethod
@@ -83,7 +83,7 @@ class Settings:
             epochs=_count(environment, "QD_EPOCHS"),
             ui_host=_host(environment, "QD_UI_HOST"),
             timetable=Timetable.from_environment(environment),
-            promotion_significance=_significance(environment, "QD_PROMOTION_SIGNIFICANCE"),
+            promotion_margin=_margin(environment, "QD_PROMOTION_MARGIN"),
             webhook_url=_address(environment, "QD_WEBHOOK_URL"),
         )
 
@@ -152,12 +152,12 @@ def _drawings(environment: Mapping[str, str], name: str) -> int | Literal["all"]
     return "all" if environment.get(name) == "all" else _count(environment, name, ", or 'all'")
 
 
-def _significance(environment: Mapping[str, str], name: str) -> float:
-    text = environment.get(name) or "0.05"
+def _margin(environment: Mapping[str, str], name: str) -> float:
+    text = environment.get(name) or "0.01"
     with contextlib.suppress(ValueError):
         if 0 < float(text) < 1:
             return float(text)
-    raise BadSetting(name, f"is {text[:40]!r}", "give a level above 0 and below 1, like 0.05")
+    raise BadSetting(name, f"is {text[:40]!r}", "give a share above 0 and below 1, like 0.01")
 
 
 def _address(environment: Mapping[str, str], name: str) -> str | None:

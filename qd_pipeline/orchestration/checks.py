@@ -41,13 +41,13 @@ EVALUATIONS = [
     _spec(
         "evaluations",
         "above_chance",
-        "The accuracy's 95 % interval lies above chance.",
+        "The accuracy's 95 % interval lies above the largest category's share.",
         blocking=False,
     ),
     _spec(
         "evaluations",
         "not_worse_than_the_champion",
-        "McNemar's one-sided test on shared test drawings does not find it worse.",
+        "The 95 % interval of the paired difference excludes worse by more than the margin.",
         blocking=False,
     ),
 ]

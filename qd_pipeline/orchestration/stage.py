@@ -25,12 +25,14 @@ class Stage:
         draft: What is written, unseen until it is published.
         run: The MLflow run that it logs to.
         origin: Where the drawings come from.
+        continued: The partition in whose MLflow run it goes on logging, if any.
     """
 
     context: dg.AssetExecutionContext
     draft: Draft
     run: "TrackedRun"
     origin: Origin
+    continued: Partition | None = None
 
     def path(self, name: str) -> Path:
         """Give the place of a file to write."""

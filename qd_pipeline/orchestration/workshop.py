@@ -34,15 +34,14 @@ class Workshop(dg.ConfigurableResource[None]):
         drawings_from: `sample`, `quickdraw` or the URL of a mirror.
         tracking_uri: MLflow's store.
         mlflow_ui: Address of MLflow's pages, for links.
-        promotion_significance: Level at which a new classifier counts as worse than the
-            champion.
+        promotion_margin: Loss of accuracy against the champion that is put up with, 0–1.
     """
 
     home: str
     drawings_from: str
     tracking_uri: str
     mlflow_ui: str
-    promotion_significance: float = 0.05
+    promotion_margin: float = 0.01
 
     @property
     def store(self) -> Store:
@@ -88,25 +87,26 @@ class Workshop(dg.ConfigurableResource[None]):
         try:
             name, key = context.asset_key.path[-1], key_of(context)
             origin = Origin.of_inputs(self.store, name, key) or Origin.of(self.source_for())
+            continued = self.store.read(continues, key) if continues else None
             with (
                 interruption.handed_on(),
-                self._run(context, origin, continues) as run,
+                self._run(context, origin, continued) as run,
                 self.store.draft(name, key) as draft,
             ):
-                yield Stage(context, draft, run, origin)
+                yield Stage(context, draft, run, origin, continued)
             if run.waits:
                 context.log.warning("MLflow ceased to answer: `qd send` sends what was not logged.")
         except QdError as error:
             raise dg.Failure(str(error), allow_retries=False) from None
 
     def _run(
-        self, context: dg.AssetExecutionContext, origin: Origin, continues: str | None
+        self, context: dg.AssetExecutionContext, origin: Origin, continued: Partition | None
     ) -> "AbstractContextManager[TrackedRun]":
         from qd_pipeline import tracking  # noqa: PLC0415 (as above)
 
         name, key = context.asset_key.path[-1], key_of(context)
-        if continues:
-            return self.tracker.again(self.store.read(continues, key).facts["mlflow_run"])
+        if continued:
+            return self.tracker.again(continued.facts["mlflow_run"])
         # The tag is what runs are given that the pages or the daemon repeat.
         repeated = context.run.root_run_id or context.run.tags.get("dagster/root_run_id")
         root = repeated or context.run.run_id

@@ -44,12 +44,13 @@ def comparisons(
     """The last runs of each class count: figures, McNemar's test, drawings that they differ in."""
     with workshop.stage(context) as stage:
         # MLflow takes seconds to import, and loading the definitions should not.
-        from qd_pipeline.orchestration.standings import standings_of  # noqa: PLC0415
+        from qd_pipeline.orchestration.standings import last_runs  # noqa: PLC0415
 
-        found = [standings_of(workshop, key, config.runs) for key in CLASS_SETS]
+        tracker = workshop.tracker
+        found = [last_runs(tracker, *each, config.runs) for each in CLASS_SETS.items()]
         page = comparison_page.html(found, made=datetime.now(UTC))
         stage.path(PAGE).write_text(page, encoding="utf-8")
-        facts = {standings.key: standings.to_json() for standings in found}
+        facts = {each.key: each.to_json() for each in found}
         text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
         stage.path(FIGURES).write_text(text, encoding="utf-8")
         for name in (PAGE, FIGURES):
@@ -65,11 +66,11 @@ def comparisons(
         )
 
 
-def _table(standings: RunComparison) -> dg.MarkdownMetadataValue:
+def _table(compared: RunComparison) -> dg.MarkdownMetadataValue:
     rows = [
         f"| {number} | {run.started:%Y-%m-%d %H:%M} | {run.accuracy} | {differs or '–'} |"
         for number, (run, differs) in enumerate(
-            zip(standings.runs, standings.differences, strict=True), start=1
+            zip(compared.runs, compared.differences, strict=True), start=1
         )
     ]
     head = ["| run | started | accuracy | what differs |", "|---|---|---|---|"]

@@ -4,6 +4,7 @@ import dagster as dg
 
 from qd_pipeline.learning.classifier import Classifier
 from qd_pipeline.learning.evaluation.evaluate import Evaluation, evaluate
+from qd_pipeline.learning.evaluation.metrics import metrics_of
 from qd_pipeline.learning.evaluation.promotion import PromotionDecision
 from qd_pipeline.learning.reports import evaluation_report as report
 from qd_pipeline.learning.reports import figures
@@ -31,7 +32,9 @@ REPORT = "report.html"
 def evaluations(context: dg.AssetExecutionContext, workshop: Workshop) -> dg.MaterializeResult:
     """How well a classifier does on drawings that it never saw, and why it errs: a report."""
     with workshop.stage(context, continues="classifiers") as stage:
-        trained = workshop.store.read("classifiers", context.partition_key)
+        # Read once, with its run's id: a newer one may be published at any moment.
+        trained = stage.continued
+        assert trained is not None  # noqa: S101 (it continues one)
         data, inputs = read_drawings(workshop, context.partition_key)
         classifier = Classifier.load(trained.verified())
         evaluation = evaluate(classifier, data)
@@ -39,40 +42,34 @@ def evaluations(context: dg.AssetExecutionContext, workshop: Workshop) -> dg.Mat
         from qd_pipeline import tracking  # noqa: PLC0415
         from qd_pipeline.orchestration import promotion  # noqa: PLC0415
 
-        verdict = promotion.judge(workshop, stage, evaluation.predictions)
-        figures_of = _figures(evaluation, classifier)
-        outcomes = _checks(len(data.test), evaluation, verdict)
+        registry = workshop.tracker.registry
+        candidate = promotion.Candidate(
+            class_set=context.partition_key,
+            run=stage.run.id,
+            version=trained.version,
+            predictions=evaluation.predictions,
+            source=stage.origin.source,
+            synthetic=stage.origin.synthetic,
+        )
+        decision = promotion.decide(registry, candidate, workshop.promotion_margin)
+        metrics = metrics_of(evaluation, classifier.training)
+        outcomes = _checks(len(data.test), evaluation, decision)
         stage.refuse_failed(outcomes)
         studied = workshop.study_of(context.partition_key, inputs)
         study = DataStudy.from_json(studied[0].facts) if studied else None
-        _write(stage, classifier, evaluation, verdict=verdict, study=study)
-        version = promotion.register(workshop, stage, verdict)
+        _write(stage, classifier, evaluation, decision=decision, study=study)
+        version = promotion.register(registry, candidate, decision)
         return stage.publish(
             recipe=recipes.evaluations(trained, [*inputs, *studied]),
-            facts={"figures": figures_of, "model": version.model, "version": version.number},
-            metrics=figures_of,
+            facts={"figures": metrics, "model": version.model, "version": version.number},
+            metrics=metrics,
             metadata={
                 **_metadata(stage, evaluation),
                 "all runs": dg.MetadataValue.url(workshop.tracker.list_of(tracking.CLASSIFIERS)),
-                "registered": f"{version}, {'champion' if verdict.promoted else 'challenger'}",
+                "registered": f"{version}, {decision.outcome}",
             },
             checks=outcomes,
         )
-
-
-def _figures(evaluation: Evaluation, classifier: Classifier) -> dict[str, float]:
-    """Give the figures that runs are compared by: the same names for every class count."""
-    low, high = evaluation.accuracy.interval
-    f1 = [scores.f1 for scores in evaluation.scores if scores.f1 is not None]
-    return {
-        "test_accuracy": evaluation.accuracy.share or 0.0,
-        "test_accuracy_low": low,
-        "test_accuracy_high": high,
-        "test_log_loss": evaluation.log_loss,
-        "test_macro_f1": sum(f1) / len(f1) if f1 else 0.0,
-        "test_drawings": evaluation.accuracy.count,
-        "training_seconds": classifier.training.seconds,
-    }
 
 
 def _write(
@@ -80,7 +77,7 @@ def _write(
     classifier: Classifier,
     evaluation: Evaluation,
     *,
-    verdict: PromotionDecision,
+    decision: PromotionDecision,
     study: DataStudy | None,
 ) -> None:
     written = report.write(
@@ -89,7 +86,7 @@ def _write(
         classifier.training,
         source=stage.origin.source,
         synthetic=stage.origin.synthetic,
-        verdict=verdict,
+        decision=decision,
         study=study,
     )
     for path in (written.page, written.figures, written.predictions):
@@ -104,13 +101,15 @@ def _confusion_matrix(evaluation: Evaluation) -> bytes:
 
 
 def _metadata(stage: Stage, evaluation: Evaluation) -> dict[str, object]:
-    accuracy = evaluation.accuracy
-    low, high = accuracy.interval
+    loss = evaluation.log_loss
     return {
-        "accuracy": accuracy.share,
-        "accuracy, 95 % interval": f"{low:.2%} – {high:.2%}",
-        "test drawings": accuracy.count,
-        "log loss": round(evaluation.log_loss, 4),
+        "accuracy": evaluation.accuracy.share,
+        "accuracy, 95 % interval": str(evaluation.accuracy),
+        "chance": evaluation.chance,
+        "balanced accuracy": evaluation.balanced_accuracy,
+        "macro F1": evaluation.macro_f1,
+        "test drawings": evaluation.accuracy.count,
+        "log loss": None if loss is None else round(loss, 4),
         "categories": ", ".join(evaluation.class_set),
         "confusion matrix": embedded(_confusion_matrix(evaluation), "confusion matrix"),
         "report": dg.MetadataValue.url(stage.run.link_to(REPORT)),
@@ -118,22 +117,21 @@ def _metadata(stage: Stage, evaluation: Evaluation) -> dict[str, object]:
 
 
 def _checks(
-    drawings: int, evaluation: Evaluation, verdict: PromotionDecision
+    drawings: int, evaluation: Evaluation, decision: PromotionDecision
 ) -> list[dg.AssetCheckResult]:
-    predicted, chance = evaluation.predictions.num_rows, 1 / len(evaluation.class_set)
+    predicted = evaluation.predictions.num_rows
     low, _ = evaluation.accuracy.interval
-    found = verdict.comparison
-    compared = (
-        {}
-        if found is None
-        else {
-            "test drawings of both": found.drawings,
-            "only the champion is right": found.test.only_first,
-            "only the new one is right": found.test.only_second,
-            "p": found.test.first_better,
-            "significance": verdict.significance,
+    compared = decision.comparison
+    figures = {"outcome": decision.outcome.value, "margin": decision.margin}
+    if compared is not None:
+        gained = compared.gain(decision.confidence)
+        figures |= {
+            "test drawings of both": compared.drawings,
+            "only the champion is right": compared.test.only_first,
+            "only the new one is right": compared.test.only_second,
+            "difference, low": gained[0],
+            "difference, high": gained[1],
         }
-    )
     return [
         checks.result(
             "every_test_drawing",
@@ -142,10 +140,10 @@ def _checks(
         ),
         checks.result(
             "above_chance",
-            f"accuracy at least {low:.1%} with 95 % confidence, chance {chance:.1%}",
-            passed=low > chance,
+            f"accuracy {evaluation.accuracy}, chance {evaluation.chance * 100:.1f} %",
+            passed=low > evaluation.chance,
         ),
         checks.result(
-            "not_worse_than_the_champion", verdict.reason, passed=verdict.promoted, **compared
+            "not_worse_than_the_champion", str(decision), passed=decision.promoted, **figures
         ),
     ]
