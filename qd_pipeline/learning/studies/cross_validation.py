@@ -162,7 +162,7 @@ def each_fold(
         measured = evaluate(classifier, part)
         yield Fold(
             measured.accuracy,
-            measured.log_loss,
+            nan if measured.log_loss is None else measured.log_loss,
             classifier.training.seconds,
             len(part.train),
         )
