@@ -120,9 +120,7 @@ def runner_of(
     mlflow = resources.mlflow_of(settings)
     runner = PipelineRunner(
         pipeline,
-        definitions_of(
-            pipeline, {"partition_store": store, "source": source, "mlflow": mlflow}
-        ),
+        definitions_of(pipeline, {"partition_store": store, "source": source, "mlflow": mlflow}),
         instance.of(settings.home),
         store.store,
         source,

@@ -30,7 +30,8 @@ class CrossValidationConfig(TrainingStageConfig):
 
     folds: int = Field(
         default=FOLDS,
-        ge=FOLD_BOUNDS.ge, le=FOLD_BOUNDS.le,
+        ge=FOLD_BOUNDS.ge,
+        le=FOLD_BOUNDS.le,
         description="Folds, from 2 to 255; as many trainings.",
     )
 

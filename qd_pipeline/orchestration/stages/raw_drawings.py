@@ -12,7 +12,9 @@ from qd_pipeline.orchestration.materialization import MaterializationContext
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.resources import SourceResource
 from qd_pipeline.orchestration.stage import Check, CheckResult, Result, Stage, StageConfig
+from qd_pipeline.quickdraw.body import Identity
 from qd_pipeline.quickdraw.download import Fetched, fetch
+from qd_pipeline.quickdraw.limits import Limits
 from qd_pipeline.quickdraw.source import SAMPLE_DRAWINGS, Source
 from qd_pipeline.settings import Settings
 from qd_pipeline.storage import Partition
@@ -76,9 +78,8 @@ def materialize(context: MaterializationContext, config: RawDrawingsConfig) -> R
     )
 
 
-def source_version(source, category, limits):  # TEMP
-    from qd_pipeline.quickdraw.body import Identity
-
+def source_version(source: Source, category: str, limits: Limits) -> str:
+    """Return the version of a file at the source."""
     with source.open(category, start=0, since=Identity(None, None), limits=limits) as body:
         return f"{body.identity.etag} {body.identity.last_modified}"
 

@@ -45,7 +45,10 @@ class SearchConfig(TrainingStageConfig):
         "notebook's grid.",
     )
     folds: int = Field(
-        default=FOLDS, ge=FOLD_BOUNDS.ge, le=FOLD_BOUNDS.le, description="Folds of each trial, from 2 to 255."
+        default=FOLDS,
+        ge=FOLD_BOUNDS.ge,
+        le=FOLD_BOUNDS.le,
+        description="Folds of each trial, from 2 to 255.",
     )
     trials: PositiveInt | None = Field(
         default=None,
