@@ -25,8 +25,11 @@ _OPEN: Final = (
     "network that you trust, or behind a proxy that asks."
 )
 
-# The asset graph without the studies, so that "Materialize all" makes the chain and no more.
-_CHAIN: Final = "/asset-groups~not%20group%3A%22studies%22"
+# The asset graph, its groups opened and without the studies: "Materialize all" is the chain.
+_CHAIN: Final = (
+    "/asset-groups~not%20group%3A%22studies%22"
+    "?expanded=global%40global%3Adrawings%2Cglobal%40global%3Alearning"
+)
 
 
 def ui(
