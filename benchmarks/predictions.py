@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from qd_pipeline.store import Store
 
 from benchmarks import page, rows
 from benchmarks.renderings import Drawing, paint_program, phone_photo
@@ -30,7 +31,6 @@ from qd_pipeline.quickdraw.source import SampleSource
 from qd_pipeline.serving.model_cache import ModelCache
 from qd_pipeline.serving.prediction import Predictor
 from qd_pipeline.settings import Settings
-from qd_pipeline.store import Store
 
 DRAWINGS: Final = 300
 """Test drawings rendered, unless told otherwise."""

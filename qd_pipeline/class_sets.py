@@ -91,5 +91,5 @@ def checked_table(table: Mapping[str, Any]) -> ClassSets:
 
 
 def categories_of(class_sets: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
-    """Give every category that any of the class sets needs, each once, in order of mention."""
+    """Return every category that any of the class sets needs, each once, in order of mention."""
     return tuple(dict.fromkeys(name for names in class_sets for name in names))

@@ -136,7 +136,7 @@ def _print(
 
 
 def _half_blocks(bitmap: NDArray[np.uint8], *, coloured: bool) -> Text:
-    """Give a bitmap as text, two rows of pixels in a line; without colours in black and white."""
+    """Return a bitmap as text, two rows of pixels in a line; without colours in black and white."""
     lines = []
     for upper, lower in zip(bitmap[::2], bitmap[1::2], strict=True):
         line = Text(no_wrap=True)

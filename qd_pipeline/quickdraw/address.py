@@ -45,7 +45,7 @@ see `qd categories`.
 
 
 def path_of(category: str) -> str:
-    """Give a category's path in the bucket, as URLs spell it.
+    """Return a category's path in the bucket, as URLs spell it.
 
     >>> path_of("The Eiffel Tower")
     'full/simplified/The%20Eiffel%20Tower.ndjson'

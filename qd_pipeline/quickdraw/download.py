@@ -56,7 +56,7 @@ class Fetched:
     resumed_from: int
 
     def to_json(self) -> dict[str, Any]:
-        """Give the facts as JSON can hold them."""
+        """Return the facts as JSON can hold them."""
         return asdict(self)
 
     @classmethod
@@ -65,14 +65,14 @@ class Fetched:
         return cls(**facts)
 
     def holds(self, drawings: int | None) -> bool:
-        """Tell whether asking for so many drawings (None: all) would give this very file."""
+        """Return whether asking for so many drawings (None: all) would give this very file."""
         if drawings is None or drawings > self.drawings:
             return self.complete
         return drawings == self.drawings
 
 
 def check_wanted(drawings: int | None) -> None:
-    """See that a number of drawings can be asked for; None stands for all.
+    """Check that a number of drawings can be asked for; None stands for all.
 
     Raises:
         BadSetting: It is below 1.

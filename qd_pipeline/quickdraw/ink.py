@@ -114,7 +114,7 @@ def _opaque(picture: Image.Image) -> Image.Image:
 
 
 def _paper_and_ground(picture: Image.Image) -> tuple[Image.Image, Image.Image]:
-    """Give where the paper is (255 on it), and the colour of the ground: both small pictures."""
+    """Return where the paper is (255 on it), and the colour of the ground: both small pictures."""
     pixels = np.asarray(picture).astype(np.int16)
     frame = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     colour = np.median(frame, axis=0)
@@ -173,7 +173,7 @@ def _crop(
 
 
 def _contrast(picture: Image.Image, ground: Image.Image) -> Contrast:
-    """Give each pixel's distance from the ground, `float32 (height, width)`."""
+    """Return each pixel's distance from the ground, `float32 (height, width)`."""
     light = np.asarray(ground, np.float32)
     away = np.asarray(picture, np.float32) - light
     # As products, since numpy is slow at means over a short last axis.

@@ -147,7 +147,7 @@ def _orphans(folder: Path) -> list[Path]:
 
 
 def _silent(entry: Path) -> float:
-    """Give the seconds since something was written there."""
+    """Return the seconds since something was written there."""
     try:
         return time.time() - max(each.stat().st_mtime for each in (entry, *entry.iterdir()))
     except OSError:

@@ -114,7 +114,7 @@ def strokes_of_points(
 
 
 def to_column(drawings: Sequence[Sequence[Stroke]]) -> pa.Array:
-    """Give drawings as Arrow holds them, ready to be drawn.
+    """Return drawings as Arrow holds them, ready to be drawn.
 
     >>> drawing = [(np.array([0, 9], np.uint8), np.array([3, 4], np.uint8))]
     >>> to_column([drawing]).to_pylist()
@@ -177,7 +177,7 @@ def _drawing_of_line(line: bytes) -> list[Stroke]:
 
 
 def _whole(strokes: Sequence[RawStroke]) -> list[Stroke] | None:
-    """Give a drawing as it is if it consists of whole numbers within the box."""
+    """Return a drawing as it is if it consists of whole numbers within the box."""
     try:
         rows = [(np.array(stroke[0]), np.array(stroke[1])) for stroke in strokes]
     except (IndexError, KeyError, TypeError, ValueError):

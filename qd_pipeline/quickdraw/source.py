@@ -75,14 +75,14 @@ class Source(ABC):
 
     @abstractmethod
     def url_of(self, category: str) -> str:
-        """Give the address of a category's file. It may hold secrets: see `address_of`.
+        """Return the address of a category's file. It may hold secrets: see `address_of`.
 
         Raises:
             BadSetting: No category can have this name.
         """
 
     def address_of(self, category: str) -> str:
-        """Give the address of a category's file as messages and logs may show it."""
+        """Return the address of a category's file as messages and logs may show it."""
         return masked(self.url_of(category))
 
     @abstractmethod

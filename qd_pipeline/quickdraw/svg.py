@@ -40,7 +40,7 @@ class _Outline(NamedTuple):
 
 
 def strokes_of_svg(data: bytes) -> list[Points]:
-    """Give the strokes of an SVG: of its paths, lines, polylines and shapes.
+    """Return the strokes of an SVG: of its paths, lines, polylines and shapes.
 
     Text, pictures and what is invisible are left out, and so is a filled ground.
 
@@ -85,7 +85,7 @@ def _outlines(svg: Any) -> Iterator[_Outline]:
 
 
 def _points(part: Any) -> Points:
-    """Give one run of a path's segments as a polyline."""
+    """Return one run of a path's segments as a polyline."""
     runs: list[Any] = []
     for segment in part:
         if isinstance(segment, (Move, Line, Close)):

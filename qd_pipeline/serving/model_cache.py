@@ -70,7 +70,7 @@ class ModelCache:
         return tuple(sorted(found, key=lambda held: -len(held.predictor.classifier.class_set)))
 
     def get(self, key: str) -> LoadedModel:
-        """Give the classifier of a class set, as it was when last looked.
+        """Return the classifier of a class set, as it was when last looked.
 
         Raises:
             BadSetting: There is no such class set.
@@ -92,7 +92,7 @@ class ModelCache:
         )
 
     def largest(self) -> LoadedModel:
-        """Give the classifier of the largest class set that has one.
+        """Return the classifier of the largest class set that has one.
 
         Raises:
             MissingPartition: None has.
@@ -122,7 +122,7 @@ class ModelCache:
                 self._held[key] = found
 
     def _first(self, key: str) -> LoadedModel | None:
-        """Give the first candidate that can be loaded; one that is held already is kept.
+        """Return the first candidate that can be loaded; one that is held already is kept.
 
         Those of before somebody gave the class set other categories are passed over.
         """

@@ -40,7 +40,7 @@ _STATE: Final = {
 
 
 def tags(experiment: Experiment) -> dict[str, str]:
-    """Give the tags of an experiment: its kind, its note, and a view of its columns."""
+    """Return the tags of an experiment: its kind, its note, and a view of its columns."""
     state = {**_STATE, "selectedColumns": list(experiment.columns)}
     packed = b64encode(zlib.compress(json.dumps(state, separators=(",", ":")).encode())).decode()
     view = {"name": _NAME, "createdAt": 0, "updatedAt": 0, "state": f"deflate;{packed}"}
