@@ -151,7 +151,7 @@ def whole_way(ndjson: Path, folder: Path) -> list[Row]:
 
 
 def main() -> None:
-    """Measure everything, print the table, and write `bench/drawings.json` into the data directory."""
+    """Measure everything, print the table, and write `bench/drawings.json`."""
     console = summary.console()
     corpus = Corpus.find()
     console.print("synthetic sample" if corpus.synthetic else "real drawings", highlight=False)
