@@ -125,6 +125,15 @@ class PartitionStore(PartitionReader):
         """
         return self._files.open_all(partition)
 
+    def location(self, partition: Partition, name: str = "") -> str:
+        """Return where a partition or one of its files is stored, for people and links.
+
+        A path where the store is a folder, else a URL. Nothing is checked.
+        """
+        path = partition.path_of(name) if name else partition.content_path
+        root = self._objects.local_root
+        return str(root / path) if root else f"{self.url.rstrip('/')}/{path}"
+
     def keys(self, stage: str) -> list[str]:
         """Return the keys of a stage's partitions, sorted. One listing, however many they are."""
         self._check_format()
