@@ -61,16 +61,16 @@ test: $(STAMP) ## Run the whole suite, offline
 	@$(PYTEST)
 
 bench: $(STAMP) ## Measure the data stages against the usual ways (make install-bench first)
-	@$(BIN)/python -m qd_pipeline.bench.drawings
+	@$(BIN)/python -m benchmarks.drawings
 
 bench-learning: $(STAMP) ## Measure our recipes against the notebook's; LARGE=1: on many drawings too
-	@$(BIN)/python -m qd_pipeline.bench.learning $(if $(LARGE),--large)
+	@$(BIN)/python -m benchmarks.learning $(if $(LARGE),--large)
 
 bench-predict: $(STAMP) ## Measure the home's classifier on drawings as people hand them in
-	@$(BIN)/python -m qd_pipeline.bench.predictions
+	@$(BIN)/python -m benchmarks.predictions
 
 bench-pages: $(STAMP) ## Measure "Materialize all" in Dagster's pages, with the sample and with empty assets
-	@$(BIN)/python -m qd_pipeline.bench.through_pages
+	@$(BIN)/python -m benchmarks.through_pages
 
 install-bench: $(STAMP) ## Add what the benchmarks compare with: cairo (Debian's libcairo2), opencv
 	@$(PIP) --require-hashes -r requirements-bench.lock

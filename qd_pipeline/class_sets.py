@@ -78,6 +78,15 @@ def load(path: Path) -> ClassSets:
     table = document.get("class_sets")
     if not isinstance(table, dict) or not table:
         raise BadSetting(culprit, "has no [class_sets]", form)
+    return checked_table(table)
+
+
+def checked_table(table: Mapping[str, Any]) -> ClassSets:
+    """Check class sets given as a table.
+
+    Raises:
+        BadSetting: A class set is not valid.
+    """
     return MappingProxyType({key: checked(key, value) for key, value in table.items()})
 
 

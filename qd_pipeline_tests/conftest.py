@@ -27,7 +27,7 @@ for name in list(os.environ):
 # Those that wait for Dagster's daemon, which looks twice a minute, beside those that compute.
 LONGEST = (
     "orchestration/test_daemon.py",
-    "learning/test_search.py",
+    "learning/studies/test_search.py",
     "stress/test_kill.py",
     "orchestration/test_real_drawings.py",
     "cli/test_materialize.py",
@@ -35,7 +35,7 @@ LONGEST = (
     "stress/test_daemon.py",
     "orchestration/test_chain.py",
     "cli/test_studies.py",
-    "learning/test_training.py",
+    "learning/training/test_train.py",
     "cli/test_ui.py",
     "cli/test_browser.py",
     "orchestration/test_studies.py",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from qd_pipeline.cli.options import ClassSetsOption, HomeOption, apply
+from qd_pipeline.cli.options import ClassSetsOption, HomeOption, load
 from qd_pipeline.errors import BadSetting
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def promote(
     home: HomeOption = None,
 ) -> None:
     """Make a registered version of a classifier the champion, whatever the test said."""
-    model, registry = _registry(class_set, apply(source=None, home=home, class_sets=class_sets))
+    model, registry = _registry(class_set, load(home=home, class_sets=class_sets))
     chosen = registry.version(model, version)
     before = registry.appoint(chosen)
     was = f"; {before} was" if before else ""
@@ -33,7 +33,7 @@ def rollback(
     class_set: ClassSetArgument, class_sets: ClassSetsOption = None, home: HomeOption = None
 ) -> None:
     """Put the champion of before back in its place."""
-    model, registry = _registry(class_set, apply(source=None, home=home, class_sets=class_sets))
+    model, registry = _registry(class_set, load(home=home, class_sets=class_sets))
     Console().print(
         f"[green]✓[/] {registry.roll_back(model)} is the champion again.", highlight=False
     )
@@ -47,5 +47,5 @@ def _registry(class_set: str, settings: "Settings") -> "tuple[str, Registry]":
     from qd_pipeline.orchestration.promotion import model_of  # noqa: PLC0415
     from qd_pipeline.tracking import Tracker  # noqa: PLC0415
 
-    tracker = Tracker(settings.tracking_uri, settings.home / "mlartifacts", settings.mlflow_ui)
+    tracker = Tracker(settings.mlflow_uri, settings.home / "mlartifacts", settings.mlflow_ui)
     return model_of(class_set), tracker.registry

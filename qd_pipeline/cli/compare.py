@@ -9,11 +9,11 @@ import typer
 from rich.table import Table
 
 from qd_pipeline.cli import summary
-from qd_pipeline.cli.options import ClassSetsOption, HomeOption, apply, chosen_class_sets
+from qd_pipeline.cli.options import ClassSetsOption, HomeOption, chosen_class_sets, load
 from qd_pipeline.errors import disk_failure
 
 if TYPE_CHECKING:
-    from qd_pipeline.learning.standings import Standings
+    from qd_pipeline.learning.evaluation.run_comparison import RunComparison
 
 
 def compare(
@@ -31,11 +31,11 @@ def compare(
     home: HomeOption = None,
 ) -> None:
     """Compare the last runs of each class count, as MLflow has them."""
-    settings = apply(source=None, home=home, class_sets=class_sets)
+    settings = load(home=home, class_sets=class_sets)
     keys = chosen_class_sets(settings, class_counts)
     # Dagster and MLflow are slow to import, and want the settings first.
     from qd_pipeline.definitions import workshop_of  # noqa: PLC0415
-    from qd_pipeline.learning import comparison_page  # noqa: PLC0415
+    from qd_pipeline.learning.reports import comparison_report as comparison_page  # noqa: PLC0415
     from qd_pipeline.orchestration.standings import standings_of  # noqa: PLC0415
 
     found = [standings_of(workshop_of(settings), key, runs) for key in keys]
@@ -55,7 +55,7 @@ def compare(
     )
 
 
-def _table(standings: "Standings") -> Table:
+def _table(standings: "RunComparison") -> Table:
     title = "" if standings.runs else " (no runs yet)"
     title = f"{standings.key}: {', '.join(standings.class_set)}{title}"
     headings = ("run", "started", "accuracy (95 % interval)", "training", "p against 1", "differs")

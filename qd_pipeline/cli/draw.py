@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from qd_pipeline.cli.options import ClassSetsOption, HomeOption, apply
+from qd_pipeline.cli.options import ClassSetsOption, HomeOption, load
 from qd_pipeline.errors import BadSetting
 
 if TYPE_CHECKING:
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 def draw(class_sets: ClassSetsOption = None, home: HomeOption = None) -> None:
     """Start a page on this machine to draw on, and see what the champion makes of it."""
-    settings = apply(source=None, home=home, class_sets=class_sets)
+    settings = load(home=home, class_sets=class_sets)
     listening = _listen(settings.draw_port)
     # They are slow to import, and a port that is taken should be told at once.
-    from qd_pipeline.drawing_page.app import build  # noqa: PLC0415
-    from qd_pipeline.drawing_page.shelf import Shelf  # noqa: PLC0415
+    from qd_pipeline.serving.drawing_page import build  # noqa: PLC0415
+    from qd_pipeline.serving.model_cache import ModelCache  # noqa: PLC0415
 
     console = Console()
     console.print(f"Draw  http://127.0.0.1:{settings.draw_port}", highlight=False)
     console.print("Ctrl-C stops it.", highlight=False)
-    _serve(build(Shelf(settings)), listening)
+    _serve(build(ModelCache(settings)), listening)
     console.print("Stopped.")
 
 

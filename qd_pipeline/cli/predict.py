@@ -14,13 +14,13 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from qd_pipeline.cli.options import ClassSetsOption, HomeOption, apply
+from qd_pipeline.cli.options import ClassSetsOption, HomeOption, load
 from qd_pipeline.errors import BadDrawing
 from qd_pipeline.settings import Settings
 
 if TYPE_CHECKING:
-    from qd_pipeline.drawing_page.shelf import Held
-    from qd_pipeline.learning.prediction import Predictor, Ranking
+    from qd_pipeline.serving.model_cache import LoadedModel
+    from qd_pipeline.serving.prediction import Predictor, Ranking
 
 
 HALF: Final = 128
@@ -60,7 +60,7 @@ def predict(
     The champion in MLflow's registry is asked; where there is none, or MLflow does not answer,
     the newest classifier in the store.
     """
-    settings = apply(source=None, home=home, class_sets=class_sets)
+    settings = load(home=home, class_sets=class_sets)
     held = _held(settings, class_count)
     errors = Console(stderr=True)
     answers: list[_Answer] = []
@@ -79,12 +79,12 @@ def predict(
         raise typer.Exit(1)
 
 
-def _held(settings: Settings, class_count: str | None) -> "Held":
+def _held(settings: Settings, class_count: str | None) -> "LoadedModel":
     """Load the classifier asked for, or that of the largest class set that has one."""
     # It is slow to import, and the other commands should not wait for it.
-    from qd_pipeline.drawing_page.shelf import Shelf  # noqa: PLC0415
+    from qd_pipeline.serving.model_cache import ModelCache  # noqa: PLC0415
 
-    shelf = Shelf(settings)
+    shelf = ModelCache(settings)
     return shelf.get(class_count) if class_count else shelf.largest()
 
 
@@ -95,7 +95,7 @@ def _answers(file: Path, predictor: "Predictor") -> Iterator[_Answer]:
         yield _Answer(file, number, ranking)
 
 
-def _as_json(held: "Held", answer: _Answer, top: int, *, show: bool) -> dict[str, Any]:
+def _as_json(held: "LoadedModel", answer: _Answer, top: int, *, show: bool) -> dict[str, Any]:
     ranking = answer.ranking
     chances = zip(ranking.categories[:top], ranking.probabilities, strict=False)
     return {
@@ -111,7 +111,7 @@ def _as_json(held: "Held", answer: _Answer, top: int, *, show: bool) -> dict[str
 
 
 def _print(
-    console: Console, held: "Held", answers: Sequence[_Answer], top: int, *, show: bool
+    console: Console, held: "LoadedModel", answers: Sequence[_Answer], top: int, *, show: bool
 ) -> None:
     table = Table(title=f"Class set {held.key}: {held.origin}", title_justify="left")
     many = {each.file for each in answers if each.number > 1}

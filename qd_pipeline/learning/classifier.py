@@ -14,7 +14,7 @@ import numpy as np
 from qd_pipeline.errors import BadDrawing, DamagedPartition, MissingPartition
 from qd_pipeline.learning import backend
 from qd_pipeline.learning.data import pixels
-from qd_pipeline.learning.recipe import Recipe
+from qd_pipeline.learning.training.config import TrainingConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,7 +44,7 @@ class Training:
             the network itself.
     """
 
-    recipe: Recipe
+    recipe: TrainingConfig
     history: tuple[Mapping[str, float], ...]
     seconds: float
     training_drawings: int
@@ -65,7 +65,7 @@ class Training:
     @classmethod
     def from_json(cls, facts: Mapping[str, Any]) -> Self:
         """Read what `to_json` gave."""
-        recipe = Recipe(**facts["recipe"])
+        recipe = TrainingConfig(**facts["recipe"])
         return cls(**{**facts, "recipe": recipe, "history": tuple(facts["history"])})
 
 

@@ -1,25 +1,44 @@
-"""The two jobs: one for the categories, one for the classifiers.
+"""The jobs: one per kind of partition, and one that asks the source.
 
-A Dagster run covers partitions of one kind only, so what is partitioned by category and
-what is partitioned by class set cannot share a job.
+A Dagster run covers partitions of one kind only, so what is partitioned by category and what is
+partitioned by class set cannot share a job.
 """
+
+from typing import Final
 
 import dagster as dg
 
-from qd_pipeline.orchestration.assets.bitmaps import bitmaps
-from qd_pipeline.orchestration.assets.classifiers import classifiers
-from qd_pipeline.orchestration.assets.evaluations import evaluations
-from qd_pipeline.orchestration.assets.raw_drawings import raw_drawings
-from qd_pipeline.orchestration.assets.strokes import strokes
+from qd_pipeline.orchestration.partitions import By
+from qd_pipeline.orchestration.pipeline import Pipeline
+from qd_pipeline.orchestration.stages.raw_drawings import FILES
 
-categories_job = dg.define_asset_job(
-    "categories",
-    selection=dg.AssetSelection.assets(raw_drawings, strokes, bitmaps),
-    description="Download, parse and draw one category.",
-)
+CATEGORIES: Final = "categories"
+CLASS_SETS: Final = "classifiers_and_evaluations"
+OBSERVE_SOURCE: Final = "observe_source"
 
-classifiers_job = dg.define_asset_job(
-    "classifiers_and_evaluations",
-    selection=dg.AssetSelection.assets(classifiers, evaluations),
-    description="Train and evaluate one class set on the categories in the store.",
-)
+JOB_OF: Final = {By.CATEGORY: CATEGORIES, By.CLASS_SET: CLASS_SETS}
+
+
+def jobs_of(pipeline: Pipeline) -> list[dg.UnresolvedAssetJobDefinition]:
+    """Return the jobs of a pipeline."""
+    return [
+        dg.define_asset_job(
+            CATEGORIES,
+            selection=_chain(pipeline, By.CATEGORY),
+            description="Download, parse and draw one category.",
+        ),
+        dg.define_asset_job(
+            CLASS_SETS,
+            selection=_chain(pipeline, By.CLASS_SET),
+            description="Train and evaluate one class set on the categories in the store.",
+        ),
+        dg.define_asset_job(
+            OBSERVE_SOURCE,
+            selection=dg.AssetSelection.assets(FILES),
+            description="Ask the source which of the downloaded files have changed.",
+        ),
+    ]
+
+
+def _chain(pipeline: Pipeline, by: By) -> dg.AssetSelection:
+    return dg.AssetSelection.assets(*(stage.name for stage in pipeline.chain(by)))

@@ -6,9 +6,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from qd_pipeline.errors import MissingPartition
-from qd_pipeline.learning import promotion
-from qd_pipeline.learning.comparison import Comparison, mcnemar
-from qd_pipeline.learning.promotion import Champion, Verdict
+from qd_pipeline.learning.evaluation import promotion
+from qd_pipeline.learning.evaluation.comparison import Comparison, mcnemar
+from qd_pipeline.learning.evaluation.promotion import Champion, PromotionDecision
 from qd_pipeline.orchestration.stage import Stage
 from qd_pipeline.orchestration.workshop import Workshop
 from qd_pipeline.tracking.registry import Registry, Version
@@ -23,7 +23,7 @@ def model_of(class_set: str) -> str:
     return f"quickdraw-{class_set}"
 
 
-def judge(workshop: Workshop, stage: Stage, predictions: pa.Table) -> Verdict:
+def judge(workshop: Workshop, stage: Stage, predictions: pa.Table) -> PromotionDecision:
     """Compare the classifier of a stage's MLflow run with the present champion.
 
     Raises:
@@ -42,7 +42,7 @@ def judge(workshop: Workshop, stage: Stage, predictions: pa.Table) -> Verdict:
     )
 
 
-def register(workshop: Workshop, stage: Stage, verdict: Verdict) -> Version:
+def register(workshop: Workshop, stage: Stage, verdict: PromotionDecision) -> Version:
     """Register the classifier of a stage's MLflow run as the verdict says.
 
     Raises:
@@ -76,12 +76,12 @@ def _champion(registry: Registry, version: Version) -> Champion:
     return Champion(str(version), predictions, version.tags.get("synthetic") == "true")
 
 
-def _of_before(champion: Version, significance: float) -> Verdict:
+def _of_before(champion: Version, significance: float) -> PromotionDecision:
     """Give what the registry says of how the present champion was judged."""
     tags = champion.tags
     # Each evaluation writes its reason there; and who registers by hand in MLflow gives none.
     reason = tags.get("reason", "nobody asked").removeprefix(_ALREADY)
-    return Verdict(
+    return PromotionDecision(
         promoted=True,
         reason=f"{_ALREADY}{reason}",
         significance=float(tags.get("significance", significance)),
@@ -102,7 +102,7 @@ def _comparison(tags: Mapping[str, str]) -> Comparison | None:
     )
 
 
-def _figures(verdict: Verdict) -> dict[str, str]:
+def _figures(verdict: PromotionDecision) -> dict[str, str]:
     if verdict.comparison is None:
         return {}
     compared = verdict.comparison

@@ -12,9 +12,9 @@ from PIL import Image, ImageDraw
 
 from qd_pipeline.cli import main
 from qd_pipeline.learning.classifier import Classifier
-from qd_pipeline.learning.prediction import Predictor
 from qd_pipeline.quickdraw.pictures import read_drawings
-from qd_pipeline_tests.drawing_page.serving import store_untrained
+from qd_pipeline.serving.prediction import Predictor
+from qd_pipeline_tests.serving.serving import store_untrained
 
 FOUR = ("frog", "rabbit", "elephant", "duck")
 LINE = {"word": "cow", "drawing": [[[0, 255, 90], [0, 20, 200]]]}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from qd_pipeline.learning import backend
 from qd_pipeline.learning.classifier import Classifier, Training
 from qd_pipeline.learning.data import CategoryData, ClassSetData, load_category
-from qd_pipeline.learning.recipe import Recipe
+from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline.quickdraw import bitmaps as drawn
 from qd_pipeline.quickdraw import sample
 from qd_pipeline.quickdraw import strokes as stroke_tables
@@ -121,4 +121,4 @@ def reader_of_marks(class_set: tuple[str, ...], logits: Sequence[Sequence[float]
     weights[: len(logits)] = logits
     network.set_weights([weights])
     epoch = {"accuracy": 0.5, "loss": 0.7, "val_accuracy": 0.4, "val_loss": 0.8}
-    return Classifier(network, class_set, Training(Recipe(epochs=1), (epoch,), 1.5, 10, 2))
+    return Classifier(network, class_set, Training(TrainingConfig(epochs=1), (epoch,), 1.5, 10, 2))

@@ -8,7 +8,7 @@ import pytest
 from qd_pipeline.errors import BadDrawing, DamagedPartition, MissingPartition
 from qd_pipeline.learning import backend, networks
 from qd_pipeline.learning.classifier import Classifier, Training
-from qd_pipeline.learning.recipe import Recipe
+from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline_tests.learning.shapes import draw_shape, marks, reader_of_marks
 
 CLASS_SET = ("paint can", "The Eiffel Tower", "line")
@@ -17,7 +17,7 @@ HISTORY = ({"loss": 1.0, "accuracy": 0.3}, {"loss": 0.5, "accuracy": 0.7})
 
 @pytest.fixture(scope="module")
 def classifier() -> Classifier:
-    training = Training(Recipe(epochs=2), HISTORY, 1.25, 30, 0)
+    training = Training(TrainingConfig(epochs=2), HISTORY, 1.25, 30, 0)
     return Classifier(networks.build("seed_cnn", 3), CLASS_SET, training)
 
 
@@ -60,7 +60,7 @@ def test_the_fingerprint_is_of_the_architecture_too() -> None:
         Classifier(
             backend.keras.Sequential([backend.keras.Input((28, 28, 1)), layer]),
             CLASS_SET,
-            Training(Recipe(), (), 0, 0, 0),
+            Training(TrainingConfig(), (), 0, 0, 0),
         ).fingerprint()
         for layer in (
             backend.keras.layers.MaxPooling2D(2),

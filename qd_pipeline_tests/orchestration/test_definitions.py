@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from qd_pipeline.definitions import defs
-from qd_pipeline.learning.recipe import Recipe
+from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig
 from qd_pipeline.orchestration.partitions import class_sets_of_category
 from qd_pipeline.store import Store
@@ -111,15 +111,15 @@ def test_the_launchpad_refuses_settings_that_there_are_not(setting: dict[str, An
 @pytest.mark.parametrize(
     ("setting", "recipe"),
     [
-        ({}, Recipe.default(4)),
-        ({"network": "dense_baseline"}, Recipe.baseline(4)),
+        ({}, TrainingConfig.default(4)),
+        ({"network": "dense_baseline"}, TrainingConfig.baseline(4)),
         (
             {"recipe": "fast", "network": "deep_cnn"},
-            Recipe.fast(4).with_settings(network="deep_cnn"),
+            TrainingConfig.fast(4).with_settings(network="deep_cnn"),
         ),
     ],
 )
 def test_a_recipe_that_is_not_chosen_is_the_networks(
-    setting: dict[str, Any], recipe: Recipe, tmp_path: Path
+    setting: dict[str, Any], recipe: TrainingConfig, tmp_path: Path
 ) -> None:
     assert ClassifierConfig(**setting).settings("4", Store(tmp_path)) == recipe

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qd_pipeline.bench.arena import CATEGORIES as FIFTEEN
+from benchmarks.benchmark_set import CATEGORIES as FIFTEEN
 from qd_pipeline.store import Store
 from qd_pipeline_tests.mirror import Mirror
 from qd_pipeline_tests.orchestration.chain import driver, run

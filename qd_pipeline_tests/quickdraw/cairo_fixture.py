@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from qd_pipeline.bench.references import Strokes, cairo_bitmaps
+from benchmarks.references import Strokes, cairo_bitmaps
 from qd_pipeline.quickdraw.sample import ANIMALS, ndjson_lines
 from qd_pipeline_tests.quickdraw.random_drawings import random_drawings
 

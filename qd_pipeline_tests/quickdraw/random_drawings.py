@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from qd_pipeline.bench.references import Strokes
+from benchmarks.references import Strokes
 
 
 def random_drawings(count: int, seed: int) -> list[Strokes]:

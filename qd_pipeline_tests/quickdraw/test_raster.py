@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qd_pipeline.bench.references import Strokes, cairo_bitmaps
+from benchmarks.references import Strokes, cairo_bitmaps
 from qd_pipeline.errors import BadDrawing, BadSetting
 from qd_pipeline.quickdraw.raster import DRAWING, rasterize
 from qd_pipeline_tests.quickdraw.cairo_fixture import read

@@ -99,7 +99,7 @@ FAULTS: Final[Mapping[str, tuple[str, ...]]] = {
         "test_security.py::test_nothing_of_ours",
         "test_security.py::test_arrays_are_loaded",
         "learning/test_classifier.py::test_a_network_that_carries_code",
-        "learning/test_report.py::test_text_from_the_data",
+        "learning/reports/test_evaluation_report.py::test_text_from_the_data",
     ),
     "secrets in what is kept or shown": (
         "test_security.py::test_a_mirrors_password",

@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 from qd_pipeline.errors import BadSetting, MissingPartition, TrackingFailed
 from qd_pipeline.learning import networks
 from qd_pipeline.learning.classifier import Classifier, Training
-from qd_pipeline.learning.recipe import Recipe
+from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline.tracking import CLASSIFIERS, Identity, Tracker
 from qd_pipeline.tracking.registry import Registry, Version
 
@@ -23,7 +23,7 @@ def tracker(tmp_path_factory: pytest.TempPathFactory) -> Tracker:
 def logged(tracker: Tracker, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Three runs, each with a classifier and predictions."""
     network = networks.build("dense_baseline", 2)
-    classifier = Classifier(network, ("cow", "panda"), Training(Recipe(), (), 0, 0, 0))
+    classifier = Classifier(network, ("cow", "panda"), Training(TrainingConfig(), (), 0, 0, 0))
     folder = tmp_path_factory.mktemp("classifier")
     classifier.save(folder)
     runs = []
@@ -31,7 +31,6 @@ def logged(tracker: Tracker, tmp_path_factory: pytest.TempPathFactory) -> list[s
         identity = Identity(str(number), "classifiers", "2")
         with tracker.run(CLASSIFIERS, identity, name=str(number), tags={}) as run:
             run.log_classifier(folder)
-            run.log_network(network, 28, 2)
             predictions = tmp_path_factory.mktemp("run") / "predictions.parquet"
             predictions.write_text(run.id)
             run.log_file(predictions)

@@ -16,10 +16,10 @@ from typing import Final
 import numpy as np
 
 from qd_pipeline.errors import BadSetting
-from qd_pipeline.quickdraw.sample.animals import RECIPES
+from qd_pipeline.quickdraw.sample.animals import PRESETS
 from qd_pipeline.quickdraw.sample.doodle import doodle
 
-ANIMALS: Final = tuple(RECIPES)
+ANIMALS: Final = tuple(PRESETS)
 """The categories of the sample, in the notebook's order."""
 
 VERSION: Final = 1
@@ -48,7 +48,7 @@ def ndjson_lines(category: str, count: int, seed: int, start: int = 0) -> Iterat
     >>> line.startswith(b'{"word":"duck","countrycode":"'), line.endswith(b"]]]}\n")
     (True, True)
     """
-    if category not in RECIPES:
+    if category not in PRESETS:
         raise BadSetting(
             f"category {category!r}",
             "is not in the synthetic sample",

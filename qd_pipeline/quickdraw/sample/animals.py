@@ -12,14 +12,14 @@ from qd_pipeline.quickdraw.sample.round_headed import frog, panda, rabbit
 from qd_pipeline.quickdraw.sample.waterside import duck, shark
 
 
-class Recipe(Protocol):
+class TrainingConfig(Protocol):
     """How one animal is drawn."""
 
     def __call__(self, hand: Hand, *, face_only: bool) -> None:
         """Draw it."""
 
 
-RECIPES: Final[dict[str, Recipe]] = {
+PRESETS: Final[dict[str, TrainingConfig]] = {
     "cow": cow,
     "panda": panda,
     "frog": frog,

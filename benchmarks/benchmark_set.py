@@ -1,0 +1,134 @@
+"""One training after the other on the same drawings, each looked at once on the test side."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from benchmarks.corpus import REAL_DRAWINGS
+from qd_pipeline.learning import backend
+from qd_pipeline.learning.classifier import Classifier
+from qd_pipeline.learning.data import CategoryData, ClassSetData, load_category
+from qd_pipeline.learning.evaluation.evaluate import evaluate
+from qd_pipeline.learning.training.config import PRESETS
+from qd_pipeline.learning.training.train import train
+from qd_pipeline.quickdraw import bitmaps, sample
+from qd_pipeline.quickdraw.strokes import convert
+
+CATEGORIES: Final = (
+    "airplane",
+    "bicycle",
+    "calculator",
+    "camera",
+    "cat",
+    "computer",
+    "crayon",
+    "dragon",
+    "eye",
+    "guitar",
+    "headphones",
+    "map",
+    "paint can",
+    "paintbrush",
+    "television",
+)
+"""Those of which there are enough real drawings."""
+
+CLASSIFIED: Final = 10_000
+_ROUNDS: Final = 5
+
+OnProgress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What one training came to.
+
+    Attributes:
+        recipe: Its name.
+        seed: From which it began.
+        accuracy: On the test side.
+        calibration_error: Expected calibration error on the test side.
+        seconds: Wall time of the training.
+        drawings_per_second: Classified, `CLASSIFIED` bitmaps in one call.
+    """
+
+    recipe: str
+    seed: int
+    accuracy: float
+    calibration_error: float
+    seconds: float
+    drawings_per_second: float
+
+    @property
+    def error(self) -> float:
+        """Share of the test side that was classified wrongly."""
+        return 1 - self.accuracy
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the figures by name."""
+        return asdict(self)
+
+
+def real_drawings(folder: Path, count: int) -> ClassSetData:
+    """Bring the first real drawings of each of `CATEGORIES` through our own stages."""
+    parts = [
+        _loaded(folder, category, REAL_DRAWINGS / f"{category}.ndjson", count)
+        for category in CATEGORIES
+    ]
+    return ClassSetData.split(parts)
+
+
+def synthetic_drawings(folder: Path, count: int, on_progress: OnProgress) -> ClassSetData:
+    """Bring so many synthetic drawings of each of the eight animals through our own stages."""
+    parts = []
+    for place, animal in enumerate(sample.ANIMALS):
+        ndjson = folder / f"{animal}.ndjson"
+        sample.write_ndjson(ndjson, animal, count, 0)
+        parts.append(_loaded(folder, animal, ndjson, count))
+        on_progress(place + 1, len(sample.ANIMALS))
+    return ClassSetData.split(parts)
+
+
+def _loaded(folder: Path, category: str, ndjson: Path, count: int) -> CategoryData:
+    table, drawn = folder / f"{category}.parquet", folder / f"{category}.npy"
+    convert(ndjson, category, table, folder / "rejects.ndjson", limit=count)
+    bitmaps.draw(table, drawn)
+    return load_category(category, table, drawn)
+
+
+def warm_up(data: ClassSetData) -> None:
+    """Load what libraries and kernels load on first use: no part of a training's time."""
+    for name in ("notebook", "default"):
+        train(data, PRESETS[name](len(data.class_set)).with_settings(epochs=1))
+
+
+def measure(data: ClassSetData, name: str, seed: int, on_progress: OnProgress) -> Trained:
+    """Train by a recipe, and look at the test side once."""
+    recipe = PRESETS[name](len(data.class_set)).with_settings(seed=seed)
+    classifier = train(data, recipe, on_progress=on_progress)
+    measured = evaluate(classifier, data)
+    speed = _speed(classifier, data)
+    backend.keras.utils.clear_session()
+    return Trained(
+        name,
+        seed,
+        measured.accuracy.share or 0.0,
+        measured.calibration.error,
+        classifier.training.seconds,
+        speed,
+    )
+
+
+def _speed(classifier: Classifier, data: ClassSetData) -> float:
+    pictures = data.test.bitmaps(np.arange(CLASSIFIED) % len(data.test), classifier.side)
+    classifier.predict(pictures)
+    seconds = []
+    for _ in range(_ROUNDS):
+        began = time.perf_counter()
+        classifier.predict(pictures)
+        seconds.append(time.perf_counter() - began)
+    return CLASSIFIED / min(seconds)

@@ -1,0 +1,138 @@
+"""How a home's champion does on its test drawings as people would hand them in.
+
+The drawings of the test side are rendered as by a paint program and as photographed, found
+again in those pictures, and predicted; the reference is the same drawings' own bitmaps. Strokes
+are handed in as well, to the drawing page.
+
+    python -m benchmarks.predictions [class set] [drawings]
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from benchmarks import page, rows
+from benchmarks.renderings import Drawing, paint_program, phone_photo
+from benchmarks.rows import Row
+from qd_pipeline.catalog import partition_key
+from qd_pipeline.cli import summary
+from qd_pipeline.errors import BadDrawing
+from qd_pipeline.learning.data import CategoryData, ClassSetData, LabelledDrawings, load_category
+from qd_pipeline.learning.evaluation.intervals import Proportion
+from qd_pipeline.quickdraw.kernels import core_count
+from qd_pipeline.quickdraw.pictures import strokes_of_picture, to_column
+from qd_pipeline.quickdraw.source import SampleSource
+from qd_pipeline.serving.model_cache import ModelCache
+from qd_pipeline.serving.prediction import Predictor
+from qd_pipeline.settings import Settings
+from qd_pipeline.store import Store
+
+DRAWINGS: Final = 300
+"""Test drawings rendered, unless told otherwise."""
+
+ON_THE_PAGE: Final = 200
+"""Of these, how many are handed in on the drawing page at most."""
+
+SHARE: Final = 0.93
+"""Of the bitmaps' accuracy, what pictures should reach."""
+
+MILLISECONDS: Final = 50
+"""In which the page should answer."""
+
+
+def main() -> None:
+    """Measure, print the table, and write `bench/predictions.json` into the home."""
+    settings = Settings.from_environment()
+    shelf, store = ModelCache(settings), Store(settings.home / "store")
+    held = shelf.get(sys.argv[1]) if sys.argv[1:] else shelf.largest()
+    class_set = held.predictor.classifier.class_set
+    test = _test_side(store, class_set)
+    random = np.random.default_rng(0)
+    count = int(sys.argv[2]) if sys.argv[2:] else DRAWINGS
+    chosen = np.sort(random.permutation(len(test))[:count])
+    labels, drawings = test.labels[chosen], list(_drawings(test, chosen))
+    guesses = held.predictor.classifier.predict(test.bitmaps(chosen)).argmax(axis=1)
+    from_bitmaps = Proportion(int((guesses == labels).sum()), len(labels))
+    measured = [Row("top-1, bitmaps", (from_bitmaps.share or 0.0,), note=str(from_bitmaps))]
+    for render in (paint_program, phone_photo):
+        found, seconds = _top_1(held.predictor, drawings, labels, render, random)
+        what = f"top-1, {render.__name__.replace('_', ' ')} / bitmaps"
+        note = f"{found}; {1000 * seconds / len(labels):.0f} ms a picture"
+        measured.append(Row(what, (found.hits / max(from_bitmaps.hits, 1),), SHARE, note=note))
+    answered = page.milliseconds(shelf, held.key, drawings[:ON_THE_PAGE])
+    note = f"median of {len(answered)} drawings"
+    measured.append(Row("ms to the page's answer", answered, MILLISECONDS, at_most=True, note=note))
+    synthetic = _is_synthetic(store, class_set)
+    kind = "synthetic sample" if synthetic else "people's"
+    title = f"Class set {held.key} ({held.origin}), {len(labels):,} test drawings ({kind})"
+    console = summary.console()
+    console.print(rows.table(measured, title))
+    facts = {
+        "synthetic": synthetic,
+        "cores": core_count(),
+        "class_set": list(class_set),
+        "classifier": held.origin,
+        "drawings": len(labels),
+    }
+    console.print(f"Written to {rows.write('predictions', measured, facts)}", highlight=False)
+
+
+def _is_synthetic(store: Store, class_set: tuple[str, ...]) -> bool:
+    """Tell whether drawings of a category are made up."""
+    made = (store.read("raw_drawings", partition_key(category)) for category in class_set)
+    return any(each.recipe["settings"]["source"] == SampleSource().name for each in made)
+
+
+def _test_side(store: Store, class_set: tuple[str, ...]) -> LabelledDrawings:
+    def data(category: str) -> CategoryData:
+        key = partition_key(category)
+        table = store.read("strokes", key).path("table.parquet")
+        return load_category(category, table, store.read("bitmaps", key).path("bitmaps.npy"))
+
+    return ClassSetData.split([data(category) for category in class_set]).test
+
+
+def _drawings(test: LabelledDrawings, chosen: NDArray[np.integer]) -> Iterator[Drawing]:
+    """Give the strokes of some drawings, in their order."""
+    columns = [
+        pq.read_table(category.table, columns=["drawing"])["drawing"]
+        for category in test.categories
+    ]
+    for label, row in zip(test.labels[chosen], test.rows[chosen], strict=True):
+        yield [(stroke["x"], stroke["y"]) for stroke in columns[label][int(row)].as_py()]
+
+
+def _top_1(
+    predictor: Predictor,
+    drawings: list[Drawing],
+    labels: NDArray[np.integer],
+    render: Callable[[Drawing, np.random.Generator], bytes],
+    random: np.random.Generator,
+) -> tuple[Proportion, float]:
+    """Predict renderings; a picture in which no drawing is found counts as a mistake.
+
+    Returns:
+        The share that is right, and the seconds that finding and predicting took.
+    """
+    class_set = predictor.classifier.class_set
+    hits, seconds = 0, 0.0
+    for drawing, label in zip(drawings, labels, strict=True):
+        picture = render(drawing, random)
+        began = time.perf_counter()
+        try:
+            (ranking,) = predictor.predict(to_column([strokes_of_picture(picture)]))
+        except BadDrawing:
+            continue
+        finally:
+            seconds += time.perf_counter() - began
+        hits += ranking.categories[0] == class_set[label]
+    return Proportion(hits, len(labels)), seconds
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""Eight animals × 10,000 drawings from a local web server, through the assets and without."""
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from socket import create_connection, socket
+from typing import Final
+
+from benchmarks.rows import Row
+from qd_pipeline.quickdraw import sample
+from qd_pipeline.quickdraw.bitmaps import draw
+from qd_pipeline.quickdraw.download import fetch
+from qd_pipeline.quickdraw.source import Source
+from qd_pipeline.quickdraw.strokes import convert
+from qd_pipeline.stages import CATEGORY_STAGES
+
+_DRAWINGS: Final = 10_000
+
+
+def measure(folder: Path) -> list[Row]:
+    """Time the three stages called by themselves, and as Dagster assets with MLflow."""
+    files = folder / "mirror" / "full" / "simplified"
+    files.mkdir(parents=True)
+    with ProcessPoolExecutor() as pool:
+        list(pool.map(_write, [files] * len(sample.ANIMALS), sample.ANIMALS))
+    with _served(folder / "mirror") as url:
+        bare = _bare(Source.parse(url), folder / "bare")
+        total = _through_dagster(url, folder / "home")
+    empty = _empty(folder / "empty")
+    shutil.rmtree(folder / "mirror")
+    alone = sum(bare.values())
+    what = "eight animals × 10,000 (synthetic)"
+    return [
+        *(Row(f"{what}: {stage}, s", (spent,)) for stage, spent in bare.items()),
+        Row(f"{what}: through Dagster and MLflow, s", (total,)),
+        Row(f"{what}: Dagster with as many empty assets, s", (empty,)),
+        Row(f"{what}: share of orchestration", (1 - alone / total,), 0.25, 0.10, at_most=True),
+    ]
+
+
+def _write(folder: Path, animal: str) -> None:
+    sample.write_ndjson(folder / f"{animal}.ndjson", animal, _DRAWINGS, 0)
+
+
+@contextmanager
+def _served(folder: Path) -> Iterator[str]:
+    with socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"]
+    server = subprocess.Popen(
+        [*command, "--directory", str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        _wait_for(port)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _wait_for(port: int) -> None:
+    for _ in range(100):
+        try:
+            create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+
+
+def _bare(source: Source, folder: Path) -> dict[str, float]:
+    spent = dict.fromkeys(CATEGORY_STAGES, 0.0)
+    for animal in sample.ANIMALS:
+        place = folder / animal
+        place.mkdir(parents=True)
+        ndjson, table = place / "drawings.ndjson", place / "table.parquet"
+        began = time.perf_counter()
+        fetch(source, animal, ndjson, place / "partial", drawings=_DRAWINGS)
+        fetched = time.perf_counter()
+        convert(ndjson, animal, table, place / "rejects.ndjson")
+        converted = time.perf_counter()
+        draw(table, place / "bitmaps.npy")
+        drawn = time.perf_counter()
+        stages = (fetched - began, converted - fetched, drawn - converted)
+        for stage, seconds in zip(CATEGORY_STAGES, stages, strict=True):
+            spent[stage] += seconds
+    return spent
+
+
+def _through_dagster(url: str, home: Path) -> float:
+    # Loading Dagster and MLflow, and making their databases, happens once and not a category.
+    from qd_pipeline.definitions import build_definitions  # noqa: PLC0415
+    from qd_pipeline.orchestration import instance  # noqa: PLC0415
+    from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig  # noqa: PLC0415
+    from qd_pipeline.orchestration.assets.raw_drawings import RawDrawingsConfig  # noqa: PLC0415
+    from qd_pipeline.orchestration.driver import Choices, Driver  # noqa: PLC0415
+    from qd_pipeline.orchestration.workshop import Workshop  # noqa: PLC0415
+
+    workshop = Workshop(
+        home=str(home),
+        drawings_from=url,
+        tracking_uri=f"sqlite:///{home}/mlflow.db",
+        mlflow_ui="http://127.0.0.1:5000",
+    )
+    choices = Choices((), RawDrawingsConfig(drawings=_DRAWINGS), ClassifierConfig())
+    definitions = build_definitions({"workshop": workshop})
+    driver = Driver(definitions, workshop, instance.of(home), choices)
+    driver.make(sample.ANIMALS[0], CATEGORY_STAGES)
+    began = time.perf_counter()
+    for animal in sample.ANIMALS:
+        driver.make(animal, CATEGORY_STAGES)
+    total = time.perf_counter() - began
+    if driver.failures:
+        raise RuntimeError("; ".join(driver.failures.values()))
+    return total
+
+
+def _empty(home: Path) -> float:
+    import dagster as dg  # noqa: PLC0415
+
+    from benchmarks.empty_assets import defs  # noqa: PLC0415
+    from qd_pipeline.orchestration import instance  # noqa: PLC0415
+    from qd_pipeline.orchestration.driver import QUIET  # noqa: PLC0415
+    from qd_pipeline.orchestration.jobs import categories_job  # noqa: PLC0415
+
+    job = defs.resolve_job_def(categories_job.name)
+    config = dg.RunConfig(loggers=QUIET)
+    of_home = instance.of(home)
+
+    def make(animal: str) -> None:
+        job.execute_in_process(partition_key=animal, instance=of_home, run_config=config)
+
+    make(sample.ANIMALS[0])
+    began = time.perf_counter()
+    for animal in sample.ANIMALS:
+        make(animal)
+    return time.perf_counter() - began

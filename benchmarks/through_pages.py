@@ -1,0 +1,175 @@
+"""How long somebody waits who presses "Materialize all" in Dagster's pages.
+
+Once with the sample, and once with as many partitions that have nothing to do: what is left is
+orchestration.
+
+    python -m benchmarks.through_pages
+"""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from socket import socket
+from tempfile import TemporaryDirectory
+from typing import Any, Final, NamedTuple
+
+import urllib3
+
+from benchmarks import rows
+from benchmarks.rows import Row
+from qd_pipeline.cli import summary
+from qd_pipeline.cli.servers import Server, Servers, program
+from qd_pipeline.stages import CATEGORY_STAGES, CLASS_SET_STAGES
+
+_EPOCHS: Final = 2
+_PATIENCE: Final = 600.0
+_SECONDS_TO_LOOK: Final = 10.0
+"""Between the pages' start and the press of a button: nobody is faster."""
+
+_LAUNCH: Final = """mutation ($all: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $all) { __typename ... on PythonError { message } } }"""
+_STATUS: Final = """{
+  partitionBackfillsOrError { ... on PartitionBackfills { results { status } } }
+  runsOrError { ... on Runs { results { creationTime endTime } } } }"""
+
+
+class _Waited(NamedTuple):
+    """Seconds from the press of the button.
+
+    Attributes:
+        look: Until Dagster's daemon looked, and made the first run.
+        made: Until the last run had ended, and with it every partition was made.
+        told: Until Dagster said that all is done, which takes its daemon one more look.
+    """
+
+    look: float
+    made: float
+    told: float
+
+
+def main() -> None:
+    """Measure, print the table, and write `bench/pages.json` into the home."""
+    os.environ.pop("QD_CLASS_SETS", None)
+    console = summary.console()
+    with console.status("Materialising everything in Dagster's pages, twice; some minutes …"):
+        measured = [*_of_the_sample(), *_of_empty_assets()]
+    title = "In Dagster's pages, from nothing, partitions of 2, 4 and 8 categories"
+    console.print(rows.table(measured, title))
+    console.print(f"Written to {rows.write('pages', measured, {})}", highlight=False)
+
+
+def _of_the_sample() -> list[Row]:
+    with TemporaryDirectory() as home:
+        dagster, mlflow = _free_port(), _free_port()
+        settings = {
+            "QD_HOME": home,
+            "QD_SOURCE": "sample",
+            "QD_DAGSTER_PORT": str(dagster),
+            "QD_MLFLOW_PORT": str(mlflow),
+        }
+        began = time.monotonic()
+        with _qd_ui({**os.environ, **settings}):
+            up = time.monotonic() - began
+            waited = _materialize_all(dagster)
+    return [
+        Row("`make ui` is up, s", (up,), 15, at_most=True),
+        Row(
+            f'"Materialize all", {_EPOCHS} epochs, s',
+            (waited.told,),
+            180,
+            at_most=True,
+            note="the synthetic sample",
+        ),
+    ]
+
+
+@contextmanager
+def _qd_ui(environment: dict[str, str]) -> Iterator[None]:
+    """Start the pages, and go on once they say that they are up."""
+    process = subprocess.Popen(
+        [*program("qd"), "ui", "--epochs", str(_EPOCHS)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        said = process.stdout or ()
+        if not any("Ctrl-C" in line for line in said):
+            raise RuntimeError("the pages have not started")
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _of_empty_assets() -> list[Row]:
+    """Time the orchestration of as many partitions with nothing to do."""
+    # Dagster asks for the settings when these are imported.
+    from qd_pipeline.orchestration import instance  # noqa: PLC0415
+
+    with TemporaryDirectory() as name:
+        home, port = Path(name), _free_port()
+        instance.prepare(home)
+        module = ["-m", "benchmarks.empty_assets"]
+        pages = [*program("dagster-webserver"), *module, "--port", str(port)]
+        with Servers(home / "logs", os.environ) as servers:
+            servers.start(Server("dagster-webserver", pages, port))
+            servers.wait_until_up()
+            servers.start(Server("dagster-daemon", [*program("dagster-daemon"), "run", *module]))
+            waited = _materialize_all(port)
+    what, bar = '"Materialize all" with empty assets', 75
+    looks = f"its daemon looks every 30 s: first after {waited.look:.0f}, by chance, then once more"
+    made = Row(f"{what}, until all is made, s", (waited.made,), bar, at_most=True, note=looks)
+    told = Row(f"{what}, until Dagster says so, s", (waited.told,), note="at one look more")
+    from_look = Row(
+        f"{what}, from the first look until Dagster says so, s",
+        (waited.told - waited.look,),
+        bar,
+        at_most=True,
+        note="of them 60 between three looks",
+    )
+    return [made, told, from_look]
+
+
+def _materialize_all(port: int) -> _Waited:
+    """Do what the button does, and wait until Dagster says that all is done."""
+    time.sleep(_SECONDS_TO_LOOK)
+    stages = (*CATEGORY_STAGES, *CLASS_SET_STAGES)
+    everything = {"assetSelection": [{"path": [stage]} for stage in stages], "allPartitions": True}
+    began = time.time()
+    launched = _ask(port, _LAUNCH, all=everything)["launchPartitionBackfill"]
+    if launched["__typename"] != "LaunchBackfillSuccess":
+        raise RuntimeError(launched)
+    while time.time() < began + _PATIENCE:
+        found = _ask(port, _STATUS)
+        (backfill,) = found["partitionBackfillsOrError"]["results"]
+        if backfill["status"] == "COMPLETED_SUCCESS":
+            runs = found["runsOrError"]["results"]
+            look = min(run["creationTime"] for run in runs)
+            made = max(run["endTime"] for run in runs)
+            return _Waited(look - began, made - began, time.time() - began)
+        if backfill["status"] != "REQUESTED":
+            break
+        time.sleep(0.5)
+    raise RuntimeError(f"the backfill is {backfill['status']}")
+
+
+def _ask(port: int, query: str, **variables: Any) -> dict[str, Any]:
+    reply = urllib3.request(
+        "POST", f"http://127.0.0.1:{port}/graphql", json={"query": query, "variables": variables}
+    )
+    return dict(json.loads(reply.data)["data"])
+
+
+def _free_port() -> int:
+    with socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Evaluation: predictions, intervals, error analysis, comparisons, promotion."""

@@ -1,0 +1,161 @@
+"""Drawings to show: what was answered for them, rightly and wrongly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from qd_pipeline.learning.evaluation.intervals import Proportion
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from qd_pipeline.learning.data import LabelledDrawings
+
+_CONFUSIONS: Final = 6
+_EXAMPLES: Final = 6
+_MISTAKES: Final = 18
+_RANDOM: Final = 24
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One test drawing and what was predicted for it.
+
+    Args:
+        key_id: The drawing's identity.
+        category: What it is.
+        predicted: What the classifier takes it for.
+        probability: Of `predicted`, 0–1.
+        bitmap: `uint8 (side, side)`, as the classifier saw it.
+    """
+
+    key_id: int
+    category: str
+    predicted: str
+    probability: float
+    bitmap: NDArray[np.uint8] = field(compare=False, repr=False)
+
+    @property
+    def correct(self) -> bool:
+        """Whether the prediction is right."""
+        return self.category == self.predicted
+
+    def to_json(self) -> dict[str, Any]:
+        """Give all but the bitmap; the key as text, since JavaScript would round it."""
+        return {
+            "key_id": str(self.key_id),
+            "category": self.category,
+            "predicted": self.predicted,
+            "probability": self.probability,
+        }
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Drawings of one category taken for another.
+
+    Args:
+        category: What they are.
+        predicted: What they were taken for.
+        taken: How many, of the category's test drawings.
+        examples: Those that the classifier was surest of.
+    """
+
+    category: str
+    predicted: str
+    taken: Proportion
+    examples: tuple[Prediction, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the figures by name."""
+        return {
+            "category": self.category,
+            "predicted": self.predicted,
+            **self.taken.to_json(),
+            "examples": [example.to_json() for example in self.examples],
+        }
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a classifier answered for each of some drawings.
+
+    Args:
+        drawings: The drawings.
+        predicted: `(n,)`, places of the categories that they were taken for.
+        sureness: `(n,)`, probabilities of those, 0–1.
+        side: Height and width of the bitmaps that the classifier saw, in pixels.
+    """
+
+    drawings: LabelledDrawings
+    predicted: NDArray[np.integer]
+    sureness: NDArray[np.floating]
+    side: int
+
+    @property
+    def mistakes(self) -> tuple[Prediction, ...]:
+        """The mistakes that it was surest of, surest first."""
+        return self._shown(self._wrong()[:_MISTAKES])
+
+    @property
+    def random(self) -> tuple[Prediction, ...]:
+        """Some by chance, the same ones for the same drawings."""
+        places = np.random.default_rng(0).permutation(len(self.predicted))
+        return self._shown(places[:_RANDOM])
+
+    def confusions(self, matrix: NDArray[np.integer]) -> tuple[Confusion, ...]:
+        """Give the most frequent kinds of mistake, most frequent first.
+
+        Args:
+            matrix: `(classes, classes)`, drawings by what they are (row) and were taken for.
+        """
+        names = self._names()
+        wrong = self._wrong()
+        labels, predicted = self.drawings.labels[wrong], self.predicted[wrong]
+        return tuple(
+            Confusion(
+                names[true],
+                names[taken],
+                Proportion(int(matrix[true, taken]), int(matrix[true].sum())),
+                self._shown(wrong[(labels == true) & (predicted == taken)][:_EXAMPLES]),
+            )
+            for true, taken in _most_confused(matrix)
+        )
+
+    def _wrong(self) -> NDArray[np.integer]:
+        """Give the places of all mistakes, the surest first."""
+        surest = np.argsort(-self.sureness, kind="stable")
+        wrong: NDArray[np.integer] = surest[self.predicted[surest] != self.drawings.labels[surest]]
+        return wrong
+
+    def _names(self) -> tuple[str, ...]:
+        return tuple(category.category for category in self.drawings.categories)
+
+    def _shown(self, places: NDArray[np.integer]) -> tuple[Prediction, ...]:
+        names, drawings = self._names(), self.drawings
+        return tuple(
+            Prediction(
+                int(drawings.categories[label].key_ids[row]),
+                names[label],
+                names[self.predicted[place]],
+                float(self.sureness[place]),
+                bitmap,
+            )
+            for place, label, row, bitmap in zip(
+                places,
+                drawings.labels[places],
+                drawings.rows[places],
+                drawings.bitmaps(places, self.side),
+                strict=True,
+            )
+        )
+
+
+def _most_confused(matrix: NDArray[np.integer]) -> list[tuple[int, int]]:
+    mistaken = matrix - np.diag(np.diag(matrix))
+    order = np.argsort(-mistaken, axis=None, kind="stable")[:_CONFUSIONS]
+    pairs = zip(*np.unravel_index(order, matrix.shape), strict=True)
+    return [(int(true), int(taken)) for true, taken in pairs if mistaken[true, taken]]

@@ -1,0 +1,1 @@
+"""Studies: cross-validation, search of settings, amount of data."""

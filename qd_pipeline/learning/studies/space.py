@@ -1,0 +1,161 @@
+"""The space of a search: which settings of a recipe are varied, and over what."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Self, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from qd_pipeline.errors import BadSetting
+from qd_pipeline.learning.training.config import TrainingConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+Value = bool | int | float | str | None
+
+_FORM: Final = "give a list of values, or a range like {low = 0.0001, high = 0.1, log = true}"
+
+
+@dataclass(frozen=True)
+class Range:
+    """All numbers from `low` to `high`, whole ones where both are whole.
+
+    Args:
+        low: The least.
+        high: The greatest.
+        log: Whether each order of magnitude is as likely as the next, not each number.
+    """
+
+    low: int | float
+    high: int | float
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Space:
+    """What is varied, by the name of the recipe's setting.
+
+    Args:
+        axes: Values to try, or a range to draw from.
+    """
+
+    axes: Mapping[str, tuple[Value, ...] | Range]
+
+    @classmethod
+    def parse(cls, table: Mapping[str, Any]) -> Self:
+        """Read a space as TOML or a Dagster configuration gives it.
+
+        Args:
+            table: By setting, a list of values or a mapping of `low`, `high` and perhaps `log`.
+
+        Raises:
+            BadSetting: A setting is not known, or cannot be varied over that.
+
+        >>> Space.parse({"learning_rate": [0.01, 0.1], "units": {"low": 16, "high": 64}}).axes
+        mappingproxy({'learning_rate': (0.01, 0.1), 'units': Range(low=16, high=64, log=False)})
+        """
+        if not table:
+            raise BadSetting("space", "varies nothing", "name a setting, as units = [16, 32]")
+        return cls(MappingProxyType({name: _axis(name, given) for name, given in table.items()}))
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a space from a TOML file: lines like `units = [16, 32]`.
+
+        Raises:
+            BadSetting: The file cannot be read, is not TOML, or holds no valid space.
+        """
+        culprit = f"space file {path}"
+        try:
+            table = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+            raise BadSetting(culprit, f"cannot be read ({reason})", "name a TOML file") from error
+        except tomllib.TOMLDecodeError as error:
+            raise BadSetting(culprit, f"is not TOML ({error})", _FORM) from error
+        return cls.parse(table)
+
+    @property
+    def is_grid(self) -> bool:
+        """Whether its points can be counted."""
+        return not any(isinstance(axis, Range) for axis in self.axes.values())
+
+    def points(self) -> list[dict[str, Value]]:
+        """Give every combination of a grid's values, the last setting varying fastest.
+
+        >>> Space({"units": (16, 32)}).points()
+        [{'units': 16}, {'units': 32}]
+        """
+        values = [() if isinstance(axis, Range) else axis for axis in self.axes.values()]
+        return [dict(zip(self.axes, point, strict=True)) for point in product(*values)]
+
+    def corners(self) -> list[dict[str, Value]]:
+        """Give every combination of the values and the ends of the ranges."""
+        ends = {
+            name: (axis.low, axis.high) if isinstance(axis, Range) else axis
+            for name, axis in self.axes.items()
+        }
+        return Space(ends).points()
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as `parse` takes it."""
+        return {
+            name: {"low": axis.low, "high": axis.high, "log": axis.log}
+            if isinstance(axis, Range)
+            else list(axis)
+            for name, axis in self.axes.items()
+        }
+
+
+NOTEBOOK: Final = Space(
+    MappingProxyType({"learning_rate": (0.001, 0.01, 0.1), "units": (16, 32, 64)})
+)
+"""The notebook's grid."""
+
+
+def _axis(name: str, given: Any) -> tuple[Value, ...] | Range:
+    types = _types()
+    if name not in types:
+        raise BadSetting(
+            f"space: {name[:80]}", "is no setting to vary", f"give some of {', '.join(types)}"
+        )
+    if isinstance(given, list | tuple):
+        values = tuple(_checked(name, value) for value in given)
+        if not values or len(set(values)) < len(values):
+            raise BadSetting(f"space: {name}", "has no values, or one twice", _FORM)
+        return values
+    if not isinstance(given, dict) or not {"low", "high"} <= set(given) <= {"low", "high", "log"}:
+        raise BadSetting(f"space: {name}", "is neither values nor a range", _FORM)
+    low, high = _checked(name, given["low"]), _checked(name, given["high"])
+    log = given.get("log", False)
+    if not (_is_number(low) and _is_number(high) and low < high and isinstance(log, bool)):
+        raise BadSetting(f"space: {name}", "is no range of numbers", _FORM)
+    if log and low <= 0:
+        raise BadSetting(f"space: {name}", f"is a logarithmic range from {low}", "begin above 0")
+    return Range(low, high, log)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+@cache
+def _types() -> dict[str, TypeAdapter[Any]]:
+    """Give what each setting of a recipe must be; a search for the best seed would only fit it."""
+    hints = get_type_hints(TrainingConfig)
+    return {name: TypeAdapter(hint) for name, hint in hints.items() if name != "seed"}
+
+
+def _checked(name: str, value: Any) -> Any:
+    try:
+        return _types()[name].validate_python(value, strict=True)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise BadSetting(f"space: {name}", f"cannot be {value!r} ({reason})", _FORM) from error

@@ -1,0 +1,95 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from qd_pipeline.errors import BadSetting
+from qd_pipeline.learning.data import ClassSetData
+from qd_pipeline.learning.studies.data_study import DataStudy, Trained, study, write
+from qd_pipeline.learning.training.config import TrainingConfig
+from qd_pipeline_tests.learning.shapes import SHAPES, draw_shape, write_category
+
+RECIPE = TrainingConfig("dense_baseline", epochs=1, batch_size=32, units=8)
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> ClassSetData:
+    """Give drawings of which every fourth was not recognised."""
+    folder = tmp_path_factory.mktemp("shapes")
+    recognized = [row % 4 > 0 for row in range(120)]
+    return ClassSetData.split(
+        [
+            write_category(folder, shape, draw_shape(shape, 120), recognized=recognized)
+            for shape in SHAPES
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def done(shapes: ClassSetData) -> tuple[DataStudy, list[Trained], list[tuple[int, int]]]:
+    told: list[Trained] = []
+    progress: list[tuple[int, int]] = []
+    result = study(
+        shapes,
+        RECIPE,
+        shares=(30, 100),
+        on_training=told.append,
+        on_progress=lambda done, total: progress.append((done, total)),
+    )
+    return result, told, progress
+
+
+def test_each_training_has_its_share_of_drawings_and_the_whole_test_side(
+    shapes: ClassSetData, done: tuple[DataStudy, list[Trained], list[tuple[int, int]]]
+) -> None:
+    result, told, progress = done
+    assert tuple(told) == result.trainings
+    assert [trained.name for trained in told] == ["30 %", "all", "recognised only"]
+    part, everything, recognized = (trained.drawings for trained in told)
+    assert everything == len(shapes.training)
+    assert part == pytest.approx(0.3 * everything, rel=0.4)
+    assert recognized == shapes.training.column("recognized").sum()
+    for trained in told:
+        assert trained.accuracy.count == len(shapes.test)
+        assert trained.recognized.count + trained.unrecognized.count == len(shapes.test)
+        assert trained.recognized.hits + trained.unrecognized.hits == trained.accuracy.hits
+    total = part + everything + recognized
+    assert progress[-1] == (total, total)
+
+
+def test_a_study_is_written_as_a_page_and_as_figures(
+    done: tuple[DataStudy, list[Trained], list[tuple[int, int]]], tmp_path: Path
+) -> None:
+    result, *_ = done
+    write(tmp_path, result, source="synthetic sample", synthetic=True)
+    page = (tmp_path / "data_study.html").read_text()
+    assert "Synthetic sample" in page
+    assert "http" not in page
+    assert page.count('class="guess"') == 2
+    facts = json.loads((tmp_path / "data_study.json").read_text())
+    assert DataStudy.from_json(facts) == result
+    assert facts["synthetic"] is True
+    assert [each["drawings"] for each in facts["curve"]] == [
+        trained.drawings for trained in result.curve
+    ]
+
+
+@pytest.mark.parametrize("shares", [(30, 10), (10, 10), (0, 50), (50, 101)])
+def test_shares_that_do_not_rise_within_100_are_refused(
+    shapes: ClassSetData, shares: tuple[int, ...]
+) -> None:
+    with pytest.raises(BadSetting, match="give rising percentages"):
+        study(shapes, RECIPE, shares=shares)
+
+
+def test_a_category_without_recognised_drawings_is_named(tmp_path: Path) -> None:
+    data = ClassSetData.split(
+        [
+            write_category(
+                tmp_path, shape, draw_shape(shape, 20), recognized=[shape != "line"] * 20
+            )
+            for shape in SHAPES
+        ]
+    )
+    with pytest.raises(BadSetting, match="category line has no training drawing among: recog"):
+        study(data, RECIPE, shares=(100,))

@@ -1,0 +1,203 @@
+import dataclasses
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from qd_pipeline.learning import backend, networks
+from qd_pipeline.learning.data import ClassSetData
+from qd_pipeline.learning.evaluation.evaluate import evaluate
+from qd_pipeline.learning.training.batches import training_batches
+from qd_pipeline.learning.training.config import TrainingConfig
+from qd_pipeline.learning.training.train import train
+from qd_pipeline_tests.learning.shapes import (
+    SHAPES,
+    draw_shape,
+    keys_by_side,
+    write_animals,
+    write_category,
+    write_shapes,
+)
+
+RECIPE = TrainingConfig(epochs=2, batch_size=32, learning_rate=0.003)
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> ClassSetData:
+    return write_shapes(tmp_path_factory.mktemp("shapes"))
+
+
+def test_shapes_are_learned(shapes: ClassSetData) -> None:
+    classifier = train(shapes, RECIPE.with_settings(epochs=6))
+    probabilities = classifier.predict(shapes.test.bitmaps(slice(None)))
+    assert classifier.class_set == SHAPES
+    assert (probabilities.argmax(axis=1) == shapes.test.labels).mean() > 0.9
+
+
+def test_the_same_seed_gives_the_same_weights_and_metrics(shapes: ClassSetData) -> None:
+    first, again, other = (train(shapes, RECIPE.with_settings(seed=seed)) for seed in (1, 1, 2))
+    assert first.fingerprint() == again.fingerprint()
+    assert first.training.history == again.training.history
+    assert first.fingerprint() != other.fingerprint()
+
+
+def test_each_epoch_and_the_progress_are_told(
+    shapes: ClassSetData, capfd: pytest.CaptureFixture[str]
+) -> None:
+    epochs: list[tuple[int, Any]] = []
+    progress: list[tuple[int, int]] = []
+    classifier = train(
+        shapes,
+        RECIPE,
+        on_epoch=lambda epoch, metrics: epochs.append((epoch, metrics)),
+        on_progress=lambda done, total: progress.append((done, total)),
+    )
+    training = classifier.training
+    assert [epoch for epoch, _ in epochs] == [0, 1]
+    assert tuple(metrics for _, metrics in epochs) == training.history
+    assert set(training.history[0]) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    count = len(shapes.training)
+    assert (training.training_drawings, training.validation_drawings) == (
+        count,
+        len(shapes.validation),
+    )
+    assert progress[0] == (32, 2 * count)
+    assert progress[-1] == (2 * count, 2 * count)
+    assert [done for done, _ in progress] == sorted({done for done, _ in progress})
+    assert training.seconds > 0
+    assert capfd.readouterr() == ("", "")
+
+
+def test_validation_metrics_are_of_the_final_weights(shapes: ClassSetData) -> None:
+    classifier = train(shapes, RECIPE)
+    probabilities = classifier.predict(shapes.validation.bitmaps(slice(None)))
+    accuracy = (probabilities.argmax(axis=1) == shapes.validation.labels).mean()
+    assert classifier.training.history[-1]["val_accuracy"] == pytest.approx(accuracy)
+
+
+def test_a_training_without_validation_drawings_lacks_their_metrics(tmp_path: Path) -> None:
+    data = ClassSetData.split(
+        [
+            write_category(
+                tmp_path, shape, draw_shape(shape, 4), key_ids=keys_by_side(3, 0, 1, seed=place)
+            )
+            for place, shape in enumerate(SHAPES)
+        ]
+    )
+    classifier = train(data, RECIPE)
+    assert set(classifier.training.history[0]) == {"loss", "accuracy"}
+
+
+@pytest.mark.parametrize("redraw", [0.0, 1.0], ids=["as drawn", "redrawn"])
+def test_the_training_set_is_not_copied_into_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redraw: float
+) -> None:
+    monkeypatch.setattr(networks, "NETWORKS", dict(networks.NETWORKS))
+
+    @networks.network
+    def smallest(class_count: int, side: int = 28) -> Any:
+        layers = backend.keras.layers
+        return backend.keras.Sequential(
+            [
+                backend.keras.Input((side, side, 1)),
+                layers.Flatten(),
+                layers.Dense(class_count, activation="softmax"),
+            ]
+        )
+
+    bitmaps = np.zeros((12_000, 28, 28), np.uint8)
+    data = ClassSetData.split(
+        [write_category(tmp_path, shape, bitmaps) for shape in ("circle", "line")]
+    )
+    recipe = TrainingConfig(network="smallest", epochs=1, redraw=redraw)
+    train(data, recipe)  # what libraries load on first use is no concern of this test
+    tracemalloc.start()
+    try:
+        train(data, recipe)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < bitmaps.nbytes
+
+
+@pytest.fixture(scope="module")
+def animals(tmp_path_factory: pytest.TempPathFactory) -> ClassSetData:
+    return write_animals(tmp_path_factory.mktemp("animals"), ("duck", "cow"), 150)
+
+
+REDRAWN = TrainingConfig.default(2).with_settings(epochs=6, batch_size=32)
+
+
+def test_redrawn_strokes_are_learned_from(animals: ClassSetData) -> None:
+    classifier = train(animals, REDRAWN)
+    probabilities = classifier.predict(animals.test.bitmaps(slice(None)))
+    assert (probabilities.argmax(axis=1) == animals.test.labels).mean() > 0.85
+
+
+def test_redrawing_gives_the_same_metrics_to_the_last_digit(animals: ClassSetData) -> None:
+    recipe = REDRAWN.with_settings(epochs=2)
+    first, again, other = (train(animals, recipe.with_settings(seed=seed)) for seed in (1, 1, 2))
+    assert first.training.history == again.training.history
+    assert first.training.temperature == again.training.temperature
+    assert first.fingerprint() == again.fingerprint()
+    assert first.training.history != other.training.history
+
+
+def test_the_drawings_of_each_epoch_are_others(animals: ClassSetData) -> None:
+    batches, steps = training_batches(animals.training, REDRAWN.with_settings(epochs=2), 28)
+    seen = [pictures for pictures, _ in batches.as_numpy_iterator()]
+    assert len(seen) == 2 * steps
+    first, second = (
+        {picture.tobytes() for pictures in seen[start : start + steps] for picture in pictures}
+        for start in (0, steps)
+    )
+    assert len(first) == len(second) == len(animals.training)
+    assert not first & second
+
+
+def test_a_redrawn_batch_keeps_its_labels(animals: ClassSetData) -> None:
+    recipe = REDRAWN.with_settings(epochs=1)
+    weak = dataclasses.replace(recipe, redraw=1e-9)
+    batches, _ = training_batches(animals.training, weak, 28)
+    own = {
+        picture.tobytes(): label
+        for picture, label in zip(
+            animals.training.bitmaps(slice(None)), animals.training.labels, strict=True
+        )
+    }
+    known = [
+        own[bitmap.tobytes()] == label
+        for pictures, labels in batches.as_numpy_iterator()
+        for bitmap, label in zip(
+            (pictures[..., 0] * 255).round().astype(np.uint8), labels, strict=True
+        )
+        if bitmap.tobytes() in own
+    ]
+    assert all(known)
+    assert len(known) > 0.3 * len(animals.training)
+
+
+def test_calibration_takes_the_validation_side_and_leaves_the_guesses(
+    animals: ClassSetData,
+) -> None:
+    recipe = REDRAWN.with_settings(epochs=2)
+    calibrated = train(animals, recipe)
+    raw = train(animals, recipe.with_settings(calibrated=False))
+    temperature = calibrated.training.temperature
+    assert temperature != 1.0
+    assert raw.training.temperature == 1.0
+    bitmaps = animals.test.bitmaps(slice(None))
+    powers = raw.predict(bitmaps).astype(np.float64) ** (1 / temperature)
+    expected = powers / powers.sum(axis=1, keepdims=True)
+    assert calibrated.predict(bitmaps) == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_network_of_another_side_is_drawn_for(animals: ClassSetData) -> None:
+    recipe = TrainingConfig(
+        network="dense_baseline", epochs=8, optimizer="rmsprop", learning_rate=0.0003
+    )
+    classifier = train(animals, recipe)
+    assert classifier.side == 56
+    assert evaluate(classifier, animals).accuracy.share > 0.8  # type: ignore[operator]

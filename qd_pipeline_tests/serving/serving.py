@@ -1,0 +1,48 @@
+"""The page for drawing, served to a test from its own process."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from qd_pipeline.learning import networks
+from qd_pipeline.learning.classifier import Classifier, Training
+from qd_pipeline.learning.training.config import TrainingConfig
+from qd_pipeline.serving.drawing_page import build
+from qd_pipeline.serving.model_cache import ModelCache
+from qd_pipeline.settings import Settings
+from qd_pipeline.store import Store
+
+
+@contextmanager
+def serving(home: Path) -> Iterator[int]:
+    """Serve the page over a home, and give its port."""
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    shelf = ModelCache(Settings.from_environment({"QD_HOME": str(home)}))
+    server = uvicorn.Server(
+        uvicorn.Config(build(shelf), log_level="warning", timeout_graceful_shutdown=2)
+    )
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    try:
+        while not server.started and thread.is_alive():
+            time.sleep(0.02)
+        yield listening.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def store_untrained(home: Path, key: str, class_set: tuple[str, ...]) -> Classifier:
+    """Put a classifier that has learned nothing into a home's store."""
+    network = networks.build("dense_baseline", len(class_set))
+    classifier = Classifier(network, class_set, Training(TrainingConfig(), (), 0, 0, 0))
+    with Store(home / "store").draft("classifiers", key) as draft:
+        classifier.save(draft.folder)
+        draft.publish(recipe={}, facts={}, version=classifier.fingerprint())
+    return classifier

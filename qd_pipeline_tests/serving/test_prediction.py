@@ -1,0 +1,69 @@
+import base64
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from qd_pipeline.errors import BadDrawing
+from qd_pipeline.quickdraw.pictures import to_column
+from qd_pipeline.serving.prediction import Predictor, strokes_of
+from qd_pipeline_tests.learning.shapes import reader_of_marks
+
+SIMPLIFIED = [[[0, 255], [0, 128]]]
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0L10 5" stroke="black"/></svg>'
+
+
+def test_categories_are_ranked_by_probability_and_ties_by_the_class_set() -> None:
+    # No ink in the marks' row of pixels: all logits are 0.
+    classifier = reader_of_marks(("line", "circle", "square"), [[0, 0, 0]])
+    drawings = to_column([strokes_of(SIMPLIFIED), strokes_of([[[0, 255], [255, 0]]])])
+    rankings = Predictor(classifier).predict(drawings)
+    assert [ranking.categories for ranking in rankings] == [("line", "circle", "square")] * 2
+    assert rankings[0].probabilities == pytest.approx((1 / 3, 1 / 3, 1 / 3))
+    assert rankings[0].bitmap.shape == (28, 28)
+    assert (rankings[0].bitmap != rankings[1].bitmap).any()
+
+
+def test_the_most_probable_category_comes_first() -> None:
+    ink = np.ones((28 * 28, 3), np.float32) * [0.01, 0.03, 0.02]
+    classifier = reader_of_marks(("line", "circle", "square"), ink.tolist())
+    (ranking,) = Predictor(classifier).predict(to_column([strokes_of(SIMPLIFIED)]))
+    assert ranking.categories == ("circle", "square", "line")
+    assert list(ranking.probabilities) == sorted(ranking.probabilities, reverse=True)
+    assert sum(ranking.probabilities) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        SIMPLIFIED,
+        ((np.array([5.0, 15.0]), np.array([2.0, 7.0])),),
+        {"drawing": SIMPLIFIED, "word": "line"},
+        json.dumps(SIMPLIFIED),
+        f"  {json.dumps({'drawing': SIMPLIFIED})}\n",
+        SVG,
+        base64.b64encode(SVG).decode(),
+    ],
+)
+def test_every_form_of_a_drawing_gives_its_strokes(given: Any) -> None:
+    [(x, y)] = strokes_of(given)
+    assert (x.tolist(), y.tolist()) == ([0, 255], [0, 128])
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ("", "is empty|is no PNG"),
+        ("a cow", "neither JSON nor Base64"),
+        ("[[[0", "is no JSON"),
+        ("[" * 100_000, "is no JSON"),
+        ({"word": "cow"}, "is a NoneType"),
+        (12, "is a int"),
+        (b"\0\1\2", "is no PNG, JPEG, WebP or SVG"),
+        ([], "has no strokes"),
+    ],
+)
+def test_what_is_no_drawing_is_refused(given: Any, sentence: str) -> None:
+    with pytest.raises(BadDrawing, match=sentence):
+        strokes_of(given)
