@@ -1,20 +1,15 @@
 """Publishing a partition: its files first, then the manifest that names them."""
 
-import errno
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
 
 from qd_pipeline.errors import DamagedPartition, HomeFailed, QdError
 from qd_pipeline.storage import manifest
 from qd_pipeline.storage.objects import Objects
 from qd_pipeline.storage.partition import FILE_NAME, Json, Partition, StoredFile, digest, sha256
 from qd_pipeline.storage.reading import as_stored
-
-_DISK_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 @dataclass(frozen=True)
@@ -119,17 +114,3 @@ def _measured(path: Path) -> StoredFile:
     if not FILE_NAME.fullmatch(path.name) or path.is_symlink() or not path.is_file():
         raise ValueError(f"a partition holds plain files, and {path} cannot be one of them")
     return StoredFile(sha256(path), path.stat().st_size)
-
-
-def is_about_disk(error: OSError, folder: Path) -> bool:
-    """Return whether an error of a step says that its staging folder cannot be written.
-
-    The error of a socket, or of a file elsewhere, does not.
-    """
-    names = [os.fsdecode(name) for name in (error.filename, error.filename2) if name]
-    if names:
-        return any(Path(name).is_relative_to(folder) for name in names)
-    # Writing to an open file names none, and some libraries write the reason in words only.
-    return error.errno in _DISK_ERRORS or any(
-        os.strerror(code) in str(error) for code in _DISK_ERRORS
-    )

@@ -21,7 +21,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from qd_pipeline.errors import StoreFailed, disk_failure
+from qd_pipeline.errors import StoreFailed, disk_failure, is_about_disk
 from qd_pipeline.storage import address, garbage
 from qd_pipeline.storage import lease as leases
 from qd_pipeline.storage.cloud import CloudObjects
@@ -30,7 +30,7 @@ from qd_pipeline.storage.local_files import Cached, InPlace, LocalFiles
 from qd_pipeline.storage.objects import Objects, StoredObject
 from qd_pipeline.storage.partition import Partition, check_names
 from qd_pipeline.storage.reading import Manifests, PartitionReader, Snapshot, newest
-from qd_pipeline.storage.staging import StagedPartition, is_about_disk
+from qd_pipeline.storage.staging import StagedPartition
 
 FORMAT: Final = 2
 """Version of the store's layout. 1 had a manifest that was replaced, and its files beside it."""

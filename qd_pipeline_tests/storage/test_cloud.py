@@ -11,7 +11,7 @@ import pytest
 from obstore.store import MemoryStore
 
 from qd_pipeline.errors import BadSetting, DamagedPartition, StoreFailed
-from qd_pipeline.storage import PartitionStore, address
+from qd_pipeline.storage import PartitionStore, bucket
 from qd_pipeline.storage.cloud import CloudObjects
 from qd_pipeline_tests.storage.stores import alter, content, write
 
@@ -53,8 +53,8 @@ def test_a_cloud_without_credentials_is_told_at_once_without_asking_it(
 def test_credentials_are_found_under_the_names_that_obstore_reads(
     scheme: str, environment: dict[str, str]
 ) -> None:
-    assert address.has_credentials(scheme, environment)
-    assert not address.has_credentials(scheme, dict.fromkeys(environment, ""))
+    assert bucket.has_credentials(scheme, environment)
+    assert not bucket.has_credentials(scheme, dict.fromkeys(environment, ""))
 
 
 @pytest.mark.parametrize(
@@ -74,9 +74,9 @@ def test_a_server_that_does_not_answer_is_one_sentence_without_secrets(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    bucket = address.open_cloud("s3://drawings/qd", retry={"max_retries": 0})
+    client = bucket.open_bucket("s3://drawings/qd", retry={"max_retries": 0})
     with pytest.raises(StoreFailed, match="s3://drawings/qd does not answer") as failed:
-        CloudObjects("s3://drawings/qd", bucket).get("format.json")
+        CloudObjects("s3://drawings/qd", client).get("format.json")
     assert "secret" not in str(failed.value)
     assert "\n" not in str(failed.value)
 
