@@ -176,9 +176,11 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        **_: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Options first, then the environment, then the settings file."""
+        del dotenv_settings, file_secret_settings
         file = TomlConfigSettingsSource(settings_cls, os.environ.get(FILE_VARIABLE))
         return init_settings, env_settings, file
 

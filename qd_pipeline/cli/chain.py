@@ -116,18 +116,15 @@ def runner_of(
 
     pipeline = Pipeline(settings)
     configs = {name: checked(pipeline, name, given) for name, given in (options or {}).items()}
-    mine = {
-        "partition_store": resources.partition_store_of(settings),
-        "source": resources.source_of(settings),
-        "mlflow": resources.mlflow_of(settings),
-    }
+    store, source = resources.partition_store_of(settings), resources.source_of(settings)
+    mlflow = resources.mlflow_of(settings)
     runner = PipelineRunner(
         pipeline,
-        definitions_of(pipeline, mine),
+        definitions_of(pipeline, {"partition_store": store, "source": source, "mlflow": mlflow}),
         instance.of(settings.home),
-        mine["partition_store"].store,
-        mine["source"],
-        mine["mlflow"].tracker,
+        store.store,
+        source,
+        mlflow.tracker,
         configs,
     )
     recovery.recover(pipeline, runner.store, runner.tracker, runner.instance)

@@ -78,7 +78,8 @@ def search(
     trials: Annotated[
         int | None,
         typer.Option(
-            help="Total number of trials, earlier ones included. (default: the whole grid; 20 with ranges)"
+            help="Total number of trials, earlier ones included. (default: the whole grid; 20 "
+            "with ranges)"
         ),
     ] = None,
     folds: Annotated[int, typer.Option(help="Folds of each trial.")] = 3,
@@ -101,16 +102,17 @@ def search(
     own = {"space": axes.to_json(), "trials": trials, "folds": folds}
     made, _, console = _make(settings, "searches", class_set, training, own)
     table = Table("trial", "settings", "accuracy ± SD", "folds", "training")
-    ranked = sorted(
-        made.metadata["trials"], key=lambda each: (each["pruned"], -each["cv_accuracy"])
-    )
-    for trial in ranked:
+    trials_made = made.metadata["trials"]
+    for trial in sorted(trials_made, key=lambda t: (t["pruned"], -t.get("cv_accuracy", 0.0))):
+        ended = "diverged" if trial["diverged"] else "pruned" if trial["pruned"] else ""
         table.add_row(
             str(trial["number"]),
             ", ".join(f"{name} {value}" for name, value in trial["settings"].items()),
-            f"{trial['cv_accuracy']:.2%} ± {trial['cv_accuracy_sd']:.2%}",
-            f"{len(trial['folds'])}{', pruned' if trial['pruned'] else ''}",
-            f"{trial['training_seconds']:.1f} s",
+            f"{trial['cv_accuracy']:.2%} ± {trial['cv_accuracy_sd']:.2%}"
+            if "cv_accuracy" in trial
+            else "–",
+            f"{len(trial['folds'])}{ended and f', {ended}'}",
+            f"{trial.get('training_seconds', 0.0):.1f} s",
         )
     console.print(table)
     console.print(

@@ -18,7 +18,7 @@ from qd_pipeline.cli.options import (
 from qd_pipeline.cli.servers import Server, Servers, Stopped, program
 from qd_pipeline.settings import Settings
 
-_OURS: Final = ("-w", str(Path(__file__).parents[2] / "workspace.yaml"))
+_OURS: Final = ("-w", str(Path(__file__).parents[1] / "workspace.yaml"))
 _OPEN: Final = (
     "[bold yellow]![/] QD_UI_HOST is {}: the pages ask for no password, so whoever can reach this "
     "machine can start and stop runs, read all that is in the home and delete it. Keep them to a "

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import dagster as dg
 
 from qd_pipeline.orchestration.materialization import materialize
-from qd_pipeline.orchestration.observations import CLASS_SETS, FILES
+from qd_pipeline.orchestration.observations import CLASS_SETS
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.stage import Stage
+from qd_pipeline.orchestration.stages.raw_drawings import FILES
 
 _RESOURCES = {"partition_store", "source", "mlflow"}
 
@@ -37,11 +38,11 @@ def asset_of(stage: Stage, pipeline: Pipeline) -> dg.AssetsDefinition:
         pool=stage.pool,
         required_resource_keys=_RESOURCES,
         # Read by us, so that a value out of its range is told in one sentence.
-        config_schema=pipeline.config_types[stage.name].to_config_schema(),
+        config_schema=pipeline.config_types[stage.name].to_fields_dict(),
     )
     def compute(
         context: dg.AssetExecutionContext,
-    ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:  # type: ignore[type-arg]
+    ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
         yield from materialize(stage, pipeline, context)
 
     return compute

@@ -5,9 +5,9 @@ people start by hand goes exactly as far as they said. Nothing is materialized f
 and each partition at most once after an observation, so that a failure is not repeated.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import takewhile
-from typing import Final
+from typing import Any, Final
 
 import dagster as dg
 
@@ -33,9 +33,7 @@ _ENDED: Final = (
 )
 
 
-def sensor_of(
-    pipeline: Pipeline, jobs: list[dg.UnresolvedAssetJobDefinition]
-) -> dg.SensorDefinition:
+def sensor_of(pipeline: Pipeline, jobs: Sequence[Any]) -> dg.SensorDefinition:
     """Return the sensor that materializes what is stale after a scheduled observation."""
 
     @dg.sensor(
@@ -70,9 +68,10 @@ def sensor_of(
             source_version=lambda key, _config: versions.get(key),
         )
         done = {run.tags.get("dagster/partition") for run in launched}
-        yield from requests(staleness, observation, done) or [
-            dg.SkipReason("Everything that was materialized is up to date, or was tried.")
-        ]
+        found = requests(staleness, observation, done)
+        yield from found
+        if not found:
+            yield dg.SkipReason("Everything that was materialized is up to date, or was tried.")
 
     return keep_up_to_date
 

@@ -4,7 +4,8 @@ A Dagster run covers partitions of one kind only, so what is partitioned by cate
 partitioned by class set cannot share a job.
 """
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import dagster as dg
 
@@ -19,8 +20,8 @@ OBSERVE_SOURCE: Final = "observe_source"
 JOB_OF: Final = {By.CATEGORY: CATEGORIES, By.CLASS_SET: CLASS_SETS}
 
 
-def jobs_of(pipeline: Pipeline) -> list[dg.UnresolvedAssetJobDefinition]:
-    """Return the jobs of a pipeline."""
+def jobs_of(pipeline: Pipeline) -> Sequence[Any]:
+    """Return the jobs of a pipeline, in a type that Dagster does not export."""
     return [
         dg.define_asset_job(
             CATEGORIES,

@@ -152,8 +152,8 @@ def materialize(
     """
     try:
         config = pipeline.config(stage, **context.op_config)
+        settings = config.effective(key_of(context), pipeline.class_sets)
         with _opened(stage, pipeline, context) as materialization:
-            settings = config.effective(materialization.key, pipeline.class_sets)
             result = stage.materialize(materialization, config)
             materialization.require(result.checks)
             yield from _check_results(stage, result.checks)
@@ -251,7 +251,7 @@ def _published(
             "source": context.provenance.source,
             "MLflow run": dg.MetadataValue.url(context.run.link),
             "MLflow run id": context.run.id,
-            "files": dg.MetadataValue.path(context.store.describe(partition)),
+            "files": dg.MetadataValue.path(context.store.location(partition)),
         },
         data_version=dg.DataVersion(partition.version),
     )

@@ -6,6 +6,7 @@ the source, or that a class set or its training settings did.
 
 import hashlib
 import json
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final
@@ -34,15 +35,9 @@ DATA_VERSION: Final = "dagster/data_version"
 _ASKED_AT_ONCE: Final = 8
 
 
-def files_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
+def files_asset(pipeline: Pipeline) -> dg.SourceAsset:
     """Return the asset of the source's files, one partition per category."""
 
-    @dg.observable_source_asset(
-        name=FILES,
-        partitions_def=pipeline.partitions.definition(By.CATEGORY),
-        group_name="drawings",
-        description="The source's NDJSON files, by category; a version changes with the file.",
-    )
     def observe(
         context: dg.AssetExecutionContext,
         partition_store: PartitionStoreResource,
@@ -58,7 +53,14 @@ def files_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
             notify(Failed(FILES, failed, str(first), context.run.run_id), pipeline.settings)
         return dg.DataVersionsByPartition(versions)
 
-    return observe
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return dg.observable_source_asset(
+            name=FILES,
+            partitions_def=pipeline.partitions.definition(By.CATEGORY),
+            group_name="drawings",
+            description="The source's NDJSON files, by category; a version changes with the file.",
+        )(observe)
 
 
 def class_sets_asset(pipeline: Pipeline) -> dg.AssetSpec:
@@ -90,7 +92,7 @@ def ask(
             external = version_at_source(source, key, config)
         except QdError as error:
             return error
-        return data_version(pipeline, RAW_DRAWINGS, key, config, external)
+        return data_version(pipeline, key, config, external)
 
     with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
         answers = dict(zip(keys, pool.map(version, keys), strict=True))
@@ -101,13 +103,12 @@ def ask(
 
 
 def data_version(
-    pipeline: Pipeline, stage: Stage, key: str, config: StageConfig, external: str | None = None
+    pipeline: Pipeline, key: str, config: StageConfig, external: str | None = None
 ) -> str:
     """Return the data version of what a root stage reads from outside of the store.
 
     Args:
         pipeline: The stages as the settings want them.
-        stage: `raw_drawings` or `classifiers`.
         key: The partition key.
         config: What the partition is to be made with.
         external: Version of the source's file.
@@ -149,7 +150,7 @@ def report(
     asset = {RAW_DRAWINGS.name: FILES, CLASSIFIERS.name: CLASS_SETS}.get(stage.name)
     if asset is None:
         return
-    version = data_version(pipeline, stage, key, config, external)
+    version = data_version(pipeline, key, config, external)
     last = instance.fetch_observations(
         dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[key]), limit=1
     ).records

@@ -5,7 +5,7 @@ Each holds plain settings and hands out a plain object, built once per process.
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,7 +67,9 @@ class SourceResource(dg.ConfigurableResource[None]):
     @property
     def download_limits(self) -> Limits:
         """The limits of downloads."""
-        return Limits(**self.limits)  # type: ignore[arg-type] # whole numbers stay whole
+        # Dagster's configuration has made a float of every number.
+        whole = {limit.name for limit in fields(Limits) if isinstance(limit.default, int)}
+        return Limits(**{k: int(v) if k in whole else v for k, v in self.limits.items()})  # type: ignore[arg-type]
 
 
 class MLflowResource(dg.ConfigurableResource[None]):

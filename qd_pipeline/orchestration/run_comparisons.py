@@ -1,5 +1,7 @@
-"""The last runs of a class set out of MLflow."""
+"""The last runs of a class set, read from MLflow and compared."""
 
+import ast
+import math
 import tempfile
 from pathlib import Path
 
@@ -12,54 +14,66 @@ from qd_pipeline.learning.evaluation.run_comparison import (
     ComparedRun,
     RunComparison,
     check_count,
-    stand,
+    compare_runs,
 )
-from qd_pipeline.orchestration.partitions import CLASS_SETS
-from qd_pipeline.orchestration.workshop import Workshop
+from qd_pipeline.orchestration.promotion import PREDICTIONS
 from qd_pipeline.tracking import LoggedRun, Tracker
 
-_PREDICTIONS = "predictions.parquet"
-_NO_SETTINGS = {"class_set"}
+_CLASS_SET = "class_set"
 
 
-def standings_of(workshop: Workshop, class_set: str, count: int) -> RunComparison:
-    """Set the last runs of a class set side by side.
+def last_runs(tracker: Tracker, key: str, class_set: tuple[str, ...], count: int) -> RunComparison:
+    """Compare the last runs of a class set.
 
     Args:
-        workshop: Where MLflow is.
-        class_set: Its partition key.
+        tracker: MLflow tracking client.
+        key: Partition key of the class set.
+        class_set: Its categories now.
         count: How many runs at most, from 1.
 
     Raises:
-        BadSetting: The number makes no sense.
+        BadSetting: The number is below 1.
         TrackingFailed: MLflow cannot be reached.
     """
     check_count(count)
-    tracker = workshop.tracker
-    runs = [_contestant(tracker, run) for run in tracker.last_runs(class_set, count)]
-    return stand(class_set, CLASS_SETS[class_set], runs)
+    runs = [_compared_run(tracker, run) for run in tracker.last_runs(key, count)]
+    return compare_runs(key, class_set, runs)
 
 
-def _contestant(tracker: Tracker, run: LoggedRun) -> ComparedRun:
-    drawings = round(run.metrics.get("test_drawings", 0))
+def _compared_run(tracker: Tracker, run: LoggedRun) -> ComparedRun:
+    # A figure that was not a number is as good as none.
+    metrics = {name: value for name, value in run.metrics.items() if math.isfinite(value)}
+    drawings = round(metrics.get("test_drawings", 0))
     return ComparedRun(
         id=run.id,
         link=run.link,
         started=run.started,
-        settings={name: text for name, text in run.params.items() if name not in _NO_SETTINGS},
-        accuracy=Proportion(round(run.metrics["test_accuracy"] * drawings), drawings),
-        log_loss=run.metrics.get("test_log_loss"),
-        seconds=run.metrics.get("training_seconds"),
+        class_set=_class_set(run),
+        settings={name: text for name, text in run.params.items() if name != _CLASS_SET},
+        accuracy=Proportion(round(metrics.get("test_accuracy", 0) * drawings), drawings),
+        chance=metrics.get("test_chance"),
+        balanced_accuracy=metrics.get("test_balanced_accuracy"),
+        macro_f1=metrics.get("test_macro_f1"),
+        log_loss=metrics.get("test_log_loss"),
+        seconds=metrics.get("training_seconds"),
         source=run.tags.get("source", ""),
         synthetic=run.tags.get("synthetic") == "true",
         predictions=_predictions(tracker, run.id),
     )
 
 
+def _class_set(run: LoggedRun) -> tuple[str, ...]:
+    try:
+        return tuple(ast.literal_eval(run.params[_CLASS_SET]))
+    except (KeyError, ValueError, SyntaxError):
+        # The run was logged by hand.
+        return ()
+
+
 def _predictions(tracker: Tracker, run_id: str) -> pa.Table | None:
     with tempfile.TemporaryDirectory() as folder:
         try:
-            return pq.read_table(tracker.fetch(run_id, _PREDICTIONS, Path(folder)))
+            return pq.read_table(tracker.fetch(run_id, PREDICTIONS, Path(folder)))
         except (TrackingFailed, pa.ArrowException, OSError):
-            # The run outlives its files where somebody has cleaned up; the page says so.
+            # The run outlives its files where those were deleted; the page says so.
             return None

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _LOG: Final = getLogger(__name__)
 
-_QUIET: Final = {"console": {"config": {"log_level": "CRITICAL"}}}
+QUIET: Final = {"console": {"config": {"log_level": "CRITICAL"}}}
 """Dagster's loggers for runs of a command, which reports in its own words."""
 
 
@@ -117,7 +117,7 @@ class PipelineRunner:
                 asset_selection=[dg.AssetKey(stage.name) for stage in stages],
                 run_config={
                     "ops": {name: {"config": c.model_dump()} for name, c in configs.items()},
-                    "loggers": _QUIET,
+                    "loggers": QUIET,
                 },
                 # The command reports a failure; the daemon could not run it again.
                 run_id=run_id,

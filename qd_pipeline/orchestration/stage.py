@@ -98,7 +98,9 @@ class Result:
 class Materialize(Protocol):
     """Make one partition: stage its files and say what was found."""
 
-    def __call__(self, context: MaterializationContext, config: Any, /) -> Result: ...
+    def __call__(self, context: MaterializationContext, config: Any, /) -> Result:
+        """Materialize the context's partition as configured."""
+        ...
 
 
 @dataclass(frozen=True)

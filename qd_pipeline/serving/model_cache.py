@@ -12,7 +12,7 @@ from qd_pipeline.errors import BadSetting, MissingPartition, QdError, TrackingFa
 from qd_pipeline.learning.classifier import Classifier
 from qd_pipeline.serving.prediction import Predictor
 from qd_pipeline.settings import Settings
-from qd_pipeline.store import Partition, Store
+from qd_pipeline.storage import PartitionStore
 
 _SQLITE: Final = "sqlite:///"
 
@@ -52,7 +52,7 @@ class ModelCache:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._store = Store(settings.home / "store")
+        self._store = PartitionStore(settings.store_url, cache=settings.home / "cache")
         self._held: dict[str, LoadedModel] = {}
         self._lock = threading.Lock()
 
@@ -149,10 +149,13 @@ class ModelCache:
             yield from self._champion(key)
         stored = self._store.find("classifiers", key)
         if stored is not None:
-            yield _Candidate("the newest in the store", stored.version, _folder_of(stored))
+            folder = self._store.open_all(stored)
+            yield _Candidate(
+                "the newest in the store", stored.version, lambda: contextlib.nullcontext(folder)
+            )
 
     def _champion(self, key: str) -> Iterator[_Candidate]:
-        uri = self._settings.tracking_uri
+        uri = self._settings.mlflow_uri
         if uri.startswith(_SQLITE) and not Path(uri.removeprefix(_SQLITE)).is_file():
             return
         # They take seconds to import; the page itself is there before.
@@ -166,7 +169,3 @@ class ModelCache:
             yield _Candidate(
                 f"{champion}, champion", str(champion), lambda: registry.classifier_of(champion)
             )
-
-
-def _folder_of(partition: Partition) -> Callable[[], AbstractContextManager[Path]]:
-    return lambda: contextlib.nullcontext(partition.verified())

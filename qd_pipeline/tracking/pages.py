@@ -50,7 +50,7 @@ def app() -> Starlette:
         qd_pipeline.errors.BadSetting: A variable of the environment is wrong.
         mlflow.exceptions.MlflowException: The store cannot be opened.
     """
-    client = MlflowClient(Settings.from_environment().tracking_uri)
+    client = MlflowClient(Settings.load().mlflow_uri)
 
     @_flask_app.after_request
     def with_choices(response: Response) -> Response:

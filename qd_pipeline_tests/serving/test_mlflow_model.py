@@ -28,6 +28,7 @@ from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline.quickdraw.pictures import to_column
 from qd_pipeline.serving.prediction import Predictor, strokes_of
 from qd_pipeline.tracking import CLASSIFIERS, Identity, Tracker
+from qd_pipeline.tracking.registry import DecidedBy
 
 CLASS_SET = ("paint can", "The Eiffel Tower", "cow")
 SIMPLIFIED = [[[0, 255, 128, 0], [0, 10, 200, 0]], [[60, 61], [60, 60]]]
@@ -58,7 +59,10 @@ def address(classifier: Classifier, tmp_path_factory: pytest.TempPathFactory) ->
     identity = Identity("1", "classifiers", "3")
     with tracker.run(CLASSIFIERS, identity, name="3 categories", tags={}) as run:
         run.log_classifier(folder)
-    tracker.registry.appoint(tracker.registry.register("quickdraw-3", run.id, {}))
+    version = tracker.registry.register(
+        "quickdraw-3", run=run.id, classifier="1", categories=CLASS_SET, tags={}
+    )
+    tracker.registry.set_champion(version, DecidedBy.EVALUATION)
     return "models:/quickdraw-3@champion"
 
 

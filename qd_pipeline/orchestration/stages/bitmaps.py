@@ -9,8 +9,8 @@ from qd_pipeline.orchestration.materialization import MaterializationContext
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.stage import Check, CheckResult, Input, Result, Stage, StageConfig
 from qd_pipeline.orchestration.stages.strokes import TABLE
+from qd_pipeline.quickdraw import BITMAP_SIDE as SIDE
 from qd_pipeline.quickdraw.bitmaps import BitmapFacts, draw, montage
-from qd_pipeline.quickdraw.raster import SIDE
 
 ARRAY: Final = "bitmaps.npy"
 MONTAGE: Final = "montage.png"

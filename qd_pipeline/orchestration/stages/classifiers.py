@@ -23,6 +23,7 @@ def materialize(context: MaterializationContext, config: TrainingStageConfig) ->
     training = config.training(len(context.class_set))
     title = f"{context.key} categories, {training.network}, {training.epochs} epochs"
     context.run.rename(title)
+    context.run.log(params=training.to_json())
     data = read_drawings(context)
     context.log_inputs()
     classifier = train(
@@ -69,7 +70,7 @@ def _shown(classifier: Classifier, network: Path) -> dict[str, object]:
 
 
 def _checks(data: ClassSetData, classifier: Classifier) -> list[CheckResult]:
-    splits = [split.column("key_ids") for split in (data.training, data.validation, data.test)]
+    splits = [split.column("key_ids") for split in (data.train, data.validation, data.test)]
     together = np.concatenate(splits)
     shared = len(together) - len(np.unique(together))
     accuracy, chance = classifier.training.history[-1]["accuracy"], 1 / len(data.class_set)

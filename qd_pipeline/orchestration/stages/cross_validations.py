@@ -9,6 +9,7 @@ from pydantic import Field
 
 from qd_pipeline.class_sets import ClassSets
 from qd_pipeline.learning.studies.cross_validation import (
+    FOLD_BOUNDS,
     FOLDS,
     CrossValidation,
     Fold,
@@ -28,7 +29,10 @@ class CrossValidationConfig(TrainingStageConfig):
     """What to train, and on how many folds."""
 
     folds: int = Field(
-        default=FOLDS, ge=2, le=255, description="Folds, from 2 to 255; as many trainings."
+        default=FOLDS,
+        ge=FOLD_BOUNDS.ge,
+        le=FOLD_BOUNDS.le,
+        description="Folds, from 2 to 255; as many trainings.",
     )
 
     def effective(self, key: str, class_sets: ClassSets) -> Mapping[str, Any]:

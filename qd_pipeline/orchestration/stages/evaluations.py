@@ -1,151 +1,188 @@
-"""Stage 5: evaluation reports, one partition per class count."""
+"""Stage 5: evaluation reports, one partition per class set."""
+
+from collections.abc import Mapping
+from typing import Any, Final
 
 import dagster as dg
+from pydantic import Field
 
 from qd_pipeline.learning.classifier import Classifier
 from qd_pipeline.learning.evaluation.evaluate import Evaluation, evaluate
+from qd_pipeline.learning.evaluation.metrics import metrics_of
 from qd_pipeline.learning.evaluation.promotion import PromotionDecision
 from qd_pipeline.learning.reports import evaluation_report as report
 from qd_pipeline.learning.reports import figures
 from qd_pipeline.learning.studies.data_study import DataStudy
-from qd_pipeline.orchestration import automation, checks, recipes
-from qd_pipeline.orchestration.assets.classifiers import classifiers, read_drawings
-from qd_pipeline.orchestration.partitions import class_set_partitions
-from qd_pipeline.orchestration.pictures import embedded
-from qd_pipeline.orchestration.stage import Stage
-from qd_pipeline.orchestration.workshop import Workshop
+from qd_pipeline.orchestration.embedded import png
+from qd_pipeline.orchestration.materialization import MaterializationContext
+from qd_pipeline.orchestration.partitions import By
+from qd_pipeline.orchestration.stage import Check, CheckResult, Input, Result, Stage, StageConfig
+from qd_pipeline.orchestration.stages.drawings import DRAWINGS, read_drawings
 
-REPORT = "report.html"
-
-
-@dg.asset(
-    partitions_def=class_set_partitions,
-    deps=[classifiers],
-    group_name="learning",
-    kinds={"html", "parquet"},
-    owners=["team:learning"],
-    code_version=recipes.CODE_VERSIONS["evaluations"],
-    check_specs=checks.EVALUATIONS,
-    automation_condition=automation.AFTER_PARENTS,
-)
-def evaluations(context: dg.AssetExecutionContext, workshop: Workshop) -> dg.MaterializeResult:
-    """How well a classifier does on drawings that it never saw, and why it errs: a report."""
-    with workshop.stage(context, continues="classifiers") as stage:
-        trained = workshop.store.read("classifiers", context.partition_key)
-        data, inputs = read_drawings(workshop, context.partition_key)
-        classifier = Classifier.load(trained.verified())
-        evaluation = evaluate(classifier, data)
-        # MLflow takes seconds to import, and loading the definitions should not.
-        from qd_pipeline import tracking  # noqa: PLC0415
-        from qd_pipeline.orchestration import promotion  # noqa: PLC0415
-
-        verdict = promotion.judge(workshop, stage, evaluation.predictions)
-        figures_of = _figures(evaluation, classifier)
-        outcomes = _checks(len(data.test), evaluation, verdict)
-        stage.refuse_failed(outcomes)
-        studied = workshop.study_of(context.partition_key, inputs)
-        study = DataStudy.from_json(studied[0].facts) if studied else None
-        _write(stage, classifier, evaluation, verdict=verdict, study=study)
-        version = promotion.register(workshop, stage, verdict)
-        return stage.publish(
-            recipe=recipes.evaluations(trained, [*inputs, *studied]),
-            facts={"figures": figures_of, "model": version.model, "version": version.number},
-            metrics=figures_of,
-            metadata={
-                **_metadata(stage, evaluation),
-                "all runs": dg.MetadataValue.url(workshop.tracker.run_list(tracking.CLASSIFIERS)),
-                "registered": f"{version}, {'champion' if verdict.promoted else 'challenger'}",
-            },
-            checks=outcomes,
-        )
+REPORT: Final = "report.html"
 
 
-def _figures(evaluation: Evaluation, classifier: Classifier) -> dict[str, float]:
-    """Give the figures that runs are compared by: the same names for every class count."""
-    low, high = evaluation.accuracy.interval
-    f1 = [scores.f1 for scores in evaluation.scores if scores.f1 is not None]
-    return {
-        "test_accuracy": evaluation.accuracy.share or 0.0,
-        "test_accuracy_low": low,
-        "test_accuracy_high": high,
-        "test_log_loss": evaluation.log_loss,
-        "test_macro_f1": sum(f1) / len(f1) if f1 else 0.0,
-        "test_drawings": evaluation.accuracy.count,
-        "training_seconds": classifier.training.seconds,
-    }
+class EvaluationConfig(StageConfig):
+    """How to decide about promotion; this is not part of what an evaluation is made from."""
+
+    promotion_margin: float = Field(
+        default=0.01,
+        gt=0,
+        lt=1,
+        description="Loss of accuracy, as a share, with which a classifier still becomes champion.",
+    )
+
+
+def materialize(context: MaterializationContext, config: EvaluationConfig) -> Result:
+    """Evaluate a classifier on drawings that it never saw, and decide about its promotion."""
+    # MLflow takes seconds to import, and loading the definitions should not.
+    from qd_pipeline import tracking  # noqa: PLC0415
+    from qd_pipeline.orchestration import promotion  # noqa: PLC0415
+
+    trained, registry = context.input("classifiers"), context.tracker.registry
+    data = read_drawings(context)
+    classifier = Classifier.load(context.store.open_all(trained))
+    evaluation = evaluate(classifier, data)
+    candidate = promotion.Candidate(
+        class_set=context.key,
+        run=context.run.id,
+        version=trained.version,
+        predictions=evaluation.predictions,
+        source=context.provenance.source,
+        synthetic=context.provenance.synthetic,
+    )
+    decision = promotion.decide(registry, candidate, config.promotion_margin)
+    checks = _checks(len(data.test), evaluation, decision)
+    context.require(checks)
+    metrics = metrics_of(evaluation, classifier.training)
+    _write(context, classifier, evaluation, decision)
+    version = promotion.register(registry, candidate, decision)
+    return Result(
+        metadata={"figures": metrics, "model": version.model, "version": version.number},
+        metrics=metrics,
+        shown={
+            **_shown(context, evaluation),
+            "all runs": dg.MetadataValue.url(context.tracker.run_list(tracking.CLASSIFIERS)),
+            "registered": f"{version}, {decision.outcome}",
+        },
+        checks=checks,
+    )
 
 
 def _write(
-    stage: Stage,
+    context: MaterializationContext,
     classifier: Classifier,
     evaluation: Evaluation,
-    *,
-    verdict: PromotionDecision,
-    study: DataStudy | None,
+    decision: PromotionDecision,
 ) -> None:
     written = report.write(
-        stage.draft.folder,
+        context.staged.folder,
         evaluation,
         classifier.training,
-        source=stage.origin.source,
-        synthetic=stage.origin.synthetic,
-        verdict=verdict,
-        study=study,
+        source=context.provenance.source,
+        synthetic=context.provenance.synthetic,
+        decision=decision,
+        study=_study(context),
     )
     for path in (written.page, written.figures, written.predictions):
-        stage.run.log_file(path)
-    stage.run.log_picture(_confusion_matrix(evaluation), "confusion_matrix.png")
+        context.run.log_file(path)
+    context.run.log_picture(_confusion_matrix(evaluation), "confusion_matrix.png")
     curves = figures.learning_curves(classifier.training.history)
-    stage.run.log_picture(curves, "learning_curves.png")
+    context.run.log_picture(curves, "learning_curves.png")
+
+
+def _study(context: MaterializationContext) -> DataStudy | None:
+    """Return the data study of the class set, if it was made from these very drawings."""
+    made = context.inputs["data_studies"].get(context.key)
+    now = {
+        f"{stage}/{key}": partition.version
+        for stage in ("strokes", "bitmaps")
+        for key, partition in context.inputs[stage].items()
+    }
+    same = made is not None and made.fingerprint["inputs"] == now
+    return DataStudy.from_json(made.metadata) if made and same else None
 
 
 def _confusion_matrix(evaluation: Evaluation) -> bytes:
     return figures.confusion_matrix(evaluation.class_set, evaluation.confusion)
 
 
-def _metadata(stage: Stage, evaluation: Evaluation) -> dict[str, object]:
-    accuracy = evaluation.accuracy
-    low, high = accuracy.interval
+def _shown(context: MaterializationContext, evaluation: Evaluation) -> Mapping[str, Any]:
+    loss = evaluation.log_loss
     return {
-        "accuracy": accuracy.share,
-        "accuracy, 95 % interval": f"{low:.2%} – {high:.2%}",
-        "test drawings": accuracy.count,
-        "log loss": round(evaluation.log_loss, 4),
+        "accuracy": evaluation.accuracy.share,
+        "accuracy, 95 % interval": str(evaluation.accuracy),
+        "chance": evaluation.chance,
+        "balanced accuracy": evaluation.balanced_accuracy,
+        "macro F1": evaluation.macro_f1,
+        "test drawings": evaluation.accuracy.count,
+        "log loss": None if loss is None else round(loss, 4),
         "categories": ", ".join(evaluation.class_set),
-        "confusion matrix": embedded(_confusion_matrix(evaluation), "confusion matrix"),
-        "report": dg.MetadataValue.url(stage.run.link_to(REPORT)),
+        "confusion matrix": png(_confusion_matrix(evaluation), "confusion matrix"),
+        "report": dg.MetadataValue.url(context.run.link_to(REPORT)),
     }
 
 
 def _checks(
-    drawings: int, evaluation: Evaluation, verdict: PromotionDecision
-) -> list[dg.AssetCheckResult]:
-    predicted, chance = evaluation.predictions.num_rows, 1 / len(evaluation.class_set)
+    drawings: int, evaluation: Evaluation, decision: PromotionDecision
+) -> list[CheckResult]:
+    predicted = evaluation.predictions.num_rows
     low, _ = evaluation.accuracy.interval
-    found = verdict.comparison
-    compared = (
-        {}
-        if found is None
-        else {
-            "test drawings of both": found.drawings,
-            "only the champion is right": found.test.only_first,
-            "only the new one is right": found.test.only_second,
-            "p": found.test.first_better,
-            "significance": verdict.significance,
-        }
-    )
     return [
-        checks.result(
+        CheckResult(
             "every_test_drawing",
+            predicted == drawings,
             f"{predicted:,} predictions for {drawings:,} test drawings",
-            passed=predicted == drawings,
         ),
-        checks.result(
+        CheckResult(
             "above_chance",
-            f"accuracy at least {low:.1%} with 95 % confidence, chance {chance:.1%}",
-            passed=low > chance,
+            low > evaluation.chance,
+            f"accuracy {evaluation.accuracy}, chance {evaluation.chance * 100:.1f} %",
         ),
-        checks.result(
-            "not_worse_than_the_champion", verdict.reason, passed=verdict.promoted, **compared
+        CheckResult(
+            "not_worse_than_the_champion", decision.promoted, decision.reason, _compared(decision)
         ),
     ]
+
+
+def _compared(decision: PromotionDecision) -> Mapping[str, Any]:
+    shown = {"outcome": decision.outcome.value, "margin": decision.margin}
+    compared = decision.comparison
+    if compared is None:
+        return shown
+    low, high = compared.gain(decision.confidence)
+    return shown | {
+        "test drawings of both": compared.drawings,
+        "only the champion is right": compared.test.only_first,
+        "only the new one is right": compared.test.only_second,
+        "difference, low": low,
+        "difference, high": high,
+    }
+
+
+EVALUATIONS: Final = Stage(
+    name="evaluations",
+    description="How well a classifier does on drawings that it never saw, and why it errs: a "
+    "report.",
+    by=By.CLASS_SET,
+    code_version="2",
+    materialize=materialize,
+    inputs=(Input("classifiers"), *DRAWINGS, Input("data_studies", optional=True)),
+    config=EvaluationConfig,
+    declared=lambda settings: {"promotion_margin": settings.promotion_margin},
+    checks=(
+        Check("every_test_drawing", "One prediction for each test drawing."),
+        Check(
+            "above_chance",
+            "The accuracy's 95 % interval lies above the share of the largest category.",
+            blocking=False,
+        ),
+        Check(
+            "not_worse_than_the_champion",
+            "The interval of the difference excludes a loss of more than the margin.",
+            blocking=False,
+        ),
+    ),
+    kinds=frozenset({"html", "parquet"}),
+    continues="classifiers",
+)

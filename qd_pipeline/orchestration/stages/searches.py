@@ -11,6 +11,7 @@ from pydantic import Field, PositiveInt
 
 from qd_pipeline.class_sets import ClassSets
 from qd_pipeline.learning.studies import space
+from qd_pipeline.learning.studies.cross_validation import FOLD_BOUNDS
 from qd_pipeline.learning.studies.search import FOLDS, Search, Trial, search
 from qd_pipeline.learning.studies.space import Space
 from qd_pipeline.learning.training.config import TrainingConfig
@@ -44,7 +45,10 @@ class SearchConfig(TrainingStageConfig):
         "notebook's grid.",
     )
     folds: int = Field(
-        default=FOLDS, ge=2, le=255, description="Folds of each trial, from 2 to 255."
+        default=FOLDS,
+        ge=FOLD_BOUNDS.ge,
+        le=FOLD_BOUNDS.le,
+        description="Folds of each trial, from 2 to 255.",
     )
     trials: PositiveInt | None = Field(
         default=None,
@@ -111,8 +115,7 @@ def _log(
     from qd_pipeline.tracking import STUDIES, Identity  # noqa: PLC0415 (MLflow is slow to import)
 
     settings = _text(trial)
-    accuracy = trial.result.figures["cv_accuracy"]
-    context.dagster.log.info("%s: accuracy %.4f", settings, accuracy)
+    context.dagster.log.info("%s: %s", settings, trial.diverged or _accuracy(trial))
     with context.tracker.run(
         STUDIES,
         Identity(study, "searches", context.key, settings),
@@ -122,6 +125,7 @@ def _log(
             "study": study,
             "trial": str(trial.number),
             "pruned": str(trial.pruned).lower(),
+            **({"diverged": trial.diverged} if trial.diverged else {}),
         },
     ) as run:
         params = training.with_settings(**trial.settings).to_json()
@@ -134,15 +138,22 @@ def _text(trial: Trial) -> str:
     return ", ".join(f"{name} {value}" for name, value in trial.settings.items())
 
 
+def _accuracy(trial: Trial) -> str:
+    figures = trial.result.figures
+    if not figures:
+        return "none"
+    return f"{figures['cv_accuracy']:.2%} ± {figures['cv_accuracy_sd']:.2%}"
+
+
 def _shown(class_set: str, study: str, found: Search) -> dict[str, object]:
     best = found.best.result.figures
     ranked = sorted(
-        found.trials, key=lambda trial: (trial.pruned, -trial.result.figures["cv_accuracy"])
+        found.trials,
+        key=lambda trial: (trial.pruned, -trial.result.figures.get("cv_accuracy", 0.0)),
     )
     rows = [
-        f"| {trial.number} | {_text(trial)} | {trial.result.figures['cv_accuracy']:.2%} "
-        f"± {trial.result.figures['cv_accuracy_sd']:.2%} "
-        f"| {'pruned' if trial.pruned else 'complete'} |"
+        f"| {trial.number} | {_text(trial)} | {_accuracy(trial)} "
+        f"| {'diverged' if trial.diverged else 'pruned' if trial.pruned else 'complete'} |"
         for trial in ranked
     ]
     head = ["| trial | settings | accuracy | |", "|---|---|---|---|"]
@@ -152,7 +163,7 @@ def _shown(class_set: str, study: str, found: Search) -> dict[str, object]:
         "accuracy, standard deviation": best["cv_accuracy_sd"],
         "trials": dg.MetadataValue.md("\n".join(head + rows)),
         "study": study,
-        "train with them": f"qd run --class-sets {class_set} --settings-from-search",
+        "train with them": f"qd run --class-set {class_set} --settings-from-search",
     }
 
 

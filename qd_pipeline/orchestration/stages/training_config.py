@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from qd_pipeline.class_sets import ClassSets
 from qd_pipeline.learning.networks import NETWORKS
-from qd_pipeline.learning.training.config import PRESETS, TrainingConfig, from_preset
+from qd_pipeline.learning.training.config import BOUNDS, PRESETS, TrainingConfig, from_preset
 from qd_pipeline.orchestration.stage import StageConfig
 from qd_pipeline.settings import Settings
 
@@ -36,27 +36,35 @@ class TrainingStageConfig(StageConfig):
         default=AUTO,
         description="The network to train, by default the preset's; `qd networks` describes them.",
     )
-    epochs: PositiveInt | None = Field(
-        default=None, description="Passes over the training drawings, from 1."
+    epochs: int | None = Field(
+        default=None,
+        description="Passes over the training drawings, from 1.",
+        ge=BOUNDS["epochs"].ge,
     )
-    batch_size: PositiveInt | None = Field(
-        default=None, description="Drawings a training step, from 1."
+    batch_size: int | None = Field(
+        default=None, description="Drawings a training step, from 1.", ge=BOUNDS["batch_size"].ge
     )
     learning_rate: float | None = Field(
         default=None,
-        gt=0,
-        allow_inf_nan=False,
         description="Highest step size of the optimiser, above 0.",
+        gt=BOUNDS["learning_rate"].gt,
+        allow_inf_nan=False,
     )
-    units: PositiveInt | None = Field(
+    units: int | None = Field(
         default=None,
         description="Width of the network's hidden dense layer, from 1, if it has one.",
+        ge=BOUNDS["units"].ge,
     )
     seed: int = Field(
         default=0,
-        ge=0,
-        lt=2**32,
         description="From 0 to 4294967295. Same seed, same machine: same classifier.",
+        ge=BOUNDS["seed"].ge,
+        le=BOUNDS["seed"].le,
+    )
+    settings: dict[str, Any] = Field(
+        default={},
+        description="Any settings of a training by name, weight_decay for example; they win over "
+        "the fields above.",
     )
 
     def training(self, class_count: int) -> TrainingConfig:
@@ -66,7 +74,8 @@ class TrainingStageConfig(StageConfig):
             BadSetting: A setting does not go with the network.
         """
         given = self.model_dump(include={setting.name for setting in fields(TrainingConfig)})
-        if self.network == AUTO:
+        given = {**given, **self.settings}
+        if given["network"] == AUTO:
             del given["network"]
         if self.preset != AUTO:
             given["preset"] = self.preset
