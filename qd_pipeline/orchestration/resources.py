@@ -12,13 +12,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from qd_pipeline.quickdraw.download import (
-    SAMPLE_DRAWINGS,
-    Limits,
-    Source,
-    masked,
-    parse_source,
-)
+from qd_pipeline.quickdraw.download import SAMPLE_DRAWINGS, Limits, Source, masked, parse_source
 from qd_pipeline.storage import PartitionStore
 
 if TYPE_CHECKING:
