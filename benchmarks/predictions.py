@@ -27,7 +27,7 @@ from qd_pipeline.learning.data import CategoryData, ClassSetData, LabelledDrawin
 from qd_pipeline.learning.evaluation.intervals import Proportion
 from qd_pipeline.quickdraw.kernels import core_count
 from qd_pipeline.quickdraw.pictures import strokes_of_picture, to_column
-from qd_pipeline.quickdraw.source import SampleSource
+from qd_pipeline.quickdraw.download import SampleSource
 from qd_pipeline.serving.model_cache import ModelCache
 from qd_pipeline.serving.prediction import Predictor
 from qd_pipeline.settings import Settings

@@ -35,7 +35,7 @@ from pydantic_settings import (
 
 from qd_pipeline.class_sets import NOTEBOOK, ClassSets, categories_of, checked_table, load
 from qd_pipeline.errors import BadSetting, disk_failure
-from qd_pipeline.quickdraw.limits import Limits
+from qd_pipeline.quickdraw.download.limits import Limits
 
 FILE_VARIABLE: Final = "QD_SETTINGS"
 _LONGEST_HOME: Final = 400  # SQLite takes paths of 512 bytes, and ours end below the data directory
@@ -91,7 +91,7 @@ HttpSettings = create_model(
         for limit in fields(Limits)
     },
 )
-"""`QD_HTTP_…`: the fields of `qd_pipeline.quickdraw.limits.Limits`, each above 0."""
+"""`QD_HTTP_…`: the fields of `qd_pipeline.quickdraw.download.Limits`, each above 0."""
 
 
 class ScheduleSettings(BaseModel):

@@ -1,4 +1,4 @@
-"""A server and a network that fail, provoked for real."""
+"""Servers and networks that fail, in a real server's answers."""
 
 import email.utils
 import ipaddress
@@ -18,9 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from qd_pipeline.errors import BadSetting, SourceFailed
-from qd_pipeline.quickdraw.download import Fetched, fetch
-from qd_pipeline.quickdraw.limits import Limits
-from qd_pipeline.quickdraw.source import Source
+from qd_pipeline.quickdraw.download import Fetched, Limits, fetch, parse_source
 from qd_pipeline_tests.mirror import (
     Fault,
     Mirror,
@@ -68,7 +66,7 @@ def get(
 ) -> tuple[bytes, Fetched]:
     target = folder / "cow.ndjson"
     fetched = fetch(
-        Source.parse(url), "cow", target, folder / "partial", drawings=drawings, limits=limits
+        parse_source(url), "cow", target, folder / "partial", drawings=drawings, limits=limits
     )
     return target.read_bytes(), fetched
 
@@ -76,7 +74,7 @@ def get(
 def refusal(
     url: str, folder: Path, *, drawings: int | None = None, limits: Limits = LIMITS
 ) -> SourceFailed:
-    """Fail to get it, and lose nothing by it."""
+    """Return the error of a download that must fail and change no file."""
     target = folder / "cow.ndjson"
     target.write_bytes(BEFORE)
     with pytest.raises(SourceFailed) as caught:
@@ -154,7 +152,7 @@ def test_retry_after_as_a_date_is_honoured(mirror: Mirror, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("wait", ["86400", "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"])
-def test_retry_after_cannot_ask_for_ever(mirror: Mirror, tmp_path: Path, wait: str) -> None:
+def test_retry_after_has_a_bound(mirror: Mirror, tmp_path: Path, wait: str) -> None:
     mirror.script("cow", status(503, wait))
     assert get(mirror.url, tmp_path, limits=Limits(retry_after_cap=0.01))[0] == LINES
 
@@ -165,23 +163,23 @@ def test_no_pause_reaches_beyond_the_deadline(mirror: Mirror, tmp_path: Path) ->
     assert "attempt 1 of 6" in error.cause
 
 
-def test_a_refused_connection_is_told(tmp_path: Path) -> None:
+def test_a_refused_connection_is_reported(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     assert "Connection refused" in refusal(f"http://127.0.0.1:{port}", tmp_path).cause
 
 
-def test_an_unknown_host_is_told(tmp_path: Path) -> None:
-    assert "nobody knows" in refusal("http://no-such-host.invalid/", tmp_path).cause
+def test_an_unknown_host_is_reported(tmp_path: Path) -> None:
+    assert "cannot be resolved" in refusal("http://no-such-host.invalid/", tmp_path).cause
 
 
-def test_a_silent_server_is_told(tmp_path: Path) -> None:
+def test_a_silent_server_is_reported(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        assert "kept us waiting" in refusal(f"http://127.0.0.1:{port}", tmp_path).cause
+        assert "sent nothing for" in refusal(f"http://127.0.0.1:{port}", tmp_path).cause
 
 
-def test_what_comes_too_slowly_for_the_deadline_is_told(mirror: Mirror, tmp_path: Path) -> None:
+def test_a_download_beyond_the_deadline_is_reported(mirror: Mirror, tmp_path: Path) -> None:
     mirror.always("cow", drip(piece=100, pause=0.05))
     error = refusal(mirror.url, tmp_path, limits=Limits(deadline=0.2, min_speed=1))
     assert "within 0.2 s" in error.cause
@@ -218,7 +216,7 @@ REFUSED: dict[str, tuple[Fault, str]] = {
 
 
 @pytest.mark.parametrize(("fault", "cause"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_another_attempt_will_not_mend_is_refused_at_once(
+def test_a_fault_that_stays_the_same_is_refused_at_once(
     mirror: Mirror, tmp_path: Path, fault: Fault, cause: str
 ) -> None:
     mirror.always("cow", fault)
@@ -258,7 +256,7 @@ def test_a_redirect_that_is_refused_shows_no_token(mirror: Mirror, tmp_path: Pat
     assert not any(secret in error for secret in ("bob", "s3cret", "t0ken"))
 
 
-def test_bodies_are_asked_for_as_they_are(mirror: Mirror, tmp_path: Path) -> None:
+def test_bodies_are_requested_uncompressed(mirror: Mirror, tmp_path: Path) -> None:
     get(mirror.url, tmp_path)
     (asked,) = mirror.asked("cow")
     assert asked.headers["Accept-Encoding"] == "identity"
@@ -269,7 +267,7 @@ def test_a_body_in_chunks_is_taken(mirror: Mirror, tmp_path: Path) -> None:
     assert get(mirror.url, tmp_path)[0] == LINES
 
 
-def test_a_reset_download_goes_on_where_it_stopped(mirror: Mirror, tmp_path: Path) -> None:
+def test_a_reset_download_is_resumed(mirror: Mirror, tmp_path: Path) -> None:
     mirror.script("cow", reset(after=10_000))
     content, fetched = get(mirror.url, tmp_path)
     first, second = mirror.asked("cow")
@@ -307,7 +305,7 @@ def test_another_part_than_was_asked_for_is_never_taken(mirror: Mirror, tmp_path
     assert "Range" not in mirror.asked("cow")[2].headers
 
 
-def test_what_is_wrong_after_going_on_is_read_from_the_beginning(
+def test_a_wrong_hash_after_resuming_is_read_from_the_beginning(
     mirror: Mirror, tmp_path: Path
 ) -> None:
     mirror.script("cow", reset(after=10_000), healthy(x_goog_hash="md5=XrY7u+Ae7tCTyyK7j1rNww=="))
@@ -315,7 +313,7 @@ def test_what_is_wrong_after_going_on_is_read_from_the_beginning(
     assert "Range" not in mirror.asked("cow")[2].headers
 
 
-def test_a_server_without_ranges_is_asked_for_all_again(mirror: Mirror, tmp_path: Path) -> None:
+def test_a_server_without_ranges_sends_all_again(mirror: Mirror, tmp_path: Path) -> None:
     mirror.ranges = False
     mirror.script("cow", reset(after=10_000))
     content, fetched = get(mirror.url, tmp_path)
@@ -323,23 +321,23 @@ def test_a_server_without_ranges_is_asked_for_all_again(mirror: Mirror, tmp_path
     assert fetched.resumed_from == 0
 
 
-def test_a_weak_tag_proves_too_little_to_go_on(mirror: Mirror, tmp_path: Path) -> None:
+def test_a_weak_tag_proves_too_little_to_resume(mirror: Mirror, tmp_path: Path) -> None:
     mirror.etags = "weak"
     mirror.script("cow", reset(after=10_000))
     assert get(mirror.url, tmp_path)[0] == LINES
     assert "Range" not in mirror.asked("cow")[1].headers
 
 
-@pytest.mark.parametrize(("age", "goes_on"), [(3600, True), (0, False)])
-def test_a_date_proves_enough_once_it_is_a_while_ago(
-    mirror: Mirror, tmp_path: Path, *, age: int, goes_on: bool
+@pytest.mark.parametrize(("age", "resumed"), [(3600, True), (0, False)])
+def test_a_date_proves_enough_to_resume_once_it_is_a_minute_ago(
+    mirror: Mirror, tmp_path: Path, *, age: int, resumed: bool
 ) -> None:
     then = time.time() - age
     os.utime(mirror.write("cow", LINES), (then, then))
     mirror.etags = None
     mirror.script("cow", reset(after=10_000))
     assert get(mirror.url, tmp_path)[0] == LINES
-    assert ("Range" in mirror.asked("cow")[1].headers) is goes_on
+    assert ("Range" in mirror.asked("cow")[1].headers) is resumed
 
 
 def test_a_proxy_of_the_environment_is_used(
@@ -351,16 +349,18 @@ def test_a_proxy_of_the_environment_is_used(
     assert mirror.asked("cow")[0].headers["Host"] == "mirror.invalid"
 
 
-def test_a_proxy_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_that_cannot_be_used_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     assert "through the proxy" in refusal("http://mirror.invalid/", tmp_path).cause
     monkeypatch.setenv("http_proxy", "ftp://bob:s3cret@proxy")
-    with pytest.raises(BadSetting, match="http_proxy is no address of a proxy"):
+    with pytest.raises(BadSetting, match="http_proxy is not the address of a proxy"):
         get("http://mirror.invalid/", tmp_path)
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
+def test_a_certificate_without_a_trusted_authority_is_refused(tmp_path: Path) -> None:
     context, _ = tls(tmp_path)
     with Mirror(tmp_path / "mirror", tls=context) as mirror:
         mirror.write("cow", LINES)
@@ -382,29 +382,8 @@ def test_https_with_a_trusted_certificate_never_falls_to_http(
         assert "less safe protocol" in refusal(mirror.url, tmp_path / "home").cause
 
 
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("QD_HTTP_ATTEMPTS", "0"),
-        ("QD_HTTP_ATTEMPTS", "1.5"),
-        ("QD_HTTP_READ_TIMEOUT", "-1"),
-        ("QD_HTTP_READ_TIMEOUT", "nan"),
-        ("QD_HTTP_DEADLINE", "inf"),
-        ("QD_HTTP_MAX_BYTES", "1GB"),
-    ],
-)
-def test_a_limit_that_is_none_is_refused(name: str, text: str) -> None:
-    with pytest.raises(BadSetting, match=name):
-        Limits.from_environment({name: text})
-
-
-def test_limits_are_read_from_the_environment() -> None:
-    environment = {"QD_HTTP_READ_TIMEOUT": "1.5", "QD_HTTP_MAX_BYTES": "10", "QD_HOME": "x"}
-    assert Limits.from_environment(environment) == Limits(read_timeout=1.5, max_bytes=10)
-
-
 def tls(folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """Make a certificate for 127.0.0.1 that vouches for itself."""
+    """Make a self-signed certificate for 127.0.0.1."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)

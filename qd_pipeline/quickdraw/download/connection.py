@@ -1,7 +1,7 @@
-"""Connections to web servers: only to where they were asked, and never without an end.
+"""Connections to web servers: only to the requested host, and never without a time limit.
 
 Redirects stay on the same host and never fall from https to http; certificates are
-verified; nothing in messages or logs shows what stands for a password.
+verified; passwords are in no message and no log.
 """
 
 import base64
@@ -30,8 +30,9 @@ from urllib3.exceptions import (
 )
 
 from qd_pipeline.errors import BadSetting, SourceFailed
-from qd_pipeline.quickdraw.address import masked
-from qd_pipeline.quickdraw.limits import Interrupted, Limits
+from qd_pipeline.quickdraw.download.address import masked
+from qd_pipeline.quickdraw.download.limits import Limits
+from qd_pipeline.quickdraw.download.retry import TransientError
 
 _REDIRECTS: Final = {301, 302, 303, 307, 308}
 _PORTS: Final = {"http": 80, "https": 443}
@@ -49,47 +50,47 @@ class _MaskUrls(logging.Filter):
 logging.getLogger("urllib3.connectionpool").addFilter(_MaskUrls())
 
 
-class _Punctual(HTTPConnection):
-    """Gives the headers as a whole as long as a read timeout gives each byte of them."""
+class _TimedHeaders(HTTPConnection):
+    """Applies the read timeout to all headers together: urllib3 applies it to each byte."""
 
     def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override] # as urllib3's own
         with _watchdog(float(self.timeout or 0), self._hang_up):
             return super().getresponse()
 
     def _hang_up(self) -> None:
-        # The plain socket's way out, since TLS would wait for the other side.
+        # The plain socket's own method: that of TLS would wait for the other side.
         socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
 
 
-class _PunctualHttps(_Punctual, HTTPSConnection):
+class _TimedHeadersHttps(_TimedHeaders, HTTPSConnection):
     pass
 
 
 class _HttpPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _Punctual
+    ConnectionCls = _TimedHeaders
 
 
 class _HttpsPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _PunctualHttps
+    ConnectionCls = _TimedHeadersHttps
 
 
 @contextmanager
 def reply_to(
     url: str, headers: Mapping[str, str], limits: Limits
 ) -> Iterator[urllib3.BaseHTTPResponse]:
-    """Send a GET request and give the reply, its body unread, until the block ends.
+    """Send a GET request and yield the reply, its body unread.
 
-    What fails while the body is read in the block is told in the same way.
+    Failures while the body is read in the block are translated too.
 
     Args:
         url: http:// or https://, with user and password where the server wants them.
-        headers: What to send beyond the usual.
+        headers: Headers beyond the usual ones.
         limits: Timeouts and the number of redirects.
 
     Raises:
-        BadSetting: The environment names a proxy that can be none.
+        BadSetting: The environment names a proxy by an address that is not valid.
         SourceFailed: A certificate or a redirect cannot be trusted.
-        Interrupted: The connection failed.
+        TransientError: The connection failed.
     """
     try:
         with _pool(url, limits) as pool:
@@ -101,36 +102,36 @@ def reply_to(
             raise SourceFailed(
                 masked(url),
                 f"has a certificate that cannot be trusted ({error.args[0].verify_message})",
-                "mend the certificate, or name its authority's file in SSL_CERT_FILE",
+                "correct the certificate, or name its authority's file in SSL_CERT_FILE",
             ) from error
-        raise Interrupted("broke the encrypted connection") from error
+        raise TransientError("broke the encrypted connection") from error
     except HTTPError as error:
-        raise Interrupted(_spoken(error, limits)) from error
+        raise TransientError(_cause_of(error, limits)) from error
     except TimeoutError as error:
-        raise Interrupted(f"was not done within {limits.deadline:g} s") from error
+        raise TransientError(f"was not done within {limits.deadline:g} s") from error
 
 
 @contextmanager
 def _watchdog(seconds: float, act: Callable[[], None]) -> Iterator[None]:
-    """Act if the block takes longer: per-byte timeouts do not end what comes byte by byte.
+    """Call a function if the block takes longer: read timeouts restart with each byte.
 
     Raises:
         TimeoutError: It did.
     """
     late = threading.Event()
 
-    def bark() -> None:
+    def expire() -> None:
         late.set()
         with suppress(OSError):  # the connection ended at that very moment
             act()
 
-    timer = threading.Timer(seconds, bark)
+    timer = threading.Timer(seconds, expire)
     timer.daemon = True
     timer.start()
     try:
         yield
     except Exception as error:
-        if late.is_set():  # then it is this that broke off what the block did
+        if late.is_set():  # then the watchdog broke off what the block did
             raise TimeoutError from error
         raise
     finally:
@@ -154,7 +155,9 @@ def _pool(url: str, limits: Limits) -> urllib3.PoolManager:
             pool = urllib3.ProxyManager(proxy, proxy_headers=known, timeout=timeout, retries=False)
         except (LocationValueError, ProxySchemeUnknown) as error:
             remedy = "give the proxy's URL, http://host:port, or unset it"
-            raise BadSetting(f"{parts.scheme}_proxy", "is no address of a proxy", remedy) from error
+            raise BadSetting(
+                f"{parts.scheme}_proxy", "is not the address of a proxy", remedy
+            ) from error
     pool.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
     return pool
 
@@ -184,7 +187,7 @@ def _follow(
     raise SourceFailed(
         masked(url),
         f"redirects more than {limits.max_redirects} times",
-        "give the address that it leads to",
+        "set the address that it leads to",
     )
 
 
@@ -202,7 +205,7 @@ def _redirected(parts: SplitResult, location: str, url: str) -> SplitResult:
         masked(url),
         f"redirects to {masked(location)[:200] or 'nowhere'}, which is another host or a less "
         "safe protocol",
-        "give that address yourself if you trust it",
+        "set that address yourself if you trust it",
     )
 
 
@@ -210,18 +213,18 @@ def _origin(parts: SplitResult) -> tuple[str, str, int]:
     return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
 
 
-def _spoken(error: HTTPError, limits: Limits) -> str:
+def _cause_of(error: HTTPError, limits: Limits) -> str:
     match error:
         case ProxyError():
             return "could not be reached through the proxy that the environment names"
         case NameResolutionError():
-            return "has a host name that nobody knows (no network?)"
+            return "has a host name that cannot be resolved (no network?)"
         case NewConnectionError():
             reason = error.__cause__.strerror if isinstance(error.__cause__, OSError) else None
             return f"could not be connected to ({reason or 'no reason given'})"
         case ConnectTimeoutError():
             return f"could not be connected to within {limits.connect_timeout:g} s"
         case ReadTimeoutError():
-            return f"kept us waiting for {limits.read_timeout:g} s"
+            return f"sent nothing for {limits.read_timeout:g} s"
         case _:
             return "broke the connection off"

@@ -1,4 +1,4 @@
-"""Addresses of files: which ones are taken, and what of them may be shown."""
+"""Addresses of files: which ones are accepted, and what of them may be shown."""
 
 import re
 from pathlib import Path
@@ -11,8 +11,10 @@ FOLDER: Final = "full/simplified"
 """The bucket's folder of simplified drawings."""
 
 _CHOICES: Final = (
-    "give 'sample', 'quickdraw', or the URL of a mirror (http://, https:// or file:///)"
+    "give 'sample', 'quickdraw', or the URL of a mirror (http://, https://, file:///, s3:// or "
+    "gs://)"
 )
+_BUCKETS: Final = frozenset({"s3", "gs"})
 
 
 def masked(url: str) -> str:
@@ -25,13 +27,13 @@ def masked(url: str) -> str:
     return re.sub(r"([?&][^=&#\s]*)=[^&#\s]*", r"\1=***", url)
 
 
-def checked(category: str) -> str:
-    """Take only names that stay one name in a folder and in a URL.
+def checked_category(category: str) -> str:
+    """Return a category's name if it stays one name in a folder and in a URL.
 
     Raises:
-        BadSetting: It is not such a name.
+        BadSetting: It does not.
 
-    >>> checked("../../etc/passwd")
+    >>> checked_category("../../etc/passwd")
     Traceback (most recent call last):
         ...
     qd_pipeline.errors.BadSetting: category '../../etc/passwd' cannot be a name in the bucket: \
@@ -44,20 +46,29 @@ see `qd categories`.
     )
 
 
+def name_of(category: str) -> str:
+    """Return the name of a category's file in the bucket.
+
+    >>> name_of("The Eiffel Tower")
+    'full/simplified/The Eiffel Tower.ndjson'
+    """
+    return f"{FOLDER}/{checked_category(category)}.ndjson"
+
+
 def path_of(category: str) -> str:
     """Return a category's path in the bucket, as URLs spell it.
 
     >>> path_of("The Eiffel Tower")
     'full/simplified/The%20Eiffel%20Tower.ndjson'
     """
-    return f"{FOLDER}/{quote(checked(category), safe='')}.ndjson"
+    return f"{FOLDER}/{quote(checked_category(category), safe='')}.ndjson"
 
 
 def checked_mirror(text: str) -> str:
-    """Take only URLs that a mirror can have.
+    """Return a URL if a mirror can have it.
 
     Raises:
-        BadSetting: It is not such a URL; the message shows no password.
+        BadSetting: No mirror can; the message shows no password.
     """
     try:
         parts = urlsplit(text)
@@ -66,15 +77,17 @@ def checked_mirror(text: str) -> str:
         raise _bad(text, "is not a valid URL") from None
     if re.search(r"[\x00-\x1f\x7f]", unquote(text)):
         raise _bad(text, "holds control characters")
-    if parts.scheme not in {"http", "https", "file"}:
+    if parts.scheme not in {"http", "https", "file"} | _BUCKETS:
         raise _bad(text, "is not a source")
-    if parts.fragment or (parts.scheme == "file" and parts.query):
+    if parts.fragment or (parts.scheme in {"file"} | _BUCKETS and parts.query):
         raise _bad(text, "holds '#' or '?' (in a name they are written %23 and %3F)")
     if parts.scheme == "file":
         if parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
             raise _bad(text, "does not name a folder of this machine")
     elif not host or port == 0 or re.search(r"\s", text):
         raise _bad(text, "is not a valid URL")
+    elif parts.scheme in _BUCKETS and (parts.username or parts.password or port):
+        raise _bad(text, "holds a user or a port (credentials come from the environment)")
     return text
 
 

@@ -1,4 +1,4 @@
-"""What every source gives when a file of it is opened: bytes, and what vouches for them."""
+"""What every source returns when one of its files is opened: bytes, and what identifies them."""
 
 import base64
 import binascii
@@ -9,17 +9,17 @@ CHUNK_BYTES = 2**18
 
 
 @dataclass(frozen=True)
-class Identity:
-    """What tells one state of a file from another, as far as its source says.
+class FileVersion:
+    """What distinguishes one version of a file from another, as far as its source says.
 
     Attributes:
-        etag: The server's entity tag; of a local file or the sample, one of our making.
+        etag: The server's entity tag; of a local file or the sample, one that we compose.
         last_modified: The server's date, as it was sent.
         size: Bytes in the whole file.
         md5: MD5 of the whole file, 32 hexadecimal digits.
         crc32c: CRC32C of the whole file, 8 hexadecimal digits.
-        validator: What proves in a later request (`If-Range`) that the file is still the
-            same byte for byte; None where a download of it cannot be resumed.
+        validator: Proves in a later request (`If-Range`) that the file is still the same
+            byte for byte; None where a download of it cannot be resumed.
     """
 
     etag: str | None = None
@@ -31,16 +31,16 @@ class Identity:
 
 
 @dataclass(frozen=True)
-class Body:
+class RemoteFile:
     """An opened file of a source.
 
     Attributes:
-        identity: The file's state.
-        start: Where in the file the first chunk begins: the offset asked for, or 0.
-        chunks: The bytes from there on, in pieces of up to `CHUNK_BYTES` or so.
+        version: The file's version.
+        start: Where in the file the first chunk begins: the offset requested, or 0.
+        chunks: The bytes from there on, in pieces of about `CHUNK_BYTES` or less.
     """
 
-    identity: Identity
+    version: FileVersion
     start: int
     chunks: Iterator[bytes]
 
