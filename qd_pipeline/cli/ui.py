@@ -53,7 +53,7 @@ def ui(
     tracker = resources.mlflow_of(settings).tracker
     recovery.recover(pipeline, store, tracker, dagster)
     observations.report_settings(pipeline, dagster, store)
-    # All of them are there from the start: MLflow's page brings along what theirs show.
+    # All of them are there from the start, with their views.
     runs = {name: tracker.run_list(name) for name in EXPERIMENTS}
     environment = {
         **os.environ,
@@ -103,7 +103,6 @@ def _servers(settings: Settings) -> list[Server]:
     ]
     if settings.mlflow_uri.startswith("sqlite:"):
         store = ["--backend-store-uri", settings.mlflow_uri, "--workers", "1"]
-        store += ["--app-name", "qd_pipeline"]
         artifacts = ["--artifacts-destination", str(settings.home / "mlartifacts")]
         command = [*program("mlflow"), "server", *store, *artifacts]
         command += _at(settings.ui_host, mlflow)

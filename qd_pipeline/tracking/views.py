@@ -1,8 +1,8 @@
-"""A saved view of an experiment's run list, for MLflow servers that are not ours (`pages`).
+"""A saved view of an experiment's run list: the columns that matter.
 
 It belongs to the experiment, as one of its tags: `mlflow.sharedViewState.` and a key, with the
 browser's state as JSON, deflated, in Base64. It stands in the list's menu "Views", and a link
-with its key opens it.
+with its key opens it. Another version of MLflow that does not know it shows its own columns.
 """
 
 import json
