@@ -27,7 +27,7 @@ from qd_pipeline.learning.data import CategoryData, ClassSetData, LabelledDrawin
 from qd_pipeline.learning.intervals import Proportion
 from qd_pipeline.learning.prediction import Predictor
 from qd_pipeline.quickdraw.kernels import core_count
-from qd_pipeline.quickdraw.pictures import strokes_of_picture, to_column
+from qd_pipeline.quickdraw.sketches.pictures import strokes_of_picture, to_column
 from qd_pipeline.quickdraw.source import SampleSource
 from qd_pipeline.settings import Settings
 from qd_pipeline.store import Store

@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from qd_pipeline.drawing_page.shelf import Held, Shelf
 from qd_pipeline.errors import BadDrawing, BadSetting, MissingPartition, QdError
 from qd_pipeline.learning.prediction import Ranking
-from qd_pipeline.quickdraw.pictures import strokes_of_points, to_column
+from qd_pipeline.quickdraw.sketches.pictures import strokes_of_points, to_column
 
 MOST_BYTES: Final = 1_000_000
 """Bytes of the largest drawing taken: some 60,000 points."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qd_pipeline.errors import BadDrawing
-from qd_pipeline.quickdraw.pictures import strokes_of_picture, strokes_of_points, to_column
+from qd_pipeline.quickdraw.sketches.pictures import strokes_of_picture, strokes_of_points, to_column
 from qd_pipeline.quickdraw.raster import rasterize
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from qd_pipeline.learning.classifier import Classifier
-    from qd_pipeline.quickdraw.simplify import Stroke
+    from qd_pipeline.quickdraw.sketches.simplify import Stroke
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ class Predictor:
 
         Args:
             drawings: list<struct<x: list<uint8>, y: list<uint8>>>, simplified, as
-                `qd_pipeline.quickdraw.pictures` gives them.
+                `qd_pipeline.quickdraw.sketches.pictures` gives them.
 
         Raises:
             BadDrawing: They cannot be drawn.

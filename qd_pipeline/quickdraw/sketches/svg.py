@@ -15,9 +15,9 @@ from PIL import Image, ImageChops, ImageDraw
 from svgelements import SVG, Close, Line, Move, Path, Shape
 
 from qd_pipeline.errors import BadDrawing
-from qd_pipeline.quickdraw.ink import INK_SIDE, Mask
-from qd_pipeline.quickdraw.simplify import Points
-from qd_pipeline.quickdraw.skeleton import strokes_of_ink
+from qd_pipeline.quickdraw.sketches.ink import INK_SIDE, Mask
+from qd_pipeline.quickdraw.sketches.simplify import Points
+from qd_pipeline.quickdraw.sketches.skeleton import strokes_of_ink
 
 MOST_BYTES = 5_000_000
 """Bytes of the largest SVG read."""

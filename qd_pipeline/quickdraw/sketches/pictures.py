@@ -11,11 +11,11 @@ import pyarrow as pa
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from qd_pipeline.errors import BadDrawing
-from qd_pipeline.quickdraw.ink import COARSE_SIDE, ink_mask
+from qd_pipeline.quickdraw.sketches.ink import COARSE_SIDE, ink_mask
 from qd_pipeline.quickdraw.raster import DRAWING
-from qd_pipeline.quickdraw.simplify import SIDE, RawStroke, Stroke, simplify
-from qd_pipeline.quickdraw.skeleton import strokes_of_ink
-from qd_pipeline.quickdraw.svg import strokes_of_svg
+from qd_pipeline.quickdraw.sketches.simplify import SIDE, RawStroke, Stroke, simplify
+from qd_pipeline.quickdraw.sketches.skeleton import strokes_of_ink
+from qd_pipeline.quickdraw.sketches.svg import strokes_of_svg
 
 MOST_BYTES = 50_000_000
 """Bytes of the largest file read."""
