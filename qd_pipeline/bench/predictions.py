@@ -27,7 +27,8 @@ from qd_pipeline.learning.data import CategoryData, ClassSetData, LabelledDrawin
 from qd_pipeline.learning.intervals import Proportion
 from qd_pipeline.learning.prediction import Predictor
 from qd_pipeline.quickdraw.kernels import core_count
-from qd_pipeline.quickdraw.sketches.pictures import strokes_of_picture, to_column
+from qd_pipeline.quickdraw.sketches.pictures import sketch_of_picture
+from qd_pipeline.quickdraw.sketches.sketch import to_column
 from qd_pipeline.quickdraw.source import SampleSource
 from qd_pipeline.settings import Settings
 from qd_pipeline.store import Store
@@ -125,7 +126,7 @@ def _top_1(
         picture = render(drawing, random)
         began = time.perf_counter()
         try:
-            (ranking,) = predictor.predict(to_column([strokes_of_picture(picture)]))
+            (ranking,) = predictor.predict(to_column([sketch_of_picture(picture).strokes]))
         except BadDrawing:
             continue
         finally:

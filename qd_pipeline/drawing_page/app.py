@@ -23,7 +23,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from qd_pipeline.drawing_page.shelf import Held, Shelf
 from qd_pipeline.errors import BadDrawing, BadSetting, MissingPartition, QdError
 from qd_pipeline.learning.prediction import Ranking
-from qd_pipeline.quickdraw.sketches.pictures import strokes_of_points, to_column
+from qd_pipeline.quickdraw.sketches.points import strokes_of_points
+from qd_pipeline.quickdraw.sketches.sketch import to_column
 
 MOST_BYTES: Final = 1_000_000
 """Bytes of the largest drawing taken: some 60,000 points."""
@@ -139,7 +140,9 @@ def _asked(request: Request, body: bytes) -> dict[str, Any]:
 
 def _answer(shelf: Shelf, asked: Mapping[str, Any]) -> dict[str, Any]:
     held = shelf.get(asked["class_set"])
-    strokes = strokes_of_points(asked["strokes"], simplified=asked.get("simplified", False))
+    strokes = strokes_of_points(
+        asked["strokes"], simplified=asked.get("simplified", False), layout="columns"
+    )
     (ranking,) = held.predictor.predict(to_column([strokes]))
     return _as_json(ranking)
 
@@ -156,7 +159,7 @@ def _as_json(ranking: Ranking) -> dict[str, Any]:
 
 def _warm_up(shelf: Shelf) -> None:
     """Load and trace the networks, and compile the kernels, before somebody draws."""
-    strokes = strokes_of_points([[[0.0, 100.0, 40.0], [0.0, 30.0, 90.0]]])
+    strokes = strokes_of_points([[[0.0, 100.0, 40.0], [0.0, 30.0, 90.0]]], layout="columns")
     for held in shelf.refresh():
         held.predictor.predict(to_column([strokes]))
 

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qd_pipeline.errors import BadDrawing
-from qd_pipeline.quickdraw.sketches.pictures import strokes_of_picture, strokes_of_points, to_column
 from qd_pipeline.quickdraw.raster import rasterize
+from qd_pipeline.quickdraw.sketches.pictures import sketch_of_picture
+from qd_pipeline.quickdraw.sketches.points import strokes_of_points
+from qd_pipeline.quickdraw.sketches.sketch import to_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,7 +52,7 @@ class Predictor:
 
         Args:
             drawings: list<struct<x: list<uint8>, y: list<uint8>>>, simplified, as
-                `qd_pipeline.quickdraw.sketches.pictures` gives them.
+                `qd_pipeline.quickdraw.sketches` reads them.
 
         Raises:
             BadDrawing: They cannot be drawn.
@@ -99,11 +101,11 @@ def strokes_of(given: Any, *, simplified: bool | None = None) -> list[Stroke]:
     ([0, 255], [0, 128])
     """
     if isinstance(given, bytes):
-        return strokes_of_picture(given)
+        return sketch_of_picture(given).strokes
     if isinstance(given, str):
         text = given.strip()
         if text[:1] not in {"[", "{"}:
-            return strokes_of_picture(_decoded(text))
+            return sketch_of_picture(_decoded(text)).strokes
         try:
             given = json.loads(text)
         except (ValueError, RecursionError) as error:

@@ -5,8 +5,8 @@ import numpy.typing as npt
 from scipy import ndimage
 from skimage.morphology import skeletonize
 
-from qd_pipeline.quickdraw.sketches.ink import Mask
 from qd_pipeline.quickdraw.kernels import kernel
+from qd_pipeline.quickdraw.sketches.ground import Mask
 from qd_pipeline.quickdraw.sketches.simplify import Points
 
 THICKEST_PEN = 0.06

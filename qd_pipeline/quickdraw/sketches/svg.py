@@ -15,7 +15,8 @@ from PIL import Image, ImageChops, ImageDraw
 from svgelements import SVG, Close, Line, Move, Path, Shape
 
 from qd_pipeline.errors import BadDrawing
-from qd_pipeline.quickdraw.sketches.ink import INK_SIDE, Mask
+from qd_pipeline.quickdraw.sketches.ground import Mask
+from qd_pipeline.quickdraw.sketches.ink import INK_SIDE
 from qd_pipeline.quickdraw.sketches.simplify import Points
 from qd_pipeline.quickdraw.sketches.skeleton import strokes_of_ink
 
@@ -39,7 +40,7 @@ class _Outline(NamedTuple):
     drawn: bool
 
 
-def strokes_of_svg(data: bytes) -> list[Points]:
+def strokes_of_svg(data: bytes) -> tuple[list[Points], tuple[str, ...]]:
     """Give the strokes of an SVG: of its paths, lines, polylines and shapes.
 
     Text, pictures and what is invisible are left out, and so is a filled ground.
@@ -65,8 +66,8 @@ def strokes_of_svg(data: bytes) -> list[Points]:
     if not outlines:
         raise BadDrawing("the SVG", "holds no visible lines or shapes", "draw at least one stroke")
     if all(outline.drawn for outline in outlines):
-        return [line for outline in outlines for line in outline.lines]
-    return strokes_of_ink(_inked(outlines))
+        return [line for outline in outlines for line in outline.lines], ()
+    return strokes_of_ink(_inked(outlines)), ()
 
 
 def _outlines(svg: Any) -> Iterator[_Outline]:
