@@ -88,8 +88,9 @@ def framed_page(drawing: Drawing, rng: np.random.Generator) -> bytes:
     placed.paste(canvas, (left, top))
     page.paste(placed, mask=shape)
     line = int(rng.integers(1, 6))
+    around = (box[0] - line, box[1] - line, box[2] + line, box[3] + line)
     ImageDraw.Draw(page).rounded_rectangle(
-        box, radius, outline=_standing_out(page_colour, rng), width=line
+        around, radius, outline=_standing_out(page_colour, rng), width=line
     )
     return _encoded(page, "PNG")
 

@@ -9,22 +9,47 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull, QhullError
 from skimage.measure import approximate_polygon
 
-from qd_pipeline.quickdraw.sketches.ground import FAINTEST, Ground, Mask, Pixels, contrast_to
+from qd_pipeline.quickdraw.sketches.ground import (
+    FAINTEST,
+    Ground,
+    Mask,
+    Pixels,
+    contrast_to,
+    in_corners,
+)
 
 SMALLEST = 0.08
 """Share of the page that a frame encloses."""
 
-PENUMBRA = 2
+MIDDLE = 0.7
+"""Share of a side that is not rounded, in its middle."""
+
+COVERED = 0.6
+"""Share of a side along which it must be seen."""
+
+CLEAR = 0.6
+"""Share of empty pixels beside a side from which the frame's line has ended."""
+
+CORNER = 3
+"""Pixels from the two nearest sides within which what is left of a round corner lies."""
+
+PENUMBRA = 1
 """Pixels within a frame's line in which it blurs into the page."""
 
 SMALLEST_OF_INK = 0.15
 """Share of the box of everything on the page that a frame encloses."""
+
+SHADOW = 0.3
+"""Contrast of the darkest shadow that a card throws."""
 
 GAP = 3
 """Half the pixels of a gap in a frame's line."""
 
 CONVEX = 0.95
 """Share of its convex hull that a frame, filled, covers."""
+
+ROUGH = 0.08
+"""Share of a frame's side by which round corners leave its four corners."""
 
 STRAIGHT = 1.3
 """Pixels by which the outline of a frame leaves its sides, at the 80th percentile."""
@@ -62,40 +87,90 @@ def framed_part(pixels: Pixels, far: Mask, paper: Mask, ground: Ground) -> tuple
         return None
     ink_box = np.prod([each.stop - each.start for each in everything[0]])
     smallest = max(SMALLEST * paper.sum(), SMALLEST_OF_INK * ink_box)
-    for component in _components(far, smallest):
-        filled = ndimage.binary_fill_holes(component)
-        corners = _corners(filled, smallest)
-        if corners is None:
-            continue
-        depth = _depth(corners, far.shape)
-        inner = _inside(pixels, depth, paper)
-        if inner is None:
-            continue
-        part, colour, content = inner
-        same_colour = (
-            bool(contrast_to(np.full((1, 1, 3), colour), ground).max() <= FAINTEST)
-            if ground.flat
-            else False
-        )
-        if same_colour and (content < LEAST_CONTENT or not _is_rectangle(corners)):
-            continue
-        around = (
-            (depth < 0)
-            & (depth > -max(4, NEAR * depth.max() * 2))
-            & ~ndimage.binary_dilation(component, iterations=2)
-        )
-        if (far & around).any():
-            continue
-        return part, same_colour
+    # Beside the frame itself may be its shadow; and its line may have gaps.
+    dark = far & (contrast_to(pixels, ground) > SHADOW)
+    for mask, closed in ((far, far), (dark, dark), (far, _closed(far))):
+        for component in _components(closed, smallest):
+            found = _framed_by(component, mask, pixels, paper, ground, smallest)
+            if found is not None:
+                return found
     return None
 
 
-def _components(far: Mask, smallest: float) -> Iterator[Mask]:
-    """Yield connected parts, gaps closed, from the one with the largest box on."""
+def _framed_by(
+    component: Mask, far: Mask, pixels: Pixels, paper: Mask, ground: Ground, smallest: float
+) -> tuple[Mask, bool] | None:
+    """Find the part within a connected component if that is a frame or a card."""
+    corners = _corners(ndimage.binary_fill_holes(component), smallest)
+    if corners is None:
+        return None
+    depths = _depths(corners, far.shape)
+    depth = depths.min(0)
+    side = 2 * float(depth.max())
+    around = (depth < 0) & (depth > -max(4.0, NEAR * side))
+    if (far & around & ~ndimage.binary_dilation(component, iterations=2)).any():
+        return None
+    core = (depth > 0.1 * side) & paper
+    if not core.any():
+        return None
+    colour = _commonest(pixels[core])
+    inner = Ground(Image.new("RGB", (1, 1), tuple(colour.tolist())), flat=True)
+    contrast = contrast_to(pixels, inner)
+    exact = float(np.clip(4 * np.median(contrast[core]), FAINTEST / 4, FAINTEST))
+    part = _within_line(contrast < exact, depths, paper)
+    if part is None:
+        return None
+    rows, columns = np.nonzero(part & (contrast > FAINTEST))
+    if not len(rows):
+        return None
+    content = max(np.ptp(rows), np.ptp(columns)) / side
+    change = float(contrast_to(colour.reshape(1, 1, 3), ground).max())
+    same_colour = ground.flat and change <= FAINTEST
+    if same_colour and (content < LEAST_CONTENT or not _is_rectangle(corners)):
+        return None
+    return part, same_colour
+
+
+def _within_line(empty: Mask, depths: npt.NDArray[np.float64], paper: Mask) -> Mask | None:
+    """Go inwards from each side until the frame's line ends.
+
+    Args:
+        empty: Where the ground of the part within shows.
+        depths: Distance of each pixel from each side.
+        paper: Where the page is.
+
+    Returns:
+        Where the part within is, without what remains in rounded corners; None if from some
+        side no such part begins.
+    """
+    depth = depths.min(0)
+    thickest = max(2, int(THICKEST * 2 * depth.max()))
+    margins = np.empty((len(depths), 1, 1))
+    for k, nearest in enumerate(depths.argmin(0) == np.arange(len(depths))[:, None, None]):
+        beside = nearest & paper & (depth >= 0) & (depth < thickest)
+        step = depth[beside].astype(int)
+        counts = np.bincount(step, minlength=thickest)
+        clear = np.bincount(step, empty[beside], thickest) > CLEAR * counts
+        clear[:-1] &= clear[1:]
+        if not clear.any():
+            return None
+        margins[k] = clear.argmax()
+    within = depths - margins - PENUMBRA
+    part = (within >= 0).all(0) & paper
+    corners = part & (np.sort(within, axis=0)[1] < CORNER)
+    return part & ~in_corners(part & ~empty, corners)
+
+
+def _closed(far: Mask) -> Mask:
     padded = np.pad(far, GAP + 1)
     closed = ndimage.binary_closing(padded, np.ones((3, 3)), iterations=GAP)
-    closed = (closed | padded)[GAP + 1 : -GAP - 1, GAP + 1 : -GAP - 1]
-    labels, _ = ndimage.label(closed, np.ones((3, 3)))
+    merged: Mask = (closed | padded)[GAP + 1 : -GAP - 1, GAP + 1 : -GAP - 1]
+    return merged
+
+
+def _components(far: Mask, smallest: float) -> Iterator[Mask]:
+    """Yield connected components, from the one with the largest box on."""
+    labels, _ = ndimage.label(far, np.ones((3, 3)))
     boxes = ndimage.find_objects(labels)
     areas = [np.prod([each.stop - each.start for each in box]) for box in boxes]
     for place in np.argsort(areas)[::-1][:4]:
@@ -122,13 +197,14 @@ def _corners(filled: Mask, smallest: float) -> Corners | None:
     ring = outline[hull.vertices]
     start = int(np.hypot(*(ring - ring.mean(0)).T).argmax())
     ring = np.concatenate([ring[start:], ring[: start + 1]])
-    rough = approximate_polygon(ring, 0.05 * np.sqrt(hull.volume))[:-1]
+    rough = approximate_polygon(ring, ROUGH * np.sqrt(hull.volume))[:-1]
     if len(rough) != 4:  # noqa: PLR2004 (corners of a frame)
         return None
     sides = [_side(outline, rough[k], rough[(k + 1) % 4]) for k in range(4)]
     if any(side is None for side in sides):
         return None
-    return np.array([_crossing(sides[k - 1], sides[k]) for k in range(4)])
+    corners = np.array([_crossing(sides[k - 1], sides[k]) for k in range(4)])
+    return corners if np.isfinite(corners).all() else None
 
 
 def _side(outline: Corners, begin: Corners, end: Corners) -> tuple[Corners, Corners] | None:
@@ -139,8 +215,9 @@ def _side(outline: Corners, begin: Corners, end: Corners) -> tuple[Corners, Corn
     across = np.array([-along[1], along[0]])
     share = (outline - begin) @ along / length
     away = (outline - begin) @ across
-    near = (share > 0.15) & (share < 0.85) & (np.abs(away) < 0.06 * length)
-    if near.sum() < 0.6 * 0.7 * length / np.sqrt(2):
+    near = (np.abs(share - 0.5) < MIDDLE / 2) & (np.abs(away) < ROUGH * length)
+    # A line has at least a pixel for every column that it crosses, or for every row.
+    if near.sum() < COVERED * MIDDLE * length / np.sqrt(2):
         return None
     points = outline[near]
     middle = points.mean(0)
@@ -157,52 +234,21 @@ def _side(outline: Corners, begin: Corners, end: Corners) -> tuple[Corners, Corn
 def _crossing(one: tuple[Corners, Corners], other: tuple[Corners, Corners]) -> Corners:
     (p, u), (q, v) = one, other
     gap = q - p
-    along = (gap[0] * v[1] - gap[1] * v[0]) / (u[0] * v[1] - u[1] * v[0])
+    along = (gap[0] * v[1] - gap[1] * v[0]) / (u[0] * v[1] - u[1] * v[0] or np.nan)
     crossing: Corners = p + u * along
     return crossing
 
 
-def _depth(corners: Corners, shape: tuple[int, int]) -> npt.NDArray[np.float64]:
-    """Measure how far within the sides each pixel is; outside of them it is negative."""
+def _depths(corners: Corners, shape: tuple[int, int]) -> npt.NDArray[np.float64]:
+    """Measure how far each pixel is within each side, negative outside: `(4, height, width)`."""
     y, x = np.indices(shape)
-    depth = np.full(shape, np.inf)
-    for begin, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+    depths = np.empty((len(corners), *shape))
+    for k, (begin, end) in enumerate(zip(corners, np.roll(corners, -1, axis=0), strict=True)):
         along = (end - begin) / np.hypot(*(end - begin))
         away = (x - begin[0]) * along[1] - (y - begin[1]) * along[0]
         inwards = (corners.mean(0) - begin) @ np.array([along[1], -along[0]])
-        depth = np.minimum(depth, away * np.sign(inwards))
-    return depth
-
-
-def _inside(
-    pixels: Pixels, depth: npt.NDArray[np.float64], paper: Mask
-) -> tuple[Mask, Pixels, float] | None:
-    """Go inwards until the frame's line ends.
-
-    Returns:
-        Where the part within is, its ground's colour, and the share of its side over which
-        something else extends; None if there is no part of one ground.
-    """
-    side = 2 * depth.max()
-    core = (depth > 0.1 * side) & paper
-    if not core.any():
-        return None
-    colour = _commonest(pixels[core])
-    contrast = contrast_to(
-        pixels, Ground(Image.new("RGB", (1, 1), tuple(colour.tolist())), flat=True)
-    )
-    for margin in range(int(THICKEST * side) + 1):
-        outline = (depth >= margin) & (depth < margin + 1) & paper
-        if (contrast[outline] < FAINTEST).mean() > 0.6:
-            break
-    else:
-        return None
-    part = (depth >= margin + PENUMBRA) & paper
-    rows, columns = np.nonzero(part & (contrast > FAINTEST))
-    if not len(rows):
-        return None
-    content = max(np.ptp(rows), np.ptp(columns)) / side
-    return part, colour, float(content)
+        depths[k] = away * np.sign(inwards)
+    return depths
 
 
 def _commonest(colours: Pixels) -> Pixels:

@@ -24,6 +24,9 @@ PART_SIDE = 8
 MOST_CHANGE = 0.12 * 255
 """Difference of light between a part and those around it from which it is all ink."""
 
+LARGEST_CORNER = 0.1
+"""Share of the picture's longer side that the rest of a round corner takes at most."""
+
 WIDEST_BORDER = 0.1
 """Share of the page's shorter side that a border takes at most."""
 
@@ -115,3 +118,24 @@ def _outline_colour(pixels: Pixels, outline: Mask) -> Pixels | None:
     if (np.abs(colours - colour).max(1) <= 1).mean() > 1 / 2:
         return colour.astype(np.uint8)
     return None
+
+
+def in_corners(mask: Mask, corners: Mask) -> Mask:
+    """Find what a frame with round corners leaves of itself in a page's corners.
+
+    Args:
+        mask: Where the page's ground does not show.
+        corners: A few pixels in each corner.
+
+    Returns:
+        The small connected components of the mask that have a pixel in a corner.
+    """
+    labels, _ = ndimage.label(mask, np.ones((3, 3)))
+    largest = LARGEST_CORNER * max(mask.shape)
+    found = np.zeros_like(mask)
+    boxes = ndimage.find_objects(labels)
+    for label in np.unique(labels[corners & mask]):
+        box = boxes[label - 1]
+        if max(side.stop - side.start for side in box) <= largest:
+            found |= labels == label
+    return found

@@ -5,7 +5,7 @@ so far, drops dark or coloured strips along its edges, and descends into a frame
 another colour that encloses the drawing. Frames that enclose nothing are drawings themselves.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from qd_pipeline.quickdraw.sketches.ground import (
     Mask,
     contrast_to,
     flat_ground,
+    in_corners,
     local_ground,
 )
 from qd_pipeline.quickdraw.sketches.sheet import sheet_of_paper
@@ -39,6 +40,7 @@ PENUMBRA = 2
 """Pixels beside a strip in which it blurs into the page."""
 
 EDGE_LEFT_OUT = "a border or a dark edge of the picture was left out"
+ONLY_A_FRAME = "nothing is within its border, which was taken for the drawing"
 FRAME_LEFT_OUT = "a frame around the drawing was left out"
 
 
@@ -64,12 +66,13 @@ def pages(picture: Image.Image) -> list[Page]:
         picture: Mode RGB, its longer side some 500 pixels.
 
     Returns:
-        At least one page. The last one lies within all frames; where it shows no ink, the
-        frames were the drawing, and the first one counts.
+        At least two pages. The last one lies within all borders and frames; where it shows no
+        ink, these were the drawing, and the first one, the whole picture, counts.
     """
     pixels = np.asarray(picture)
-    page = _without_edges(pixels, _first_page(pixels))
-    found = [page]
+    first = _first_page(pixels)
+    page = _without_edges(pixels, first)
+    found = [replace(first, warnings=(ONLY_A_FRAME,)) if page.warnings else first, page]
     for _ in range(MOST_ROUNDS):
         far = page.paper & (contrast_to(pixels, page.ground) > _stands_out(page.ground))
         inner = framed_part(pixels, far, page.paper, page.ground)
@@ -108,6 +111,7 @@ def _without_edges(pixels: npt.NDArray[np.uint8], page: Page) -> Page:
         far = page.paper & (contrast_to(pixels, page.ground) > _stands_out(page.ground))
         edges = _edges(far, page.paper)
         paper = page.paper & ~edges
+        paper &= ~_round_corners(far & paper, paper)
         if not edges.any() or not paper.any():
             break
         warnings = page.warnings
@@ -115,6 +119,15 @@ def _without_edges(pixels: npt.NDArray[np.uint8], page: Page) -> Page:
             warnings = (*warnings, EDGE_LEFT_OUT)
         page = Page(paper, _ground(pixels, paper), warnings)
     return page
+
+
+def _round_corners(far: Mask, paper: Mask) -> Mask:
+    """Find what a border with round corners leaves of itself in the page's corners."""
+    seeds = np.zeros_like(paper)
+    for box in ndimage.find_objects(paper.astype(np.uint8)):
+        for turns in range(4):
+            np.rot90(seeds[box], turns)[:2, :2] = True
+    return in_corners(far, seeds)
 
 
 def _edges(far: Mask, paper: Mask) -> Mask:
