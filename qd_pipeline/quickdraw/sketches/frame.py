@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 from scipy import ndimage
 from scipy.spatial import ConvexHull, QhullError
 from skimage.measure import approximate_polygon
@@ -15,6 +14,7 @@ from qd_pipeline.quickdraw.sketches.ground import (
     Mask,
     Pixels,
     contrast_to,
+    flat_colour,
     in_corners,
 )
 
@@ -114,7 +114,7 @@ def _framed_by(
     if not core.any():
         return None
     colour = _commonest(pixels[core])
-    inner = Ground(Image.new("RGB", (1, 1), tuple(colour.tolist())), flat=True)
+    inner = flat_colour(tuple(colour.tolist()))
     contrast = contrast_to(pixels, inner)
     exact = float(np.clip(4 * np.median(contrast[core]), FAINTEST / 4, FAINTEST))
     part = _within_line(contrast < exact, depths, paper)

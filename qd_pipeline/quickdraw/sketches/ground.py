@@ -61,7 +61,7 @@ def flat_ground(pixels: Pixels, paper: Mask) -> Ground | None:
         if inner is not None and float(_distance(inner, outer)) > FAINTEST:
             outer = inner
             break
-    return Ground(Image.new("RGB", (1, 1), tuple(outer.tolist())), flat=True)
+    return flat_colour(tuple(outer.tolist()))
 
 
 def local_ground(pixels: Pixels, paper: Mask) -> Ground:
@@ -139,3 +139,8 @@ def in_corners(mask: Mask, corners: Mask) -> Mask:
         if max(side.stop - side.start for side in box) <= largest:
             found |= labels == label
     return found
+
+
+def flat_colour(colour: tuple[int, ...]) -> Ground:
+    """Return a ground of one colour, given as red, green and blue."""
+    return Ground(Image.new("RGB", (1, 1), colour), flat=True)

@@ -1,92 +1,150 @@
-"""SVG drawings to strokes: lines are taken as they are, filled shapes are thinned.
+"""SVG drawings to strokes: plain lines are taken as they are, everything else is painted.
 
-Many drawing programs store what a pen drew as the filled outline of the line, so a shape that
-is only filled is ink, not a contour.
+Strokes that are plainly visible keep their order and their exact course. Where fills, opacity,
+style sheets, masks, references or strokes in the page's own colour decide what is seen, the SVG
+is painted by resvg and read as a picture.
 """
 
 import io
-import re
-from collections.abc import Iterator
-from typing import Any, NamedTuple
-from xml.etree.ElementTree import ParseError
+from typing import Any
+from xml.etree.ElementTree import Element, tostring
 
 import numpy as np
-from PIL import Image, ImageChops, ImageDraw
-from svgelements import SVG, Close, Line, Move, Path, Shape
+from PIL import ImageColor
+from svgelements import SVG, Close, Line, Move, Path, Rect, Shape
 
 from qd_pipeline.errors import BadDrawing
-from qd_pipeline.quickdraw.sketches.ground import Mask
-from qd_pipeline.quickdraw.sketches.ink import INK_SIDE
+from qd_pipeline.quickdraw.sketches.ground import Ground, contrast_to, flat_colour
+from qd_pipeline.quickdraw.sketches.ink import find_ink
 from qd_pipeline.quickdraw.sketches.simplify import Points
 from qd_pipeline.quickdraw.sketches.skeleton import strokes_of_ink
-
-MOST_BYTES = 5_000_000
-"""Bytes of the largest SVG read."""
+from qd_pipeline.quickdraw.sketches.svg_paint import page_colour, paint
+from qd_pipeline.quickdraw.sketches.svg_tree import local_name, paint_values, parse
 
 CURVE_POINTS = 25
 """Points taken of each curve."""
 
-GROUND_SHARE = 0.98
-"""Share of the drawing's box from which a filled shape is its ground."""
+VISIBLE = 0.25
+"""Contrast to the page from which a line is plainly visible."""
 
-# Entities and references multiply a small file without bound.
-_MULTIPLIERS = re.compile(rb"<!ENTITY|<(?:\w+:)?use[\s/>]", re.IGNORECASE)
+COVERS = 0.98
+"""Share of the viewport's sides from which a filled rectangle is the page."""
 
-
-class _Outline(NamedTuple):
-    """The polylines of one shape, and whether they are drawn as lines or only filled."""
-
-    lines: list[Points]
-    drawn: bool
+_PLAIN_TAGS = {"svg", "g", "path", "line", "polyline", "polygon", "rect", "circle", "ellipse"}
+_UNSEEN_TAGS = {"title", "desc", "metadata", "defs"}
+_OPAQUE = {"opacity", "stroke-opacity", "fill-opacity"}
+_DECIDING = {
+    "class", "clip", "clip-path", "display", "filter", "marker", "marker-end", "marker-mid",
+    "marker-start", "mask", "mix-blend-mode", "overflow", "paint-order", "stroke-dasharray",
+    "visibility",
+}  # fmt: skip
+_ONES = {"1", "1.0", "100%"}
 
 
 def strokes_of_svg(data: bytes) -> tuple[list[Points], tuple[str, ...]]:
-    """Give the strokes of an SVG: of its paths, lines, polylines and shapes.
+    """Find the strokes of an SVG, as a browser shows it on a white page.
 
-    Text, pictures and what is invisible are left out, and so is a filled ground.
+    Text and linked pictures are left out. What is light throughout is shown on a black page.
 
     Returns:
-        `float64 (points, 2)` each, in the SVG's units, y downwards.
+        `float64 (points, 2)` each, y downwards, and warnings.
 
     Raises:
-        BadDrawing: The SVG is damaged, too large, refers to entities or to other parts of
-            itself, or holds no shape.
+        BadDrawing: The SVG is damaged, too large, holds entities, or shows nothing.
     """
-    if len(data) > MOST_BYTES:
-        raise BadDrawing("the SVG", f"has {len(data):,} bytes", f"give at most {MOST_BYTES:,}")
-    if _MULTIPLIERS.search(data.replace(b"\0", b"")):
-        raise BadDrawing("the SVG", "holds entities or <use>", "export it with plain paths")
+    root, warnings = parse(data)
     try:
-        outlines = list(_outlines(SVG.parse(io.BytesIO(data))))
-    except ParseError as error:
-        raise BadDrawing("the SVG", f"is damaged ({error})", "export it again") from error
+        lines = _plain_lines(root)
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
         raise BadDrawing("the SVG", "is damaged", "export it again with plain paths") from None
-    outlines = _without_ground(outlines)
-    if not outlines:
-        raise BadDrawing("the SVG", "holds no visible lines or shapes", "draw at least one stroke")
-    if all(outline.drawn for outline in outlines):
-        return [line for outline in outlines for line in outline.lines], ()
-    return strokes_of_ink(_inked(outlines)), ()
+    if lines:
+        return lines, warnings
+    for page, told in (
+        (page_colour(root), ()),
+        ("black", ("its paint is light and its page transparent: a black page was assumed",)),
+    ):
+        try:
+            ink = find_ink(paint(root, page))
+        except BadDrawing as error:
+            if error.culprit != "the picture":
+                raise
+            continue
+        return strokes_of_ink(ink.mask), warnings + told + ink.warnings
+    raise BadDrawing("the SVG", "holds no visible lines or shapes", "draw at least one stroke")
 
 
-def _outlines(svg: Any) -> Iterator[_Outline]:
+def _plain_lines(root: Element) -> list[Points] | None:
+    """Return the lines of an SVG that consists of plainly visible ones, else None."""
+    if not all(_is_plain(element, root) for element in root.iter()):
+        return None
+    svg = SVG.parse(io.BytesIO(tostring(root)))
+    page = flat_colour(ImageColor.getrgb(page_colour(root))[:3])
+    lines: list[Points] = []
     for element in svg.elements():
         if not isinstance(element, Shape) or element is svg:
             continue
         drawn = element.stroke is not None and element.stroke.value is not None
         filled = element.fill is not None and element.fill.value is not None
-        if element.values.get("visibility") == "hidden" or not (drawn or filled):
+        if filled and not lines and not drawn and _covers(element, svg):
+            page = flat_colour(_rgb(element.fill))
             continue
-        lines = [line for part in Path(element).as_subpaths() if len(line := _points(part))]
-        if not all(np.isfinite(line).all() for line in lines):
-            raise ValueError("a coordinate is not finite")
-        if lines:
-            yield _Outline(lines, drawn)
+        if filled or (drawn and not _stands_out(element, page)):
+            return None
+        if drawn:
+            parts = (_points(part) for part in Path(element).as_subpaths())
+            lines += [line for line in parts if len(line)]
+    if not all(np.isfinite(line).all() for line in lines):
+        raise ValueError("a coordinate is not finite")
+    return lines if all(_within(line, svg) for line in lines) else None
+
+
+def _is_plain(element: Element, root: Element) -> bool:
+    """Test whether an element's own attributes leave no doubt that its lines are seen."""
+    name = local_name(element)
+    values = paint_values(element)
+    if name in _UNSEEN_TAGS or name is None:
+        return not len(element) or name != "defs"
+    return (
+        name in _PLAIN_TAGS
+        and (name != "svg" or element is root)
+        and not (values.keys() & _DECIDING)
+        and all(values.get(key, "1") in _ONES for key in _OPAQUE)
+        and values.get("stroke-width", "1").rstrip("px%") not in {"0", "0.0"}
+        and not any("url(" in value for value in values.values())
+        and values.get("stroke", "") not in {"transparent", "currentColor", "currentcolor"}
+    )
+
+
+def _stands_out(element: Any, page: Ground) -> bool:
+    opaque = element.stroke.alpha == 255 and element.stroke_width  # noqa: PLR2004
+    colour = np.array(_rgb(element.stroke), np.uint8).reshape(1, 1, 3)
+    return bool(opaque) and float(contrast_to(colour, page).max()) >= VISIBLE
+
+
+def _rgb(colour: Any) -> tuple[int, int, int]:
+    return colour.red, colour.green, colour.blue
+
+
+def _covers(element: Any, svg: Any) -> bool:
+    """Test whether a shape is an opaque rectangle as large as the viewport."""
+    if not isinstance(element, Rect) or element.fill.alpha != 255:  # noqa: PLR2004
+        return False
+    left, top, right, bottom = element.bbox()
+    width, height = float(svg.width), float(svg.height)
+    seen = min(right, width) - max(left, 0), min(bottom, height) - max(top, 0)
+    return min(seen) > 0 and seen[0] >= COVERS * width and seen[1] >= COVERS * height
+
+
+def _within(line: Points, svg: Any) -> bool:
+    """Test whether a line is within the viewport, outside of which a browser shows nothing."""
+    if svg.values.get("width") is None and svg.values.get("viewBox") is None:
+        return True
+    size = np.array([float(svg.width), float(svg.height)])
+    return bool((line >= 0).all() and (line <= size).all())
 
 
 def _points(part: Any) -> Points:
-    """Give one run of a path's segments as a polyline."""
+    """Convert one run of a path's segments to a polyline."""
     runs: list[Any] = []
     for segment in part:
         if isinstance(segment, (Move, Line, Close)):
@@ -95,46 +153,3 @@ def _points(part: Any) -> Points:
         else:
             runs.append(segment.npoint(np.linspace(0, 1, CURVE_POINTS)))
     return np.array([tuple(point) for run in runs for point in run], np.float64).reshape(-1, 2)
-
-
-def _without_ground(outlines: list[_Outline]) -> list[_Outline]:
-    """Leave out filled rectangles that are as large as everything."""
-    if len(outlines) <= 1:
-        return outlines
-    everything = np.concatenate([line for outline in outlines for line in outline.lines])
-    area = np.ptp(everything, axis=0).prod() * GROUND_SHARE
-    return [
-        outline
-        for outline in outlines
-        if outline.drawn or max(abs(_area(line)) for line in outline.lines) < area
-    ]
-
-
-def _area(line: Points) -> float:
-    """Area within a polyline, by the shoelace formula."""
-    x, y = line.T
-    return float((x * np.roll(y, -1) - y * np.roll(x, -1)).sum()) / 2
-
-
-def _inked(outlines: list[_Outline]) -> Mask:
-    """Draw lines and fill shapes as large as ink found in a picture."""
-    everything = np.concatenate([line for outline in outlines for line in outline.lines])
-    corner = everything.min(0)
-    scale = (INK_SIDE - 1) / max(float(np.ptp(everything, axis=0).max()), 1e-9)
-    size = tuple((np.ptp(everything, axis=0) * scale).astype(int) + 1)
-    mask = Image.new("L", size)
-    for outline in outlines:
-        layer = Image.new("L", size)
-        for line in outline.lines:
-            placed = [tuple(point) for point in ((line - corner) * scale).tolist()]
-            part = Image.new("L", size)
-            pen = ImageDraw.Draw(part)
-            if outline.drawn or len(placed) <= 2:  # noqa: PLR2004 (no area)
-                pen.line(placed, fill=255, width=INK_SIDE // 64)
-                layer = ImageChops.lighter(layer, part)
-            else:
-                pen.polygon(placed, fill=255)
-                # A contour within a contour is a hole.
-                layer = ImageChops.difference(layer, part)
-        mask = ImageChops.lighter(mask, layer)
-    return np.asarray(mask) > 0
