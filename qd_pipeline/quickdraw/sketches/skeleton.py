@@ -5,9 +5,9 @@ import numpy.typing as npt
 from scipy import ndimage
 from skimage.morphology import skeletonize
 
-from qd_pipeline.quickdraw.ink import Mask
 from qd_pipeline.quickdraw.kernels import kernel
-from qd_pipeline.quickdraw.simplify import Points
+from qd_pipeline.quickdraw.sketches.ground import Mask
+from qd_pipeline.quickdraw.sketches.simplify import Points
 
 THICKEST_PEN = 0.06
 """Widest line of a pen, as a share of the drawing's longer side."""
