@@ -149,9 +149,9 @@ class Settings(BaseSettings):
     """Passes over the training drawings; None: the preset's."""
     promotion_margin: Annotated[float, Field(gt=0, lt=1)] = 0.01
     """Share of test drawings by which a promoted classifier may be worse than the champion."""
-    tracking_uri: Annotated[str | None, AfterValidator(lambda uri: uri and tracking_uri.checked(uri))] = (
-        Field(default=None, validation_alias=AliasChoices("tracking_uri", "MLFLOW_TRACKING_URI"))
-    )
+    tracking_uri: Annotated[
+        str | None, AfterValidator(lambda uri: uri and tracking_uri.checked(uri))
+    ] = Field(default=None, validation_alias=AliasChoices("tracking_uri", "MLFLOW_TRACKING_URI"))
     """MLflow's store; SQLite in the data directory by default."""
     ui_host: Host = "127.0.0.1"
     """IPv4 address that the web servers listen on."""
