@@ -21,7 +21,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from qd_pipeline.errors import BadDrawing, BadSetting, MissingPartition, QdError
-from qd_pipeline.quickdraw.pictures import strokes_of_points, to_column
+from qd_pipeline.quickdraw.sketches.points import strokes_of_points
+from qd_pipeline.quickdraw.sketches.sketch import to_column
 from qd_pipeline.serving.model_cache import LoadedModel, ModelCache
 from qd_pipeline.serving.prediction import Ranking
 
@@ -139,7 +140,9 @@ def _parsed(request: Request, body: bytes) -> dict[str, Any]:
 
 def _answer(models: ModelCache, content: Mapping[str, Any]) -> dict[str, Any]:
     loaded = models.get(content["class_set"])
-    strokes = strokes_of_points(content["strokes"], simplified=content.get("simplified", False))
+    strokes = strokes_of_points(
+        content["strokes"], simplified=content.get("simplified", False), layout="columns"
+    )
     (ranking,) = loaded.predictor.predict(to_column([strokes]))
     return _as_json(ranking)
 
@@ -156,7 +159,7 @@ def _as_json(ranking: Ranking) -> dict[str, Any]:
 
 def _warm_up(models: ModelCache) -> None:
     """Load and trace the networks, and compile the kernels, before the first drawing."""
-    strokes = strokes_of_points([[[0.0, 100.0, 40.0], [0.0, 30.0, 90.0]]])
+    strokes = strokes_of_points([[[0.0, 100.0, 40.0], [0.0, 30.0, 90.0]]], layout="columns")
     for loaded in models.refresh():
         loaded.predictor.predict(to_column([strokes]))
 

@@ -12,7 +12,7 @@ from qd_pipeline.errors import BadSetting, MissingPartition, QdError
 from qd_pipeline.learning.classifier import Classifier
 from qd_pipeline.serving.prediction import Predictor
 from qd_pipeline.settings import Settings
-from qd_pipeline.store import Store
+from qd_pipeline.storage import PartitionStore
 
 _SQLITE: Final = "sqlite:///"
 
@@ -52,7 +52,7 @@ class ModelCache:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._store = Store(settings.home / "store")
+        self._store = PartitionStore(settings.store_url, cache=settings.home / "cache")
         self._loaded: dict[str, LoadedModel] = {}
         self._lock = threading.Lock()
 
@@ -151,7 +151,7 @@ class ModelCache:
         return None
 
     def _champion(self, key: str) -> _Candidate | None:
-        uri = self._settings.tracking_uri
+        uri = self._settings.mlflow_uri
         if uri.startswith(_SQLITE) and not Path(uri.removeprefix(_SQLITE)).is_file():
             return None
         # They take seconds to import; the page itself is up before.
@@ -171,8 +171,9 @@ class ModelCache:
         stored = self._store.find("classifiers", key)
         if stored is None:
             return None
+        folder = self._store.open_all
         return _Candidate(
             "the newest in the store",
             stored.version,
-            lambda: contextlib.nullcontext(stored.verified()),
+            lambda: contextlib.nullcontext(folder(stored)),
         )

@@ -12,8 +12,10 @@ from urllib.parse import unquote, unquote_to_bytes
 import numpy as np
 
 from qd_pipeline.errors import BadDrawing
-from qd_pipeline.quickdraw.pictures import strokes_of_picture, strokes_of_points, to_column
 from qd_pipeline.quickdraw.raster import rasterize
+from qd_pipeline.quickdraw.sketches.pictures import sketch_of_picture
+from qd_pipeline.quickdraw.sketches.points import strokes_of_points
+from qd_pipeline.quickdraw.sketches.sketch import to_column
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from qd_pipeline.learning.classifier import Classifier
-    from qd_pipeline.quickdraw.simplify import Stroke
+    from qd_pipeline.quickdraw.sketches.simplify import Stroke
 
 _FORMS: Final = "give strokes, [[[x, …], [y, …]], …], or a picture as Base64"
 
@@ -53,7 +55,7 @@ class Predictor:
 
         Args:
             drawings: list<struct<x: list<uint8>, y: list<uint8>>>, simplified, as
-                `qd_pipeline.quickdraw.pictures` gives them.
+                `qd_pipeline.quickdraw.sketches` reads them.
 
         Raises:
             BadDrawing: They cannot be drawn.
@@ -108,11 +110,11 @@ def strokes_of(given: Any, *, simplified: bool | None = None) -> list[Stroke]:
     ([0, 255], [0, 128])
     """
     if isinstance(given, bytes):
-        return strokes_of_picture(given)
+        return sketch_of_picture(given).strokes
     if isinstance(given, str):
         text = given.strip()
         if text[:1] not in {"[", "{"}:
-            return strokes_of_picture(_decoded(text))
+            return sketch_of_picture(_decoded(text)).strokes
         try:
             given = json.loads(text)
         except (ValueError, RecursionError) as error:

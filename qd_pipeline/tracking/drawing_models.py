@@ -13,7 +13,7 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import AnyType, Map
 
-from qd_pipeline.learning.classifier import FACTS_FILE, NETWORK_FILE
+from qd_pipeline.learning.classifier import METADATA_FILE, NETWORK_FILE
 
 NAME: Final = "classifier"
 """What the logged model is called; the registry's versions are these."""
@@ -23,7 +23,17 @@ FILES: Final = "artifacts"
 
 _PACKAGE: Final = Path(__file__).parents[1]
 _SERVED: Final = Path("serving", "mlflow_model.py")
-_NOT_SERVED: Final = ("__pycache__", "orchestration", "cli", "tracking", "studies", "reports")
+_NOT_SERVED: Final = (
+    "__pycache__",
+    "cli",
+    "download",
+    "evaluation",
+    "orchestration",
+    "reports",
+    "storage",
+    "studies",
+    "tracking",
+)
 """Parts of the package that a served model does not import."""
 
 _ANY: Final = AnyType()  # type: ignore[no-untyped-call]  # MLflow's
@@ -51,6 +61,8 @@ _REQUIREMENTS: Final = (
     "pandas",
     "pillow",
     "pyarrow",
+    "pydantic",
+    "resvg-py",
     "scikit-image",
     "scipy",
     "svgelements",
@@ -86,7 +98,7 @@ class DrawingModel:
         """Copy its files into a folder, and return the same of these."""
         place = folder / NAME
         place.mkdir(exist_ok=True)
-        for name in (NETWORK_FILE, FACTS_FILE):
+        for name in (NETWORK_FILE, METADATA_FILE):
             shutil.copyfile(Path(self.path) / name, place / name)
         return replace(self, path=str(place.relative_to(folder)))
 
@@ -105,7 +117,7 @@ class DrawingModel:
             ),
             python_model=str(code / _SERVED),
             code_paths=[str(code)],
-            artifacts={"network": str(files / NETWORK_FILE), "facts": str(files / FACTS_FILE)},
+            artifacts={"network": str(files / NETWORK_FILE), "facts": str(files / METADATA_FILE)},
             signature=_SIGNATURE,
             input_example=_example(),
             pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],
