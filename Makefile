@@ -63,7 +63,7 @@ test: $(STAMP) ## Run the whole suite, offline
 bench: $(STAMP) ## Measure the data stages against the usual ways (make install-bench first)
 	@$(BIN)/python -m benchmarks.drawings
 
-bench-learning: $(STAMP) ## Measure our recipes against the notebook's; LARGE=1: on many drawings too
+bench-learning: $(STAMP) ## Measure our presets against the notebook's; LARGE=1: on many drawings too
 	@$(BIN)/python -m benchmarks.learning $(if $(LARGE),--large)
 
 bench-predict: $(STAMP) ## Measure the home's classifier on drawings as people hand them in

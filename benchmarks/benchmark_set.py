@@ -1,4 +1,4 @@
-"""One training after the other on the same drawings, each looked at once on the test side."""
+"""The learning benchmark set: trainings on the same drawings, each tested once."""
 
 import math
 import time
@@ -36,7 +36,7 @@ CATEGORIES: Final = (
     "paintbrush",
     "television",
 )
-"""Those of which there are enough real drawings."""
+"""Categories with enough real drawings."""
 
 CLASSIFIED: Final = 10_000
 _ROUNDS: Final = 5
@@ -46,18 +46,18 @@ OnProgress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Trained:
-    """What one training came to.
+    """Figures of one training.
 
     Attributes:
-        recipe: Its name.
-        seed: From which it began.
-        accuracy: On the test side.
-        calibration_error: Expected calibration error on the test side.
+        preset: Its name.
+        seed: Of the training.
+        accuracy: On the test split.
+        calibration_error: Expected calibration error on the test split.
         seconds: Wall time of the training.
-        drawings_per_second: Classified, `CLASSIFIED` bitmaps in one call.
+        drawings_per_second: Classification speed, `CLASSIFIED` bitmaps in one call.
     """
 
-    recipe: str
+    preset: str
     seed: int
     accuracy: float
     calibration_error: float
@@ -66,16 +66,16 @@ class Trained:
 
     @property
     def error(self) -> float:
-        """Share of the test side that was classified wrongly."""
+        """Share of the test split that was classified wrongly."""
         return 1 - self.accuracy
 
     def to_json(self) -> dict[str, Any]:
-        """Give the figures by name."""
+        """Return the figures by name."""
         return asdict(self)
 
 
 def real_drawings(folder: Path, count: int) -> ClassSetData:
-    """Bring the first real drawings of each of `CATEGORIES` through our own stages."""
+    """Prepare the first real drawings of each of `CATEGORIES` by the pipeline's stages."""
     parts = [
         _loaded(folder, category, REAL_DRAWINGS / f"{category}.ndjson", count)
         for category in CATEGORIES
@@ -84,7 +84,7 @@ def real_drawings(folder: Path, count: int) -> ClassSetData:
 
 
 def synthetic_drawings(folder: Path, count: int, on_progress: OnProgress) -> ClassSetData:
-    """Bring so many synthetic drawings of each of the eight animals through our own stages."""
+    """Prepare so many synthetic drawings of each of the eight animals in the same way."""
     parts = []
     for place, animal in enumerate(sample.ANIMALS):
         ndjson = folder / f"{animal}.ndjson"
@@ -102,15 +102,15 @@ def _loaded(folder: Path, category: str, ndjson: Path, count: int) -> CategoryDa
 
 
 def warm_up(data: ClassSetData) -> None:
-    """Load what libraries and kernels load on first use: no part of a training's time."""
+    """Run what libraries and kernels do on first use, which is no part of a training's time."""
     for name in ("notebook", "default"):
         train(data, PRESETS[name](len(data.class_set)).with_settings(epochs=1))
 
 
 def measure(data: ClassSetData, name: str, seed: int, on_progress: OnProgress) -> Trained:
-    """Train by a recipe, and look at the test side once."""
-    recipe = PRESETS[name](len(data.class_set)).with_settings(seed=seed)
-    classifier = train(data, recipe, on_progress=on_progress)
+    """Train a preset and evaluate it on the test split."""
+    config = PRESETS[name](len(data.class_set)).with_settings(seed=seed)
+    classifier = train(data, config, on_progress=on_progress)
     measured = evaluate(classifier, data)
     speed = _speed(classifier, data)
     backend.keras.utils.clear_session()

@@ -50,6 +50,10 @@ class SourceFailed(QdError):
     """The source of drawings did not give what it was asked for."""
 
 
+class TrainingDiverged(QdError):
+    """A training whose loss or weights are no longer finite: it has no result."""
+
+
 class MissingPartition(QdError):
     """A partition that a later stage needs is not in the store."""
 

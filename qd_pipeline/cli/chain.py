@@ -143,8 +143,9 @@ def driver_of(
     from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig  # noqa: PLC0415
     from qd_pipeline.orchestration.driver import Choices, Driver  # noqa: PLC0415
 
-    names = {"recipe", *(setting.name for setting in fields(TrainingConfig))}
-    recipes.chosen(2, **{name: value for name, value in training.items() if name in names})
+    names = {setting.name for setting in fields(TrainingConfig)}
+    given = {name: value for name, value in training.items() if name in names}
+    recipes.from_preset(2, preset=training.get("recipe"), **given)
     config = ClassifierConfig(**{k: value for k, value in training.items() if value is not None})
     choices = Choices(chosen, _download(drawings), config, studies())
     driver = Driver(build_definitions(), workshop_of(settings), instance.of(settings.home), choices)

@@ -1,8 +1,8 @@
-"""Keras and TensorFlow, imported when first asked for and without their noise.
+"""Keras and TensorFlow, imported lazily and without their log lines.
 
-Importing TensorFlow takes seconds and hundreds of megabytes. The modules of this room are
-imported by whoever only needs a name or a check – the command line, Dagster's definitions –
-so they take the two libraries as `backend.keras` and `backend.tf`, which import on first use.
+Importing TensorFlow takes seconds and hundreds of megabytes. The command line and Dagster's
+definitions import the modules of `learning` for names and checks alone, so these modules use
+the libraries as `backend.keras` and `backend.tf`, which are imported on first use.
 """
 
 import importlib
@@ -22,8 +22,8 @@ _MODULES: Final = {"keras": "keras", "tf": "tensorflow"}
 
 _ENVIRONMENT: Final = {
     "KERAS_BACKEND": "tensorflow",
-    # A file where Keras wants a folder: it neither reads a user's own configuration, which
-    # could change the numbers (floatx), nor writes one outside the project's home.
+    # A file where Keras expects a folder: it neither reads a user's own configuration, which
+    # could change the results (floatx), nor writes one outside the data directory.
     "KERAS_HOME": os.devnull,
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
@@ -33,23 +33,23 @@ _ABSL_LINE: Final = re.compile(rb"(WARNING: All log messages before absl|[IW]\d{
 
 @contextmanager
 def _without_absl_lines() -> Iterator[None]:
-    """Hold back what absl prints before TensorFlow's log level applies; pass on the rest."""
+    """Drop the lines that absl prints before TensorFlow's log level applies; pass on the rest."""
     try:
         sys.stderr.flush()
-        kept = os.dup(2)
+        original = os.dup(2)
     except (AttributeError, OSError):
-        # A process without a standard error has nothing to keep quiet.
+        # A process without a standard error.
         yield
         return
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
+    with tempfile.TemporaryFile() as captured:
+        os.dup2(captured.fileno(), 2)
         try:
             yield
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-            held.seek(0)
-            for line in held:
+            os.dup2(original, 2)
+            os.close(original)
+            captured.seek(0)
+            for line in captured:
                 if not _ABSL_LINE.match(line):
                     os.write(2, line)
 
@@ -63,7 +63,7 @@ def _import(name: str) -> ModuleType:
 
 
 def __getattr__(name: str) -> ModuleType:
-    """Import `keras` or `tf` (TensorFlow) when it is first asked for."""
+    """Import `keras` or `tf` (TensorFlow) on first use."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = _import(_MODULES[name])

@@ -1,4 +1,4 @@
-"""Calibration: is what a classifier is 80 % sure of right 80 % of the time?
+"""Calibration: whether predictions with a confidence of 80 % are right 80 % of the time.
 
 After C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger, "On calibration of modern neural
 networks", ICML 2017: reliability diagrams, the expected calibration error, and a temperature.
@@ -23,14 +23,14 @@ _TEMPERATURES: Final = (0.05, 20.0)
 
 @dataclass(frozen=True)
 class Bin:
-    """The drawings of about the same confidence.
+    """The drawings whose confidence lies in one interval.
 
     Args:
-        low: Their confidence is above this (the first bin holds 0 too),
-        high: and not above this.
-        count: How many there are.
-        confidence: Their mean confidence; None of none.
-        accuracy: Share that was classified correctly; None of none.
+        low: Lower end of the interval, exclusive (but for 0).
+        high: Upper end, inclusive.
+        count: Number of drawings.
+        confidence: Their mean confidence; None without drawings.
+        accuracy: Share that was classified correctly; None without drawings.
     """
 
     low: float
@@ -42,7 +42,7 @@ class Bin:
 
 @dataclass(frozen=True)
 class Calibration:
-    """How confidence and accuracy agree.
+    """Agreement of confidence and accuracy.
 
     Args:
         bins: By confidence, from 0 to 1.
@@ -54,7 +54,7 @@ class Calibration:
     error: float
 
     def to_json(self) -> dict[str, Any]:
-        """Give the figures by name."""
+        """Return the figures by name."""
         return {"error": self.error, "bins": [asdict(each) for each in self.bins]}
 
 
@@ -63,7 +63,7 @@ def calibration(probabilities: NDArray[np.floating], labels: NDArray[np.integer]
 
     Args:
         probabilities: `(n, classes)`, n from 1.
-        labels: `(n,)`, places of the right categories.
+        labels: `(n,)`, indices of the right categories.
 
     >>> sure, unsure = [0.9, 0.1], [0.6, 0.4]
     >>> round(calibration(np.array([sure, unsure]), np.array([0, 1])).error, 3)
@@ -91,23 +91,23 @@ def calibration(probabilities: NDArray[np.floating], labels: NDArray[np.integer]
 
 
 def fit_temperature(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
-    """Find the temperature by whose division of the logits these labels are likeliest.
+    """Fit the temperature that maximises the likelihood of the labels.
 
     Args:
         probabilities: `(n, classes)` at temperature 1, n from 1; their logarithms stand in
             for the logits, which are the same but for what softmax cancels.
-        labels: `(n,)`, places of the right categories.
+        labels: `(n,)`, indices of the right categories.
 
     Returns:
-        Above 1 where the probabilities are too sure, below where not sure enough; within
-        0.05 – 20.
+        What logits are to be divided by, 0.05 – 20: above 1 for overconfident probabilities,
+        below 1 for underconfident ones.
 
     >>> timid = np.full((100, 2), [0.6, 0.4])
     >>> labels = (np.arange(100) < 20).astype(int)  # category 0 four times of five
     >>> round(fit_temperature(timid, labels), 3)
     0.292
     """
-    # Its import takes a second, which those who only name a recipe need not wait for.
+    # The import takes a second, which naming a preset need not.
     from scipy.optimize import minimize_scalar  # noqa: PLC0415
     from scipy.special import log_softmax  # noqa: PLC0415
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
-from qd_pipeline.errors import BadDrawing, DamagedPartition, MissingPartition
+from qd_pipeline.errors import BadDrawing, BadSetting, DamagedPartition, MissingPartition
 from qd_pipeline.learning import backend
 from qd_pipeline.learning.data import pixels
 from qd_pipeline.learning.training.config import TrainingConfig
@@ -24,27 +24,27 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NETWORK_FILE: Final = "network.keras"
-FACTS_FILE: Final = "classifier.json"
+METADATA_FILE: Final = "classifier.json"
 
 _BATCH: Final = 1000
 
 
 @dataclass(frozen=True)
 class Training:
-    """How a classifier came about.
+    """Record of a classifier's training.
 
     Args:
-        recipe: The settings.
-        history: Metrics of each epoch by name: `loss`, `accuracy`, and on the validation
-            side, where there is one, `val_loss` and `val_accuracy`.
+        config: The settings.
+        history: Metrics of each epoch by name: `loss`, `accuracy`, and where there are
+            validation drawings `val_loss` and `val_accuracy`.
         seconds: Wall time of the training.
         training_drawings: Drawings trained on.
-        validation_drawings: Drawings on the validation side.
-        temperature: What the network's logits were divided by to calibrate it; they are so in
-            the network itself.
+        validation_drawings: Drawings in the validation split.
+        temperature: What the network's logits were divided by to calibrate it; the network
+            contains it.
     """
 
-    recipe: TrainingConfig
+    config: TrainingConfig
     history: tuple[Mapping[str, float], ...]
     seconds: float
     training_drawings: int
@@ -52,9 +52,9 @@ class Training:
     temperature: float = 1.0
 
     def to_json(self) -> dict[str, Any]:
-        """Give the facts by name, as JSON takes them."""
+        """Return the record as a JSON object."""
         return {
-            "recipe": self.recipe.to_json(),
+            "config": self.config.to_json(),
             "history": [dict(epoch) for epoch in self.history],
             "seconds": self.seconds,
             "training_drawings": self.training_drawings,
@@ -63,10 +63,14 @@ class Training:
         }
 
     @classmethod
-    def from_json(cls, facts: Mapping[str, Any]) -> Self:
-        """Read what `to_json` gave."""
-        recipe = TrainingConfig(**facts["recipe"])
-        return cls(**{**facts, "recipe": recipe, "history": tuple(facts["history"])})
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Read the JSON object of `to_json`.
+
+        Raises:
+            BadSetting: A setting is not known.
+        """
+        config = TrainingConfig.from_json(values["config"])
+        return cls(**{**values, "config": config, "history": tuple(values["history"])})
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +96,7 @@ class Classifier:
         )
 
     def predict(self, bitmaps: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Give each category's probability for each bitmap.
+        """Return the probability of each category for each bitmap.
 
         Args:
             bitmaps: `uint8 (n, side, side)`, ink 255 on ground 0. Any n; no more than 1,000
@@ -102,7 +106,7 @@ class Classifier:
             `float32 (n, classes)` in the order of the class set; each row sums to 1.
 
         Raises:
-            BadDrawing: when the bitmaps have another type or shape.
+            BadDrawing: The bitmaps have another type or shape.
         """
         if bitmaps.dtype != np.uint8 or bitmaps.shape[1:] != (self.side, self.side):
             raise BadDrawing(
@@ -117,10 +121,9 @@ class Classifier:
         return probabilities
 
     def fingerprint(self) -> str:
-        """Give a hash of what decides its predictions: architecture, weights and class set.
+        """Return a hash of what decides its predictions: architecture, weights and class set.
 
-        The file's own bytes hold dates, and Keras counts its layers' names through a process;
-        neither enters.
+        Dates in the file and the layers' names, which Keras numbers by process, do not enter.
 
         Returns:
             SHA-256, as 64 hexadecimal digits.
@@ -133,35 +136,38 @@ class Classifier:
         return digest.hexdigest()
 
     def save(self, folder: Path) -> None:
-        """Write it into a folder that exists: `network.keras` and `classifier.json`."""
+        """Write `network.keras` and `classifier.json` into an existing folder."""
         self.network.save(folder / NETWORK_FILE)
-        facts = {
+        metadata = {
             "class_set": self.class_set,
             "fingerprint": self.fingerprint(),
             "training": self.training.to_json(),
             "libraries": {name: version(name) for name in ("keras", "tensorflow", "numpy")},
         }
-        text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
-        (folder / FACTS_FILE).write_text(text, encoding="utf-8")
+        text = json.dumps(metadata, indent=2, ensure_ascii=False) + "\n"
+        (folder / METADATA_FILE).write_text(text, encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote; nothing in the folder is run as code.
+        """Read the files that `save` wrote; nothing in the folder is run as code.
 
         Raises:
-            MissingPartition: when the folder holds no classifier.
-            DamagedPartition: when its files cannot be read.
+            MissingPartition: The folder holds no classifier.
+            DamagedPartition: Its files cannot be read, or name settings that are not known.
         """
-        for name in (NETWORK_FILE, FACTS_FILE):
+        for name in (NETWORK_FILE, METADATA_FILE):
             if not (folder / name).is_file():
                 raise MissingPartition(str(folder / name), "is not there", "train it first")
         try:
-            facts = json.loads((folder / FACTS_FILE).read_text(encoding="utf-8"))
-            training = Training.from_json(facts["training"])
-            class_set = tuple(facts["class_set"])
+            metadata = json.loads((folder / METADATA_FILE).read_text(encoding="utf-8"))
+            training = Training.from_json(metadata["training"])
+            class_set = tuple(metadata["class_set"])
             network = backend.keras.saving.load_model(
                 folder / NETWORK_FILE, compile=False, safe_mode=True
             )
+        except BadSetting as error:
+            cause = f"holds a classifier that cannot be read ({error.culprit} {error.cause})"
+            raise DamagedPartition(str(folder), cause, error.remedy) from error
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise DamagedPartition(
                 str(folder), "does not hold a classifier that can be read", "train it again"

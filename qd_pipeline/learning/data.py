@@ -1,4 +1,4 @@
-"""The drawings of a class set as a training sees them: labelled, split, memory-mapped."""
+"""The drawings of a class set for training and evaluation: labelled, split, memory-mapped."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from qd_pipeline.errors import BadSetting, DamagedPartition, MissingPartition
 from qd_pipeline.quickdraw.raster import rasterize
-from qd_pipeline.quickdraw.split import TEST, TRAINING, VALIDATION, sides
+from qd_pipeline.quickdraw.split import TEST, TRAIN, VALIDATION, split_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,9 +25,9 @@ class CategoryData:
         category: Its name as the dataset spells it.
         bitmaps: `uint8 (n, side, side)`, memory-mapped; ink 255 on ground 0.
         key_ids: `uint64 (n,)`.
-        recognized: `bool (n,)`: whether the game guessed the drawing.
-        table: The stroke table that the other columns are read from when asked for. It is
-            open, so that it can be read even when it has been made again meanwhile.
+        recognized: `bool (n,)`: whether the game recognised the drawing.
+        table: The stroke table, of which the other columns are read lazily. It is open, so it
+            can be read even after it has been replaced.
     """
 
     category: str
@@ -73,8 +73,8 @@ def load_category(category: str, table: Path, bitmaps: Path) -> CategoryData:
         bitmaps: Its bitmaps (`.npy`), row i those of the table's row i.
 
     Raises:
-        MissingPartition: when either file is not there.
-        DamagedPartition: when either cannot be read, or the two do not belong together.
+        MissingPartition: A file is not there.
+        DamagedPartition: A file cannot be read, or the two do not belong together.
     """
     remedy = f"draw {category} again"
     for path in (table, bitmaps):
@@ -82,7 +82,7 @@ def load_category(category: str, table: Path, bitmaps: Path) -> CategoryData:
             raise MissingPartition(str(path), "is not there", remedy)
     try:
         opened = pa.memory_map(str(table))
-        facts = pq.read_table(opened, columns=["key_id", "recognized"])
+        columns = pq.read_table(opened, columns=["key_id", "recognized"])
     except (OSError, pa.ArrowException) as error:
         raise DamagedPartition(str(table), "is not a stroke table", remedy) from error
     try:
@@ -90,25 +90,25 @@ def load_category(category: str, table: Path, bitmaps: Path) -> CategoryData:
     except (OSError, ValueError, EOFError) as error:
         raise DamagedPartition(str(bitmaps), "is not an array of bitmaps", remedy) from error
     side = pictures.shape[-1] if pictures.ndim else 0
-    if pictures.dtype != np.uint8 or pictures.shape != (facts.num_rows, side, side):
-        cause = f"holds {pictures.dtype} {pictures.shape} for {facts.num_rows} drawings"
+    if pictures.dtype != np.uint8 or pictures.shape != (columns.num_rows, side, side):
+        cause = f"holds {pictures.dtype} {pictures.shape} for {columns.num_rows} drawings"
         raise DamagedPartition(str(bitmaps), cause, remedy)
     return CategoryData(
         category,
         pictures,
-        facts["key_id"].to_numpy(),
-        facts["recognized"].to_numpy(),
+        columns["key_id"].to_numpy(),
+        columns["recognized"].to_numpy(),
         opened,
     )
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledDrawings:
-    """Some drawings of a class set, each with the place of its category in the set.
+    """Drawings of a class set with their labels.
 
     Args:
         categories: The class set's drawings, in the order of the network's outputs.
-        labels: `int32 (n,)`, the place of each drawing's category.
+        labels: `int32 (n,)`, the index of each drawing's category.
         rows: `int64 (n,)`, its row in its category's table and bitmaps.
     """
 
@@ -117,10 +117,10 @@ class LabelledDrawings:
     rows: NDArray[np.int64]
 
     @classmethod
-    def where(
+    def from_masks(
         cls, categories: tuple[CategoryData, ...], masks: Iterable[NDArray[np.bool_]]
     ) -> Self:
-        """Take the drawings that a mask for each category marks, category by category."""
+        """Select the drawings that are true in their category's mask, category by category."""
         rows = [np.flatnonzero(mask) for mask in masks]
         places = np.arange(len(categories), dtype=np.int32)
         labels = np.repeat(places, [len(taken) for taken in rows])
@@ -145,19 +145,19 @@ class LabelledDrawings:
     def bitmaps(
         self, which: NDArray[np.integer] | slice, side: int | None = None
     ) -> NDArray[np.uint8]:
-        """Give some drawings' bitmaps, `uint8 (k, side, side)`.
+        """Return the bitmaps of some drawings, `uint8 (k, side, side)`.
 
         Args:
-            which: Their places.
+            which: Indices of the drawings.
             side: In pixels. Bitmaps of the stored size (the default) are copied out of the
-                mapped files, others are drawn.
+                mapped files, others are rasterized.
         """
         if side not in (None, self.categories[0].side):
             return rasterize(self.drawings(which), side)
         return self._gather(lambda category: category.bitmaps, which)  # type: ignore[return-value]
 
     def drawings(self, which: NDArray[np.integer] | slice) -> pa.Array:
-        """Copy some drawings' strokes, a column as `rasterize` takes it, of length k."""
+        """Return the strokes of some drawings: a column as `rasterize` takes it, of length k."""
         labels, rows = self.labels[which], self.rows[which]
         order = np.argsort(labels, kind="stable")
         taken = [
@@ -167,7 +167,7 @@ class LabelledDrawings:
         return pa.concat_arrays(taken).take(pa.array(np.argsort(order)))
 
     def column(self, name: str) -> NDArray[np.generic]:
-        """Give a fact of each drawing, `(n,)`.
+        """Return one attribute of each drawing, `(n,)`.
 
         Args:
             name: `key_ids`, `recognized`, `countrycodes` or `stroke_counts`.
@@ -177,9 +177,9 @@ class LabelledDrawings:
 
 @dataclass(frozen=True, eq=False)
 class ClassSetData:
-    """A class set's drawings, split; the sides share no drawing."""
+    """A class set's drawings in three splits that share no drawing."""
 
-    training: LabelledDrawings
+    train: LabelledDrawings
     validation: LabelledDrawings
     test: LabelledDrawings
 
@@ -191,8 +191,7 @@ class ClassSetData:
             categories: Two or more, in the order of the network's outputs.
 
         Raises:
-            BadSetting: when there are fewer than two categories, or one has no drawing to
-                train on.
+            BadSetting: There are fewer than two categories, or one has no training drawing.
         """
         ordered = tuple(categories)
         names = tuple(category.category for category in ordered)
@@ -202,24 +201,24 @@ class ClassSetData:
                 "does not hold two categories or more, each once",
                 "name different categories",
             )
-        placed = [sides(category.key_ids) for category in ordered]
-        training, validation, test = (
-            LabelledDrawings.where(ordered, [places == side for places in placed])
-            for side in (TRAINING, VALIDATION, TEST)
+        assigned = [split_of(category.key_ids) for category in ordered]
+        train, validation, test = (
+            LabelledDrawings.from_masks(ordered, [each == split for each in assigned])
+            for split in (TRAIN, VALIDATION, TEST)
         )
-        drawings = np.bincount(training.labels, minlength=len(names))
+        drawings = np.bincount(train.labels, minlength=len(names))
         if not drawings.all():
             raise BadSetting(
                 f"category {names[int(np.argmin(drawings))]}",
-                "has no drawing on the training side of the split",
+                "has no training drawing",
                 "take more drawings per category",
             )
-        return cls(training, validation, test)
+        return cls(train, validation, test)
 
     @property
     def class_set(self) -> tuple[str, ...]:
         """The categories' names in the order of the network's outputs."""
-        return tuple(category.category for category in self.training.categories)
+        return tuple(category.category for category in self.train.categories)
 
 
 def pixels(bitmaps: NDArray[np.uint8]) -> NDArray[np.float32]:

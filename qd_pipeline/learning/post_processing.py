@@ -1,4 +1,4 @@
-"""What is done to a network once it is trained, so that its file alone holds all of it."""
+"""Post-processing of trained networks; its result is part of the network and of its file."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ if TYPE_CHECKING:
     import keras
 
 
-def mirrored(network: keras.Model) -> keras.Model:
-    """Have a network look at each picture and at its mirror image.
+def average_flips(network: keras.Model) -> keras.Model:
+    """Add horizontal-flip test-time augmentation to a network.
 
-    What its last layer is given is averaged over the two. That layer is shared, and so are all
-    others: no weights are added, the work is twice as much.
+    The logits are averaged over each bitmap and its mirror image. All layers are shared: no
+    weights are added, and inference takes twice the time.
 
     Args:
-        network: One whose last layer is the softmax over the categories.
+        network: Its last layer is the softmax over the categories.
     """
     keras = backend.keras
-    answer = network.layers[-1]
-    seen = keras.Model(network.inputs, answer.input, name="seen")
-    pictures = keras.Input(network.input_shape[1:])
-    both = [seen(pictures), seen(keras.ops.flip(pictures, axis=2))]
-    return keras.Model(pictures, answer(keras.layers.Average()(both)), name=network.name)
+    last = network.layers[-1]
+    features = keras.Model(network.inputs, last.input, name="features")
+    bitmaps = keras.Input(network.input_shape[1:])
+    both = [features(bitmaps), features(keras.ops.flip(bitmaps, axis=2))]
+    return keras.Model(bitmaps, last(keras.layers.Average()(both)), name=network.name)
 
 
-def cool(network: keras.Model, temperature: float) -> None:
-    """Divide the logits of a network by a temperature, for good.
+def apply_temperature(network: keras.Model, temperature: float) -> None:
+    """Divide the logits of a network by a temperature, in place.
 
-    Its last layer is dense, so the temperature is divided out of that layer's weights: the
-    network stays as large and as fast, and gives calibrated probabilities wherever it is used.
+    The weights of its last layer are divided, so the network stays as large and as fast, and
+    gives calibrated probabilities wherever it is used.
 
     Args:
-        network: One whose last layer is dense, with a softmax.
+        network: Its last layer is dense with a softmax, as `networks.build` checks.
         temperature: Above 0.
     """
-    answer = network.layers[-1]
-    answer.set_weights([weights / temperature for weights in answer.get_weights()])
+    last = network.layers[-1]
+    last.set_weights([weights / temperature for weights in last.get_weights()])

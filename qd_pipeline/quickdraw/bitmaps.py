@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from qd_pipeline.errors import DamagedPartition, disk_failure
-from qd_pipeline.quickdraw.kernels import in_turn
+from qd_pipeline.quickdraw import BITMAP_SIDE
+from qd_pipeline.quickdraw.kernels import ordered_map
 from qd_pipeline.quickdraw.raster import rasterize
 
-SIDE: Final = 28
 BATCH: Final = 1024
 """Drawings that a core draws at a time."""
 
@@ -68,10 +68,11 @@ def draw(
     try:
         with _open(table) as source, target.open("wb") as file:
             total = source.metadata.num_rows
-            header = {"descr": "|u1", "fortran_order": False, "shape": (total, SIDE, SIDE)}
+            shape = (total, BITMAP_SIDE, BITMAP_SIDE)
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
-            one = partial(rasterize, side=SIDE, threads=1)
-            for bitmaps in in_turn(one, _drawings(source, table), threads=threads):
+            one = partial(rasterize, side=BITMAP_SIDE, threads=1)
+            for bitmaps in ordered_map(one, _drawings(source, table), threads=threads):
                 file.write(bitmaps.data)
                 sums = bitmaps.reshape(len(bitmaps), -1).sum(axis=1, dtype=np.uint32)
                 rows += len(bitmaps)
@@ -81,7 +82,7 @@ def draw(
                     on_progress(rows, total)
     except OSError as error:
         raise disk_failure(error, target) from error
-    return BitmapFacts(rows, blank, ink / max(1, rows * SIDE * SIDE))
+    return BitmapFacts(rows, blank, ink / max(1, rows * BITMAP_SIDE * BITMAP_SIDE))
 
 
 def _open(table: Path) -> pq.ParquetFile:

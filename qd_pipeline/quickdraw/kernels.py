@@ -48,7 +48,7 @@ def core_count() -> int:
 def in_threads(
     work: Callable[[int, int], Result], count: int, *, threads: int | None = None, least: int = 256
 ) -> list[Result]:
-    """Do `work(start, stop)` over [0, count) in contiguous chunks, side by side.
+    """Run `work(start, stop)` over [0, count) in contiguous chunks, in parallel threads.
 
     Args:
         work: Called with the bounds of each chunk; must release Python's lock to gain anything.
@@ -69,15 +69,15 @@ def in_threads(
         return list(pool.map(work, bounds[:-1], bounds[1:]))
 
 
-def in_turn(
+def ordered_map(
     work: Callable[[Item], Result], items: Iterator[Item], *, threads: int | None = None
 ) -> Iterator[Result]:
-    """Do `work(item)` over items as they come, side by side; give the results in their order.
+    """Apply `work` to items in parallel threads; yield the results in the order of the items.
 
-    So all cores stay at work while items are read and results written. Few of either are in
-    memory at a time.
+    All cores stay busy while items are read and results are written; at most two items and
+    results a thread are in memory.
 
-    >>> list(in_turn(str.upper, iter("abc")))
+    >>> list(ordered_map(str.upper, iter("abc")))
     ['A', 'B', 'C']
     """
     threads = threads or core_count()
@@ -91,10 +91,10 @@ def in_turn(
             yield coming.popleft().result()
 
 
-def ahead(items: Iterator[Result]) -> Generator[Result, None, None]:
-    """Make the next item in another thread while the last one is worked on.
+def prefetch(items: Iterator[Result]) -> Generator[Result, None, None]:
+    """Yield the items, the next one computed in another thread while the last is processed.
 
-    >>> list(ahead(iter("abc")))
+    >>> list(prefetch(iter("abc")))
     ['a', 'b', 'c']
     """
     with ThreadPoolExecutor(1) as pool:

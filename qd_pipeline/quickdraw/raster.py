@@ -7,6 +7,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from qd_pipeline.errors import BadDrawing, BadSetting
+from qd_pipeline.quickdraw import BITMAP_SIDE
 from qd_pipeline.quickdraw.cairo.drawing import borrowed_room, draw
 from qd_pipeline.quickdraw.cairo.pen import round_pen
 from qd_pipeline.quickdraw.kernels import in_threads
@@ -38,7 +39,7 @@ class Flat(NamedTuple):
 
 def rasterize(
     drawings: pa.Array | pa.ChunkedArray,
-    side: int = 28,
+    side: int = BITMAP_SIDE,
     *,
     affine: NDArray[np.floating] | None = None,
     channels: int = 1,
@@ -46,8 +47,8 @@ def rasterize(
 ) -> NDArray[np.uint8]:
     """Draw drawings in white on black.
 
-    At side 28 the bitmaps are those of the dataset (`full/numpy_bitmap`), and at every side
-    those of cairo 1.16 with the recipe of their makers (issue 19 of
+    At the default side, 28, the bitmaps are those of the dataset (`full/numpy_bitmap`), and at
+    every side those of cairo 1.16 with the parameters of their makers (issue 19 of
     googlecreativelab/quickdraw-dataset): a drawing is centred, by its largest x and y, in a box
     of 256 units with 24 more on every side, and drawn with round-ended lines of width 16, each
     stroke over those before it. A single dot is drawn; a stroke without points is not.

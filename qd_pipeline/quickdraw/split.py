@@ -1,8 +1,8 @@
-"""Which side of the split a drawing is on: decided by its `key_id`, for ever.
+"""The split into training, validation and test drawings, decided by `key_id` alone.
 
-A drawing keeps its side in every class set and however much data is added, since nothing
-but its own identity decides. The shares are the notebook's 67/33; what validation needs
-comes out of the 67.
+A drawing stays in its split in every class set and however much data is added, since nothing
+but its own key decides. The shares are the notebook's 67/33; the validation split comes out of
+the 67.
 """
 
 from typing import Final
@@ -10,12 +10,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-TRAINING: Final = 0
+TRAIN: Final = 0
 VALIDATION: Final = 1
 TEST: Final = 2
-
-SIDES: Final = ("training", "validation", "test")
-"""Names of the sides; a side's code is its position."""
 
 TEST_SHARE: Final = 0.33
 VALIDATION_SHARE: Final = 0.07
@@ -33,30 +30,30 @@ def _uniform(key_ids: NDArray[np.uint64], salt: np.uint64) -> NDArray[np.float64
     return (z >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def sides(key_ids: NDArray[np.uint64]) -> NDArray[np.uint8]:
-    """Give the side of each drawing.
+def split_of(key_ids: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """Return the split of each drawing.
 
     Args:
         key_ids: `uint64 (n,)`.
 
     Returns:
-        `uint8 (n,)` of `TRAINING` (60 %), `VALIDATION` (7 %) and `TEST` (33 %).
+        `uint8 (n,)` of `TRAIN` (60 %), `VALIDATION` (7 %) and `TEST` (33 %).
 
-    >>> sides(np.array([5347693347995648, 6704679843004416, 4931015187365888], np.uint64)).dtype
+    >>> split_of(np.array([5347693347995648, 6704679843004416, 4931015187365888], np.uint64)).dtype
     dtype('uint8')
     """
     place = _uniform(key_ids, _SPLIT_SALT)
     # Ordered test | validation | training, so that changing the validation share
-    # never moves a drawing in or out of the test side.
+    # never moves a drawing in or out of the test split.
     return np.where(
         place < TEST_SHARE,
         np.uint8(TEST),
-        np.where(place < TEST_SHARE + VALIDATION_SHARE, np.uint8(VALIDATION), np.uint8(TRAINING)),
+        np.where(place < TEST_SHARE + VALIDATION_SHARE, np.uint8(VALIDATION), np.uint8(TRAIN)),
     )
 
 
 def folds(key_ids: NDArray[np.uint64], count: int) -> NDArray[np.uint8]:
-    """Give the cross-validation fold of each drawing, independent of its side.
+    """Return the cross-validation fold of each drawing, independent of its split.
 
     Args:
         key_ids: `uint64 (n,)`.

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from qd_pipeline.errors import BadDrawing, BadSetting, HomeFailed
-from qd_pipeline.quickdraw.kernels import ahead
+from qd_pipeline.quickdraw.kernels import prefetch
 from qd_pipeline.quickdraw.ndjson.blocks import BLOCK_BYTES
 from qd_pipeline.quickdraw.ndjson.columns import SCHEMA, Parsed, parsed_blocks
 from qd_pipeline.quickdraw.ndjson.reasons import Reason
@@ -128,7 +128,7 @@ def read_ndjson(path: Path, category: str | None = None) -> pa.Table:
     """
     selection = _Selection(None, None)
     with _opened(path) as file:
-        blocks = ahead(_blocks(file, path, category))
+        blocks = prefetch(_blocks(file, path, category))
         batches = [selection.take(block)[0] for block in blocks]
     return pa.Table.from_batches(batches, SCHEMA).unify_dictionaries()
 
@@ -170,7 +170,7 @@ def convert(
             source,
             rejects.open("w", encoding="utf-8", newline="\n") as file,
             pq.ParquetWriter(table, SCHEMA, **_ENCODING) as writer,
-            closing(ahead(_blocks(source, ndjson, category))) as blocks,
+            closing(prefetch(_blocks(source, ndjson, category))) as blocks,
         ):
             rejected = Rejects(file)
             selection = _Selection(limit, rejected)

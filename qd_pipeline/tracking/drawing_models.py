@@ -13,7 +13,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import AnyType, Map
 
-from qd_pipeline.learning.classifier import FACTS_FILE, NETWORK_FILE
+from qd_pipeline.learning.classifier import METADATA_FILE, NETWORK_FILE
 
 NAME: Final = "classifier"
 """What the logged model is called; the registry's versions are these."""
@@ -74,7 +74,7 @@ class DrawingModel:
                 python_model=str(_CODE),
                 artifacts={
                     "network": str(folder / NETWORK_FILE),
-                    "facts": str(folder / FACTS_FILE),
+                    "facts": str(folder / METADATA_FILE),
                 },
                 signature=_SIGNATURE,
                 pip_requirements=[f"{name}=={version(name)}" for name in _NEEDS],
@@ -84,6 +84,6 @@ class DrawingModel:
         """Copy its files into a folder, and give the same of these."""
         place = folder / NAME
         place.mkdir(exist_ok=True)
-        for name in (NETWORK_FILE, FACTS_FILE):
+        for name in (NETWORK_FILE, METADATA_FILE):
             shutil.copyfile(Path(self.path) / name, place / name)
         return replace(self, path=str(place.relative_to(folder)))

@@ -1,5 +1,5 @@
 from benchmarks.benchmark_set import Trained
-from benchmarks.learning import PRESETS, against_reference, by_recipe
+from benchmarks.learning import PRESETS, against_reference, by_preset, summary_of
 
 FIGURES = {
     # accuracy, calibration error, seconds, drawings a second
@@ -15,7 +15,7 @@ TRAINED = [
 ]
 
 
-def test_each_recipe_is_held_against_the_reference_of_its_seed() -> None:
+def test_each_preset_is_compared_with_the_reference_of_its_seed() -> None:
     lines = {row.what: (round(row.value, 6), row.verdict) for row in against_reference(TRAINED)}
     assert lines == {
         "test error, best / reference": (0.3, "aim"),
@@ -28,8 +28,24 @@ def test_each_recipe_is_held_against_the_reference_of_its_seed() -> None:
     }
 
 
-def test_the_figures_of_every_recipe_are_laid_out() -> None:
-    table = by_recipe(TRAINED, "title")
+def test_the_figures_of_every_preset_are_laid_out() -> None:
+    table = by_preset(TRAINED, "title")
     assert list(table.columns[0].cells) == list(PRESETS) == list(FIGURES)
     assert list(table.columns[1].cells) == ["80.00%", "90.00%", "82.00%", "94.00%"]
     assert list(table.columns[3].cells) == ["40.0", "36.0", "10.0", "400.0"]
+
+
+def test_published_figures_are_means_with_both_kinds_of_error() -> None:
+    published = summary_of(TRAINED, test_drawings=1600)
+    assert list(published) == list(PRESETS)
+    assert published["notebook"] == {
+        "test_error": 0.2,
+        "test_error_seed_sd": 0.0,
+        "test_error_sampling_sd": 0.01,
+        "calibration_error": 0.09,
+        "seconds": 40.0,
+        "error_over_notebook": 1.0,
+        "time_over_notebook": 1.0,
+    }
+    assert published["fast"]["error_over_notebook"] == 0.9
+    assert published["fast"]["time_over_notebook"] == 0.25

@@ -1,4 +1,4 @@
-"""Small drawings to learn from in a second: circles, lines and squares, and marks to predict."""
+"""Small data to train on in a second: circles, lines and squares, and marks to predict."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline.quickdraw import bitmaps as drawn
 from qd_pipeline.quickdraw import sample
 from qd_pipeline.quickdraw import strokes as stroke_tables
-from qd_pipeline.quickdraw.split import TEST, TRAINING, VALIDATION, sides
+from qd_pipeline.quickdraw.split import TEST, TRAIN, VALIDATION, split_of
 
 SHAPES = ("circle", "line", "square")
 
@@ -32,7 +32,7 @@ def write_category(
     countries: Sequence[str] | None = None,
     strokes: Sequence[int] | None = None,
 ) -> CategoryData:
-    """Write a category's bitmaps and a stroke table with the given facts, and open them."""
+    """Write a category's bitmaps and a stroke table with the given columns, and open them."""
     count = len(bitmaps)
     stroke = {"x": [0, 255], "y": [0, 255]}
     table = pa.table(
@@ -50,17 +50,17 @@ def write_category(
 
 
 def keys(category: str, count: int) -> NDArray[np.uint64]:
-    """Give keys that another category does not share."""
+    """Return keys that no other category has."""
     seed = sum(map(ord, category))
     return np.random.default_rng(seed).integers(1 << 62, size=count, dtype=np.uint64)
 
 
 def keys_by_side(training: int, validation: int, test: int, *, seed: int = 0) -> NDArray[np.uint64]:
-    """Give keys of which so many lie on each side: the training side's first, and so on."""
+    """Return keys of which so many lie in each split: training first, then validation, test."""
     pool = keys(f"pool {seed}", 100 * (training + validation + test + 1))
-    places = sides(pool)
-    wanted = ((TRAINING, training), (VALIDATION, validation), (TEST, test))
-    return np.concatenate([pool[places == side][:count] for side, count in wanted])
+    splits = split_of(pool)
+    wanted = ((TRAIN, training), (VALIDATION, validation), (TEST, test))
+    return np.concatenate([pool[splits == split][:count] for split, count in wanted])
 
 
 def draw_shape(category: str, count: int) -> NDArray[np.uint8]:
@@ -87,7 +87,7 @@ def write_shapes(folder: Path, count: int = 120) -> ClassSetData:
 
 
 def write_animals(folder: Path, animals: Sequence[str], count: int) -> ClassSetData:
-    """Bring drawings of the synthetic sample through the stages before the learning."""
+    """Prepare drawings of the synthetic sample by the pipeline's stages."""
     loaded = []
     for animal in animals:
         ndjson, table, bitmaps = (

@@ -19,23 +19,23 @@ def test_each_drawing_is_in_the_bin_of_its_confidence() -> None:
     assert measured.error == pytest.approx((0.5 + 0.3 + 2 * 0.475) / 4)
 
 
-def test_a_classifier_as_sure_as_it_is_right_has_no_error() -> None:
+def test_confidence_that_equals_accuracy_has_no_error() -> None:
     probabilities = np.array([[0.75, 0.25]] * 4)
     assert calibration(probabilities, np.array([0, 0, 0, 1])).error == pytest.approx(0)
 
 
 @pytest.mark.parametrize("temperature", [0.4, 1.0, 2.5])
-def test_the_temperature_that_spoilt_the_probabilities_is_found(temperature: float) -> None:
+def test_the_temperature_that_distorted_the_probabilities_is_found(temperature: float) -> None:
     random = np.random.default_rng(3)
     logits = random.normal(0, 2, (20_000, 5))
     labels = np.array([random.choice(5, p=row) for row in softmax(logits, axis=1)])
-    spoilt = softmax(logits * temperature, axis=1)
-    assert fit_temperature(spoilt, labels) == pytest.approx(temperature, rel=0.05)
+    distorted = softmax(logits * temperature, axis=1)
+    assert fit_temperature(distorted, labels) == pytest.approx(temperature, rel=0.05)
     if temperature != 1:
-        mended = softmax(np.log(spoilt) / temperature, axis=1)
-        assert calibration(mended, labels).error < calibration(spoilt, labels).error / 5
+        calibrated = softmax(np.log(distorted) / temperature, axis=1)
+        assert calibration(calibrated, labels).error < calibration(distorted, labels).error / 5
 
 
-def test_certainty_that_is_always_right_is_let_be_sure() -> None:
+def test_the_temperature_of_correct_certainties_stays_in_its_range() -> None:
     temperature = fit_temperature(np.eye(3, dtype=np.float32), np.arange(3))
     assert 0.05 <= temperature <= 20

@@ -36,12 +36,12 @@ def test_a_saved_classifier_is_read_back_equal(classifier: Classifier, saved: Pa
     assert (back.predict(bitmaps) == classifier.predict(bitmaps)).all()
 
 
-def test_its_facts_can_be_read_without_keras(classifier: Classifier, saved: Path) -> None:
-    facts = json.loads((saved / "classifier.json").read_text(encoding="utf-8"))
-    assert facts["class_set"] == list(CLASS_SET)
-    assert facts["fingerprint"] == classifier.fingerprint()
-    assert facts["training"]["recipe"]["network"] == "seed_cnn"
-    assert set(facts["libraries"]) == {"keras", "tensorflow", "numpy"}
+def test_its_metadata_can_be_read_without_keras(classifier: Classifier, saved: Path) -> None:
+    metadata = json.loads((saved / "classifier.json").read_text(encoding="utf-8"))
+    assert metadata["class_set"] == list(CLASS_SET)
+    assert metadata["fingerprint"] == classifier.fingerprint()
+    assert metadata["training"]["config"]["network"] == "seed_cnn"
+    assert set(metadata["libraries"]) == {"keras", "tensorflow", "numpy"}
 
 
 def test_the_fingerprint_is_of_weights_and_class_set_not_of_names(classifier: Classifier) -> None:
@@ -108,6 +108,15 @@ def test_a_missing_or_damaged_file_is_named(saved: Path, tmp_path: Path, name: s
         Classifier.load(folder)
     (folder / name).unlink()
     with pytest.raises(MissingPartition, match=name):
+        Classifier.load(folder)
+
+
+def test_a_setting_that_is_not_known_is_named(saved: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(saved, tmp_path / "copy")
+    text = (folder / "classifier.json").read_text(encoding="utf-8")
+    text = text.replace('"augmentation"', '"wobble"')
+    (folder / "classifier.json").write_text(text, encoding="utf-8")
+    with pytest.raises(DamagedPartition, match=r"'wobble' is not known.*: train again"):
         Classifier.load(folder)
 
 

@@ -6,7 +6,7 @@ import pytest
 from qd_pipeline.errors import BadSetting, DamagedPartition, MissingPartition
 from qd_pipeline.learning.data import ClassSetData, load_category, pixels
 from qd_pipeline.quickdraw.raster import rasterize
-from qd_pipeline.quickdraw.split import sides
+from qd_pipeline.quickdraw.split import split_of
 from qd_pipeline_tests.learning.shapes import (
     draw_shape,
     keys_by_side,
@@ -17,7 +17,7 @@ from qd_pipeline_tests.learning.shapes import (
 )
 
 
-def test_a_categorys_facts_come_from_its_stroke_table(tmp_path: Path) -> None:
+def test_a_categorys_columns_come_from_its_stroke_table(tmp_path: Path) -> None:
     data = write_category(
         tmp_path,
         "line",
@@ -38,7 +38,7 @@ def test_bitmaps_stay_on_disk(tmp_path: Path) -> None:
     assert data.bitmaps.dtype == np.uint8
 
 
-def test_what_is_made_again_meanwhile_is_read_to_the_end(tmp_path: Path) -> None:
+def test_files_that_are_replaced_meanwhile_are_read_to_the_end(tmp_path: Path) -> None:
     data = write_category(tmp_path, "line", draw_shape("line", 3), strokes=[1, 4, 2])
     for file in tmp_path.iterdir():
         file.unlink()
@@ -47,12 +47,12 @@ def test_what_is_made_again_meanwhile_is_read_to_the_end(tmp_path: Path) -> None
     assert data.bitmaps.any()
 
 
-def test_every_drawing_is_on_one_side_with_its_own_bitmap(tmp_path: Path) -> None:
+def test_every_drawing_is_in_one_split_with_its_own_bitmap(tmp_path: Path) -> None:
     data = write_shapes(tmp_path)
-    parts = (data.training, data.validation, data.test)
+    parts = (data.train, data.validation, data.test)
     assert sum(map(len, parts)) == 3 * 120
     for code, part in enumerate(parts):
-        assert (sides(part.column("key_ids").astype(np.uint64)) == code).all()
+        assert (split_of(part.column("key_ids").astype(np.uint64)) == code).all()
         gathered = part.bitmaps(slice(None))
         for bitmap, label, row in zip(gathered, part.labels, part.rows, strict=True):
             assert (bitmap == part.categories[label].bitmaps[row]).all()
@@ -66,9 +66,9 @@ def test_a_batch_keeps_the_order_it_was_asked_for_in(tmp_path: Path) -> None:
             write_category(tmp_path, "line", marks([2, 3]), key_ids=keys[1]),
         ]
     )
-    batch = data.training.bitmaps(np.array([3, 0, 2, 0]))
+    batch = data.train.bitmaps(np.array([3, 0, 2, 0]))
     assert batch[:, 0].argmax(axis=1).tolist() == [3, 0, 2, 0]
-    assert data.training.labels.tolist() == [0, 0, 1, 1]
+    assert data.train.labels.tolist() == [0, 0, 1, 1]
 
 
 def test_strokes_keep_the_order_they_were_asked_for_in(tmp_path: Path) -> None:
@@ -84,16 +84,16 @@ def test_strokes_keep_the_order_they_were_asked_for_in(tmp_path: Path) -> None:
             for seed, (category, counts) in enumerate([("circle", [1, 2, 3]), ("line", [4, 5, 6])])
         ]
     )
-    taken = data.training.drawings(np.array([5, 0, 3, 2, 0]))
+    taken = data.train.drawings(np.array([5, 0, 3, 2, 0]))
     assert [len(drawing) for drawing in taken.to_pylist()] == [6, 1, 4, 3, 1]
-    assert len(data.training.drawings(slice(None))) == 6
+    assert len(data.train.drawings(slice(None))) == 6
     assert len(data.validation.drawings(slice(None))) == 0
 
 
 def test_bitmaps_of_another_side_are_drawn(tmp_path: Path) -> None:
     data = write_animals(tmp_path, ("cow", "duck"), 20)
-    larger = data.training.bitmaps(np.array([3, 0]), 56)
-    assert (larger == rasterize(data.training.drawings(np.array([3, 0])), 56)).all()
+    larger = data.train.bitmaps(np.array([3, 0]), 56)
+    assert (larger == rasterize(data.train.drawings(np.array([3, 0])), 56)).all()
     assert larger.shape == (2, 56, 56)
 
 
@@ -141,7 +141,7 @@ def test_a_category_without_training_drawings_is_refused(tmp_path: Path) -> None
     circle = write_category(tmp_path, "circle", draw_shape("circle", 9))
     keys = keys_by_side(0, 1, 2)
     line = write_category(tmp_path, "line", draw_shape("line", 3), key_ids=keys)
-    with pytest.raises(BadSetting, match="category line has no drawing on the training side"):
+    with pytest.raises(BadSetting, match="category line has no training drawing"):
         ClassSetData.split([circle, line])
 
 

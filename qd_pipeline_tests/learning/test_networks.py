@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from qd_pipeline.errors import BadSetting
-from qd_pipeline.learning import networks
+from qd_pipeline.learning import backend, networks
 
 SEED_CNN: list[tuple[str, dict[str, Any]]] = [
     ("Conv2D", {"filters": 32, "kernel_size": (5, 5), "activation": "relu", "padding": "valid"}),
@@ -72,11 +72,34 @@ def test_a_function_with_the_decorator_is_a_network(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(networks, "NETWORKS", dict(networks.NETWORKS))
 
     @networks.network
-    def another(class_count: int, side: int = 40) -> str:
-        return f"{class_count} classes at {side} px"
+    def another(class_count: int, side: int = 40) -> Any:
+        return ending_in([backend.keras.layers.Dense(class_count, activation="softmax")], side)
 
-    assert networks.build("another", 5) == "5 classes at 28 px"
+    assert networks.build("another", 5).output_shape == (None, 5)
     assert networks.side_of("another") == 40
+
+
+def ending_in(layers: list[Any], side: int) -> Any:
+    first = [backend.keras.Input((side, side, 1)), backend.keras.layers.Flatten()]
+    return backend.keras.Sequential([*first, *layers])
+
+
+@pytest.mark.parametrize("last", ["Activation", "Dense", "Softmax"])
+def test_a_network_that_cannot_be_calibrated_is_refused(
+    monkeypatch: pytest.MonkeyPatch, last: str
+) -> None:
+    layers = backend.keras.layers
+    endings = {
+        "Activation": lambda count: [layers.Dense(count), layers.Activation("softmax")],
+        "Dense": lambda count: [layers.Dense(count, activation="sigmoid")],
+        "Softmax": lambda count: [layers.Dense(count), layers.Softmax()],
+    }
+    monkeypatch.setitem(
+        networks.NETWORKS, "mine", lambda count, side: ending_in(endings[last](count), side)
+    )
+    complaint = rf"network 'mine' ends in a layer {last} .*cannot be calibrated: make Dense\("
+    with pytest.raises(BadSetting, match=complaint):
+        networks.build("mine", 3)
 
 
 def test_an_unknown_network_is_refused_with_those_there_are() -> None:

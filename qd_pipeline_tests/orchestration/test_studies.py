@@ -90,7 +90,7 @@ def test_each_trial_is_a_run_and_the_best_settings_train_the_next_classifier(
         assert {"cv_accuracy", "cv_accuracy_sd"} <= set(each.data.metrics)
         assert {"network", "units"} <= set(each.data.params)
         assert each.data.tags["source"] == chain.workshop.source_for().describe()
-    best = made.facts["best_recipe"]
+    best = made.facts["best_config"]
     config = ClassifierConfig(settings_from_search=True, epochs=9, seed=3)
     recipe = config.settings("2", chain.workshop.store)
     assert recipe.to_json() == {**best, "seed": 3}

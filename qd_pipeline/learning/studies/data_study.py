@@ -1,4 +1,4 @@
-"""What more drawings bring, and what the drawings that the game did not recognise cost."""
+"""Data study: accuracy by the number of training drawings, and without unrecognised ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from qd_pipeline.learning.reports import page as pages
 from qd_pipeline.learning.reports import scatter
 from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline.learning.training.train import train
-from qd_pipeline.quickdraw.split import TRAINING, VALIDATION, folds, sides
+from qd_pipeline.quickdraw.split import TRAIN, VALIDATION, folds, split_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,10 +37,10 @@ FIGURES: Final = "data_study.json"
 
 @dataclass(frozen=True)
 class Trained:
-    """How a classifier of some of the drawings does on the whole test side.
+    """Test figures of a classifier that was trained on some of the drawings.
 
     Args:
-        name: Which drawings it learned from.
+        name: Which drawings it was trained on.
         drawings: How many.
         accuracy: Of all test drawings.
         recognized: Of those that the game recognised.
@@ -56,7 +56,7 @@ class Trained:
     seconds: float
 
     def to_json(self) -> dict[str, Any]:
-        """Give the figures by name."""
+        """Return the figures by name."""
         return {
             "name": self.name,
             "drawings": self.drawings,
@@ -67,13 +67,13 @@ class Trained:
         }
 
     @classmethod
-    def from_json(cls, facts: Mapping[str, Any]) -> Self:
-        """Take what `to_json` gave."""
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Read the JSON object of `to_json`."""
         accuracies = {
-            name: Proportion(facts[name]["hits"], facts[name]["count"])
+            name: Proportion(values[name]["hits"], values[name]["count"])
             for name in ("accuracy", "recognized", "unrecognized")
         }
-        return cls(facts["name"], facts["drawings"], **accuracies, seconds=facts["seconds"])
+        return cls(values["name"], values["drawings"], **accuracies, seconds=values["seconds"])
 
 
 @dataclass(frozen=True)
@@ -82,43 +82,43 @@ class DataStudy:
 
     Args:
         class_set: The categories.
-        recipe: How each was trained.
-        curve: By share of the training drawings, rising; the last learned from all.
+        config: The settings of every training.
+        curve: By share of the training drawings, rising; the last was trained on all.
         only_recognized: Trained without the drawings that the game did not recognise.
     """
 
     class_set: tuple[str, ...]
-    recipe: TrainingConfig
+    config: TrainingConfig
     curve: tuple[Trained, ...]
     only_recognized: Trained
 
     @property
     def trainings(self) -> tuple[Trained, ...]:
-        """All of them."""
+        """All trainings, in their order."""
         return (*self.curve, self.only_recognized)
 
     def to_json(self) -> dict[str, Any]:
-        """Give the figures by name."""
+        """Return the figures by name."""
         return {
             "class_set": list(self.class_set),
-            "recipe": self.recipe.to_json(),
+            "config": self.config.to_json(),
             "curve": [trained.to_json() for trained in self.curve],
             "only_recognized": self.only_recognized.to_json(),
         }
 
     @classmethod
-    def from_json(cls, facts: Mapping[str, Any]) -> Self:
-        """Take what `to_json` gave."""
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Read the JSON object of `to_json`."""
         return cls(
-            tuple(facts["class_set"]),
-            TrainingConfig(**facts["recipe"]),
-            tuple(Trained.from_json(each) for each in facts["curve"]),
-            Trained.from_json(facts["only_recognized"]),
+            tuple(values["class_set"]),
+            TrainingConfig.from_json(values["config"]),
+            tuple(Trained.from_json(each) for each in values["curve"]),
+            Trained.from_json(values["only_recognized"]),
         )
 
 
 def check_shares(shares: Sequence[int]) -> None:
-    """See that shares of the drawings are per cents, each above the one before.
+    """Check that shares are rising percentages.
 
     Raises:
         BadSetting: They are not.
@@ -130,7 +130,7 @@ def check_shares(shares: Sequence[int]) -> None:
 
 def study(
     data: ClassSetData,
-    recipe: TrainingConfig,
+    config: TrainingConfig,
     *,
     shares: Sequence[int] = SHARES,
     on_training: Callable[[Trained], None] | None = None,
@@ -138,27 +138,28 @@ def study(
 ) -> DataStudy:
     """Train on rising shares of the drawings, and without the unrecognised ones.
 
-    Each is evaluated on the same whole test side. A training on fewer drawings takes fewer
-    steps: what is compared is what users would get who had fewer, or filtered them.
+    Each classifier is evaluated on the whole test split. A training on fewer drawings takes
+    fewer steps, as it would for a user who has fewer.
 
     Args:
         data: The drawings.
-        recipe: The settings of every training, its seed included.
-        shares: Per cent of the training and validation drawings, 1–100, rising; the whole is
-            always there.
+        config: The settings of every training, its seed included.
+        shares: Percentages of the training and validation drawings, 1–100, rising; 100 is
+            always added.
         on_training: Called after each training.
-        on_progress: Called with the drawings learned from so far and altogether.
+        on_progress: Called with the drawings processed so far and altogether.
 
     Raises:
         BadSetting: The shares are no rising percentages, or one leaves a category without
             drawings.
+        TrainingDiverged: A training diverged.
     """
     check_shares(shares)
     parts = {f"{share} %": _share(data, share) for share in shares if share < _ALL}
     parts |= {"all": data, "recognised only": _recognized(data)}
     for name, part in parts.items():
         _check(name, part)
-    total = recipe.epochs * sum(len(part.training) for part in parts.values())
+    total = config.epochs * sum(len(part.train) for part in parts.values())
     done: list[Trained] = []
     before = 0
     for name, part in parts.items():
@@ -167,12 +168,12 @@ def study(
             if on_progress:
                 on_progress(before + learned, total)
 
-        done.append(_train(name, part, recipe, progress))
-        before += recipe.epochs * len(part.training)
+        done.append(_train(name, part, config, progress))
+        before += config.epochs * len(part.train)
         if on_training:
             on_training(done[-1])
     *curve, recognized = done
-    return DataStudy(data.class_set, recipe, tuple(curve), recognized)
+    return DataStudy(data.class_set, config, tuple(curve), recognized)
 
 
 def write(folder: Path, done: DataStudy, *, source: str, synthetic: bool) -> None:
@@ -191,13 +192,13 @@ def write(folder: Path, done: DataStudy, *, source: str, synthetic: bool) -> Non
         **shown(done),
     )
     (folder / PAGE).write_text(page, encoding="utf-8")
-    facts = {"source": source, "synthetic": synthetic, **done.to_json()}
-    text = json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    figures = {"source": source, "synthetic": synthetic, **done.to_json()}
+    text = json.dumps(figures, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     (folder / FIGURES).write_text(text, encoding="utf-8")
 
 
 def shown(done: DataStudy) -> dict[str, Any]:
-    """Give what the template `data_study_sections.html.j2` names."""
+    """Return the variables of the template `data_study_sections.html.j2`."""
     return {
         "study": done,
         "study_chart": _chart(done),
@@ -224,20 +225,20 @@ def _recognized(data: ClassSetData) -> ClassSetData:
     return _where(data, lambda category: category.recognized)
 
 
-def _where(data: ClassSetData, kept: Callable[[CategoryData], NDArray[np.bool_]]) -> ClassSetData:
-    """Keep what is marked of the training and validation sides, and the whole test side."""
-    categories = data.training.categories
-    training, validation = (
-        LabelledDrawings.where(
-            categories, [(sides(each.key_ids) == side) & kept(each) for each in categories]
+def _where(data: ClassSetData, mask: Callable[[CategoryData], NDArray[np.bool_]]) -> ClassSetData:
+    """Filter the training and validation splits; the test split stays whole."""
+    categories = data.train.categories
+    train, validation = (
+        LabelledDrawings.from_masks(
+            categories, [(split_of(each.key_ids) == split) & mask(each) for each in categories]
         )
-        for side in (TRAINING, VALIDATION)
+        for split in (TRAIN, VALIDATION)
     )
-    return ClassSetData(training, validation, data.test)
+    return ClassSetData(train, validation, data.test)
 
 
 def _check(name: str, part: ClassSetData) -> None:
-    present = set(part.training.labels.tolist())
+    present = set(part.train.labels.tolist())
     for place, category in enumerate(part.class_set):
         if place not in present:
             raise BadSetting(
@@ -248,16 +249,16 @@ def _check(name: str, part: ClassSetData) -> None:
 
 
 def _train(
-    name: str, part: ClassSetData, recipe: TrainingConfig, on_progress: Callable[[int, int], None]
+    name: str, part: ClassSetData, config: TrainingConfig, on_progress: Callable[[int, int], None]
 ) -> Trained:
-    classifier = train(part, recipe, on_progress=on_progress)
+    classifier = train(part, config, on_progress=on_progress)
     measured = evaluate(classifier, part)
     recognized, unrecognized = (part.correct for part in measured.recognized)
     # Keras would keep the graphs of every network.
     backend.keras.utils.clear_session()
     return Trained(
         name,
-        len(part.training),
+        len(part.train),
         measured.accuracy,
         recognized,
         unrecognized,

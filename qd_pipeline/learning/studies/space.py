@@ -1,4 +1,4 @@
-"""The space of a search: which settings of a recipe are varied, and over what."""
+"""Search space: which settings of a training are varied, and over which values."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import product
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Self, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from qd_pipeline.errors import BadSetting
-from qd_pipeline.learning.training.config import TrainingConfig
+from qd_pipeline.learning.training.config import setting_types
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,12 +25,12 @@ _FORM: Final = "give a list of values, or a range like {low = 0.0001, high = 0.1
 
 @dataclass(frozen=True)
 class Range:
-    """All numbers from `low` to `high`, whole ones where both are whole.
+    """Numbers from `low` to `high`, whole ones where both are whole.
 
     Args:
         low: The least.
         high: The greatest.
-        log: Whether each order of magnitude is as likely as the next, not each number.
+        log: Whether the logarithm is sampled uniformly, not the number.
     """
 
     low: int | float
@@ -40,10 +40,10 @@ class Range:
 
 @dataclass(frozen=True)
 class Space:
-    """What is varied, by the name of the recipe's setting.
+    """Search space over settings of a `TrainingConfig`.
 
     Args:
-        axes: Values to try, or a range to draw from.
+        axes: By setting, values to try or a range to sample from.
     """
 
     axes: Mapping[str, tuple[Value, ...] | Range]
@@ -84,11 +84,11 @@ class Space:
 
     @property
     def is_grid(self) -> bool:
-        """Whether its points can be counted."""
+        """Whether the space has no ranges, so that its points can be listed."""
         return not any(isinstance(axis, Range) for axis in self.axes.values())
 
     def points(self) -> list[dict[str, Value]]:
-        """Give every combination of a grid's values, the last setting varying fastest.
+        """Return every combination of a grid's values, the last setting varying fastest.
 
         >>> Space({"units": (16, 32)}).points()
         [{'units': 16}, {'units': 32}]
@@ -97,7 +97,7 @@ class Space:
         return [dict(zip(self.axes, point, strict=True)) for point in product(*values)]
 
     def corners(self) -> list[dict[str, Value]]:
-        """Give every combination of the values and the ends of the ranges."""
+        """Return every combination of the values and the ends of the ranges."""
         ends = {
             name: (axis.low, axis.high) if isinstance(axis, Range) else axis
             for name, axis in self.axes.items()
@@ -105,7 +105,7 @@ class Space:
         return Space(ends).points()
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as `parse` takes it."""
+        """Return the table that `parse` reads."""
         return {
             name: {"low": axis.low, "high": axis.high, "log": axis.log}
             if isinstance(axis, Range)
@@ -121,10 +121,9 @@ NOTEBOOK: Final = Space(
 
 
 def _axis(name: str, given: Any) -> tuple[Value, ...] | Range:
-    types = _types()
-    if name not in types:
+    if name not in _names():
         raise BadSetting(
-            f"space: {name[:80]}", "is no setting to vary", f"give some of {', '.join(types)}"
+            f"space: {name[:80]}", "is no setting to vary", f"give some of {', '.join(_names())}"
         )
     if isinstance(given, list | tuple):
         values = tuple(_checked(name, value) for value in given)
@@ -147,15 +146,14 @@ def _is_number(value: Any) -> bool:
 
 
 @cache
-def _types() -> dict[str, TypeAdapter[Any]]:
-    """Give what each setting of a recipe must be; a search for the best seed would only fit it."""
-    hints = get_type_hints(TrainingConfig)
-    return {name: TypeAdapter(hint) for name, hint in hints.items() if name != "seed"}
+def _names() -> tuple[str, ...]:
+    """Return the settings that can be varied; a search for the best seed would only overfit."""
+    return tuple(name for name in setting_types() if name != "seed")
 
 
 def _checked(name: str, value: Any) -> Any:
     try:
-        return _types()[name].validate_python(value, strict=True)
+        return setting_types()[name].validate_python(value, strict=True)
     except ValidationError as error:
         reason = error.errors()[0]["msg"]
         raise BadSetting(f"space: {name}", f"cannot be {value!r} ({reason})", _FORM) from error

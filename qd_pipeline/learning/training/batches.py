@@ -1,4 +1,4 @@
-"""The batches that a network is fed with, made in other threads while it computes."""
+"""Batches for training and validation, prepared in other threads while the network computes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 
 from qd_pipeline.learning import backend
 from qd_pipeline.learning.data import pixels
-from qd_pipeline.learning.training.augmentation import redraw
-from qd_pipeline.quickdraw.kernels import ahead
+from qd_pipeline.learning.training.augmentation import augment
+from qd_pipeline.quickdraw.kernels import prefetch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,48 +23,49 @@ if TYPE_CHECKING:
     Labels = NDArray[np.int32]
     Batch = tuple[NDArray[np.float32], Labels]
 
-# Enough for a thread to be worth its while, little enough to hold two of them.
+# Large enough to be worth a thread, small enough to hold two in memory.
 _CHUNK: Final = 2048
 
 _VALIDATION_BATCH: Final = 512
 
 
 def training_batches(
-    drawings: LabelledDrawings, recipe: TrainingConfig, side: int
+    drawings: LabelledDrawings, config: TrainingConfig, side: int
 ) -> tuple[Any, int]:
-    """Give the batches of all epochs, one epoch after the other, each in an order of its own.
+    """Return the batches of all epochs, each epoch in a random order of its own.
 
-    Bitmaps are read or redrawn some 2,000 at a time, one such chunk ahead of the network, so
-    memory does not grow with the drawings. Order and redrawing follow from the recipe's seed
-    and the number of the epoch.
+    Bitmaps are read or rasterized some 2,000 at a time, one such chunk ahead of the network, so
+    memory does not grow with the drawings. The seed and the number of the epoch decide order
+    and augmentation.
 
     Returns:
         A `tf.data.Dataset` of pixels and labels, and the number of batches in an epoch.
     """
-    steps = _steps(len(drawings), recipe.batch_size)
-    chunk = recipe.batch_size * _steps(_CHUNK, recipe.batch_size)
+    steps = _steps(len(drawings), config.batch_size)
+    chunk = config.batch_size * _steps(_CHUNK, config.batch_size)
 
     def chunks() -> Iterator[tuple[Bitmaps, Labels]]:
-        for epoch in range(recipe.epochs):
-            random = np.random.default_rng([recipe.seed, epoch])
+        for epoch in range(config.epochs):
+            random = np.random.default_rng([config.seed, epoch])
             order = random.permutation(len(drawings))
             for start in range(0, len(order), chunk):
                 which = order[start : start + chunk]
-                if recipe.redraw:
-                    bitmaps = redraw(drawings.drawings(which), side, recipe.redraw, random)
+                if config.augmentation:
+                    strokes = drawings.drawings(which)
+                    bitmaps = augment(strokes, side, config.augmentation, random)
                 else:
                     bitmaps = drawings.bitmaps(which, side)
                 yield bitmaps, drawings.labels[which]
 
     def batches() -> Iterator[Batch]:
-        for bitmaps, labels in ahead(chunks()):
-            yield from _cut(bitmaps, labels, recipe.batch_size)
+        for bitmaps, labels in prefetch(chunks()):
+            yield from _cut(bitmaps, labels, config.batch_size)
 
-    return _dataset(batches, side, steps * recipe.epochs), steps
+    return _dataset(batches, side, steps * config.epochs), steps
 
 
 def validation_batches(drawings: LabelledDrawings, side: int) -> Any:
-    """Give all drawings once, in their order, as a `tf.data.Dataset` of pixels and labels."""
+    """Return all drawings once, in their order, as a `tf.data.Dataset` of pixels and labels."""
 
     def batches() -> Iterator[Batch]:
         for start in range(0, len(drawings), _CHUNK):
@@ -86,7 +87,7 @@ def _steps(count: int, size: int) -> int:
 
 
 def _dataset(batches: Callable[[], Iterator[Batch]], side: int, count: int) -> Any:
-    """Have a known count of batches made in a thread of their own, some ahead of the network."""
+    """Return a dataset of so many batches, generated in another thread and prefetched."""
     tf = backend.tf
     signature = (
         tf.TensorSpec((None, side, side, 1), tf.float32),
@@ -94,8 +95,8 @@ def _dataset(batches: Callable[[], Iterator[Batch]], side: int, count: int) -> A
     )
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
     options = tf.data.Options()
-    # There is nothing here to tune; and when an iterator ends, it waits until its tuner looks up,
-    # which is up to a minute later, and for ever when somebody sets the clock back.
+    # There is nothing here to tune; and an iterator that ends waits for its tuner's next round,
+    # which is up to a minute later, and never comes when the clock is set back.
     options.autotune.enabled = False
     counted = dataset.apply(tf.data.experimental.assert_cardinality(count))
     return counted.prefetch(4).with_options(options)

@@ -1,14 +1,17 @@
-"""A recipe: all settings of one training, as values."""
+"""Training configuration: all settings of one training as values, and presets of them."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import isfinite
+from functools import cache
 from types import MappingProxyType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
 
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning import networks
+from qd_pipeline.learning.bounds import Bounds
 
 OPTIMIZERS: Final = ("adam", "adamw", "rmsprop", "sgd")
 SCHEDULES: Final = ("constant", "one_cycle")
@@ -16,24 +19,27 @@ SCHEDULES: Final = ("constant", "one_cycle")
 NOTEBOOK_EPOCHS: Final = {2: 10, 8: 20}
 """Epochs that the notebook trained for, by class count, where they are not 15."""
 
-_COUNT: Final = (lambda count: count >= 1, "a whole number from 1")
-_AMOUNT: Final = (lambda amount: isfinite(amount) and amount >= 0, "a number from 0")
-
-_RANGES: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
-    "epochs": _COUNT,
-    "batch_size": _COUNT,
-    "learning_rate": (lambda rate: isfinite(rate) and rate > 0, "a number above 0, like 0.001"),
-    "seed": (lambda seed: 0 <= seed < 2**32, "a whole number from 0 to 4294967295"),
-    "weight_decay": _AMOUNT,
-    "label_smoothing": (lambda share: 0 <= share < 1, "a share from 0, below 1"),
-    "redraw": _AMOUNT,
-}
-"""By setting: whether a value is allowed, and which are."""
+BOUNDS: Final[Mapping[str, Bounds]] = MappingProxyType(
+    {
+        "epochs": Bounds(ge=1, whole=True),
+        "batch_size": Bounds(ge=1, whole=True),
+        "learning_rate": Bounds(gt=0),
+        "seed": Bounds(ge=0, le=2**32 - 1, whole=True),
+        "units": networks.UNITS,
+        "weight_decay": Bounds(ge=0),
+        "label_smoothing": Bounds(ge=0, lt=1),
+        "augmentation": Bounds(ge=0),
+    }
+)
+"""Bounds of the numeric settings, by name."""
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How a network is trained.
+    """The settings of a training.
+
+    A setting that is added here later has a default that changes nothing, and defaults stay
+    what they are: what was trained before has the same `effective` settings then.
 
     Args:
         network: One of `networks.NETWORKS`.
@@ -41,23 +47,25 @@ class TrainingConfig:
         batch_size: Drawings per step of the optimiser, at least 1.
         learning_rate: Step size of the optimiser, above 0; the highest of its schedule.
         optimizer: One of `OPTIMIZERS`, otherwise with Keras' own settings.
-        seed: From which initial weights, order of drawings, redrawing and dropout follow,
+        seed: Decides the initial weights, the order of the drawings, augmentation and dropout,
             0 – 2³²-1.
         units: Width of the network's hidden dense layer, at least 1, for networks that have
-            one to set; None: as the network's docstring says.
-        schedule: How the learning rate goes: `constant`, or `one_cycle`, which rises from a
-            25th over the first quarter of the steps and falls along a cosine to 0 (after
+            this setting; None: the network's default.
+        schedule: Learning rate schedule: `constant`, or `one_cycle`, which rises from a 25th
+            over the first quarter of the steps and falls along a cosine to 0 (after
             L. N. Smith and N. Topin, "Super-convergence", 2019).
-        weight_decay: Of `adamw`, from 0; biases and normalisations are spared.
+        weight_decay: Of `adamw`, from 0; biases and normalisations are excluded.
         label_smoothing: Share of each label that is spread over all categories, in [0, 1):
-            a guard against wrong labels, of which there are some.
-        redraw: Strength by which the strokes of each epoch are turned, scaled, slanted, shifted
-            and mirrored before they are drawn (`augmentation.affine_maps`); 0: not at all.
-        mirrored: Whether the classifier looks at each bitmap and at its mirror image.
-        calibrated: Whether its probabilities are brought to those seen on the validation side.
+            a guard against wrong labels, of which the dataset has some.
+        augmentation: Strength with which the strokes of each epoch are rotated, scaled,
+            sheared, shifted and flipped before they are rasterized
+            (`augmentation.affine_maps`); 0: not at all.
+        flip_averaging: Flip test-time augmentation: whether the classifier averages its logits
+            over each bitmap and its mirror image.
+        calibrated: Whether a temperature is fitted on the validation split.
 
     Raises:
-        BadSetting: when a setting is outside its range.
+        BadSetting: A setting is out of bounds or not known.
 
     >>> TrainingConfig(epochs=0)
     Traceback (most recent call last):
@@ -74,18 +82,18 @@ class TrainingConfig:
     schedule: str = "constant"
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
-    redraw: float = 0.0
-    mirrored: bool = False
+    augmentation: float = 0.0
+    flip_averaging: bool = False
     calibrated: bool = False
 
     def __post_init__(self) -> None:
         networks.check_name(self.network)
         if self.units is not None:
             networks.check_units(self.network, self.units)
-        for name, (allows, wanted) in _RANGES.items():
+        for name, bounds in BOUNDS.items():
             value = getattr(self, name)
-            if not allows(value):
-                raise BadSetting(name.replace("_", " "), f"is {value}", f"give {wanted}")
+            if value is not None:
+                bounds.check(name, value)
         for name, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
             value = getattr(self, name)
             if value not in known:
@@ -99,11 +107,10 @@ class TrainingConfig:
 
     @classmethod
     def notebook(cls, class_count: int) -> Self:
-        """Give the notebook's recipe: Adam at 0.001, batches of 128, epochs by class count.
+        """Return the notebook's settings: Adam at 0.001, batches of 128, epochs by class count.
 
-        Figures of the recipes are those of `make bench-learning`: 15 categories of 500 people's
-        drawings, means of three seeds, on two cores. This one: 81.0 % of the test drawings, in
-        21 seconds.
+        Accuracies and times of all presets stand in `docs/benchmarks/learning.json`, which
+        `make bench-learning` writes.
 
         >>> [TrainingConfig.notebook(class_count).epochs for class_count in (2, 4, 8)]
         [10, 15, 20]
@@ -112,7 +119,7 @@ class TrainingConfig:
 
     @classmethod
     def baseline(cls, _class_count: int) -> Self:
-        """Give the recipe of the notebook's baseline, for a comparison with pixels alone.
+        """Return the settings of the notebook's baseline, a dense network.
 
         >>> TrainingConfig.baseline(8).optimizer, TrainingConfig.baseline(8).learning_rate
         ('rmsprop', 0.0001)
@@ -121,10 +128,10 @@ class TrainingConfig:
 
     @classmethod
     def default(cls, class_count: int) -> Self:
-        """Give the recipe for every day: the notebook's time and half of its errors.
+        """Return the settings for everyday use: about the notebook's time, half of its errors.
 
-        89.9 %, in 21 seconds. Its epochs are the notebook's, so it takes about the notebook's
-        time whatever the number of drawings: 265 seconds for 8 × 10,000, the notebook's 263.
+        Its epochs are the notebook's, so it takes about the notebook's time whatever the number
+        of drawings.
 
         >>> [TrainingConfig.default(class_count).epochs for class_count in (2, 4, 8)]
         [10, 15, 20]
@@ -137,44 +144,41 @@ class TrainingConfig:
             schedule="one_cycle",
             weight_decay=0.02,
             label_smoothing=0.1,
-            redraw=0.6,
-            mirrored=True,
+            augmentation=0.6,
+            flip_averaging=True,
             calibrated=True,
         )
 
     @classmethod
     def fast(cls, class_count: int) -> Self:
-        """Give the recipe for the impatient: the notebook's accuracy in a fraction of its time.
+        """Return the fastest settings: the notebook's accuracy in a fraction of its time.
 
-        82.8 %, in 8 seconds. In so few epochs no drawing is learned by heart, so none is
-        redrawn. It wants thousands of drawings: of two categories' 700 of the sample, two epochs
-        teach it 87 %, where the notebook's recipe comes to 97 %.
+        So few epochs do not overfit, so there is no augmentation. It needs thousands of
+        drawings: of two categories with 700 drawings of the sample, two epochs learn clearly
+        less than the notebook's settings do.
 
         >>> [TrainingConfig.fast(class_count).epochs for class_count in (2, 4, 8)]
         [2, 4, 5]
         """
         return cls.default(class_count).with_settings(
             epochs=round(cls.notebook(class_count).epochs / 4),
-            redraw=0.0,
-            mirrored=False,
+            augmentation=0.0,
+            flip_averaging=False,
         )
 
     @classmethod
     def best(cls, class_count: int) -> Self:
-        """Give the recipe for the fewest errors, at thirteen times the notebook's time and more.
-
-        92.3 %, in five minutes.
-        """
+        """Return the settings with the fewest errors, at many times the notebook's time."""
         return cls.default(class_count).with_settings(
             network="deep_cnn",
             epochs=4 * cls.notebook(class_count).epochs,
             learning_rate=0.01,
             weight_decay=0.05,
-            redraw=1.3,
+            augmentation=1.3,
         )
 
     def with_settings(self, **settings: Any) -> Self:
-        """Give this recipe with other settings; those that are None stay as they are.
+        """Return a copy with other settings; those that are None stay as they are.
 
         >>> TrainingConfig.notebook(8).with_settings(seed=3, epochs=None).seed
         3
@@ -183,8 +187,71 @@ class TrainingConfig:
         return dataclasses.replace(self, **given)
 
     def to_json(self) -> dict[str, Any]:
-        """Give the settings by name."""
+        """Return all settings by name: whatever is needed to train again."""
         return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Read settings by name; those that are missing have their defaults.
+
+        Raises:
+            BadSetting: A setting is not known, has another type, or is out of bounds.
+
+        >>> TrainingConfig.from_json({"network": "seed_cnn", "momentum": 0.9})
+        Traceback (most recent call last):
+        qd_pipeline.errors.BadSetting: training setting 'momentum' is not known: \
+train again with this version, or use the version that wrote it.
+        """
+        for name in values:
+            if name not in setting_types():
+                raise BadSetting(
+                    f"training setting {name!r}",
+                    "is not known",
+                    "train again with this version, or use the version that wrote it",
+                )
+        return cls(**{name: parse_setting(name, value) for name, value in values.items()})
+
+    def effective(self) -> dict[str, Any]:
+        """Return the settings that have an effect, by name, for a fingerprint.
+
+        Settings that equal their defaults are left out, and so are units that are the network's
+        own; so a setting that is added later changes nothing for trainings without it.
+
+        >>> TrainingConfig("seed_cnn", epochs=4, units=128).effective()
+        {'epochs': 4}
+        """
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        defaults["units"] = networks.default_units(self.network)
+        return {
+            name: value
+            for name, value in self.to_json().items()
+            if value is not None and value != defaults[name]
+        }
+
+
+@cache
+def setting_types() -> Mapping[str, TypeAdapter[Any]]:
+    """Return the types of the settings of a `TrainingConfig`, by name."""
+    return {name: TypeAdapter(hint) for name, hint in get_type_hints(TrainingConfig).items()}
+
+
+def parse_setting(name: str, value: Any) -> Any:
+    """Return the value of a setting with its own type; whole numbers are numbers too.
+
+    Args:
+        name: One of `setting_types`.
+        value: As JSON or TOML gives it.
+
+    Raises:
+        BadSetting: The value has another type.
+    """
+    try:
+        return setting_types()[name].validate_python(value, strict=True)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise BadSetting(
+            f"training setting {name!r}", f"cannot be {value!r}", f"see to the type: {reason}"
+        ) from error
 
 
 PRESETS: Final[Mapping[str, Callable[[int], TrainingConfig]]] = MappingProxyType(
@@ -196,33 +263,33 @@ PRESETS: Final[Mapping[str, Callable[[int], TrainingConfig]]] = MappingProxyType
         "baseline": TrainingConfig.baseline,
     }
 )
-"""Name → function of the class count: the recipes to begin from."""
+"""Name → function of the class count."""
 
 
-def chosen(
-    class_count: int, *, recipe: str | None = None, network: str | None = None, **settings: Any
+def from_preset(
+    class_count: int, *, preset: str | None = None, network: str | None = None, **settings: Any
 ) -> TrainingConfig:
-    """Give the recipe that somebody asks for.
+    """Return the settings of a preset, some of them replaced.
 
     Args:
-        class_count: Number of categories to tell apart.
-        recipe: One of `PRESETS`; by default that of the network.
-        network: One of `networks.NETWORKS`; by default the recipe's.
-        settings: Others that take the place of the recipe's, where they are not None.
+        class_count: Number of categories.
+        preset: One of `PRESETS`; by default the first that has the network, else `default`.
+        network: One of `networks.NETWORKS`; by default the preset's.
+        settings: Settings that replace those of the preset, where they are not None.
 
     Raises:
-        BadSetting: A name is not known, or a setting is outside its range.
+        BadSetting: A name is not known, or a setting is out of bounds.
 
-    >>> chosen(8, network="seed_cnn").optimizer, chosen(8, network="deep_cnn").optimizer
+    >>> from_preset(8, network="seed_cnn").optimizer, from_preset(8, network="deep_cnn").optimizer
     ('adam', 'adamw')
     """
-    name = recipe or _recipe_of(network)
+    name = preset or _preset_of(network)
     if name not in PRESETS:
-        raise BadSetting(f"recipe {name!r}", "is not known", f"give one of {', '.join(PRESETS)}")
+        raise BadSetting(f"preset {name!r}", "is not known", f"give one of {', '.join(PRESETS)}")
     return PRESETS[name](class_count).with_settings(network=network, **settings)
 
 
-def _recipe_of(network: str | None) -> str:
-    """Name the first recipe that is made for a network: a rate that suits one ruins another."""
-    made_for = (name for name, recipe in PRESETS.items() if recipe(2).network == network)
-    return next(made_for, "default")
+def _preset_of(network: str | None) -> str:
+    """Return the first preset with a network: a rate that suits one ruins another."""
+    with_it = (name for name, preset in PRESETS.items() if preset(2).network == network)
+    return next(with_it, "default")

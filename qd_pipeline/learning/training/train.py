@@ -1,16 +1,18 @@
-"""Training a network on a class set's drawings."""
+"""Training of a network on the drawings of a class set."""
 
 from __future__ import annotations
 
 import time
+from math import isfinite, nan
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from qd_pipeline.errors import TrainingDiverged
 from qd_pipeline.learning import backend, networks
 from qd_pipeline.learning.calibration import fit_temperature
 from qd_pipeline.learning.classifier import Classifier, Training
-from qd_pipeline.learning.post_processing import cool, mirrored
+from qd_pipeline.learning.post_processing import apply_temperature, average_flips
 from qd_pipeline.learning.training.batches import training_batches, validation_batches
 
 if TYPE_CHECKING:
@@ -27,51 +29,58 @@ _FIRST_RATE: Final = 1 / 25
 
 def train(
     data: ClassSetData,
-    recipe: TrainingConfig,
+    config: TrainingConfig,
     *,
     on_epoch: Callable[[int, Mapping[str, float]], None] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Classifier:
     """Train a network; the same seed gives the same weights on the same machine.
 
-    It seeds the random numbers of Python, NumPy and Keras, and has TensorFlow work
-    deterministically from then on, which costs about 3 % of its speed.
+    It seeds the random numbers of Python, NumPy and Keras, and makes TensorFlow deterministic
+    from then on, which costs about 3 % of its speed.
 
     Args:
-        data: The drawings; those of its training side are learned from. Where the validation
-            side is empty, the history lacks its metrics.
-        recipe: The settings.
+        data: The drawings. Without validation drawings the history lacks their metrics, and no
+            temperature is fitted.
+        config: The settings.
         on_epoch: Called after each epoch with its number, from 0, and its metrics: `loss`,
             `accuracy`, `val_loss`, `val_accuracy`.
-        on_progress: Called after each batch with the drawings learned from so far and
+        on_progress: Called after each batch with the drawings processed so far and
             altogether (those of an epoch count again in the next).
 
     Returns:
-        The classifier, with its training's history, whose metrics are of the network before it
-        was given mirror images and a temperature. Without a validation side none is sought.
+        The classifier, with its training's history, whose metrics are those before flip
+        averaging and temperature.
+
+    Raises:
+        TrainingDiverged: The loss or a weight is not finite; raised after the batch or epoch
+            in which that happened.
     """
     keras = backend.keras
-    keras.utils.set_random_seed(recipe.seed)
+    keras.utils.set_random_seed(config.seed)
     backend.tf.config.experimental.enable_op_determinism()
-    side = networks.side_of(recipe.network)
-    network = networks.build(recipe.network, len(data.class_set), side, units=recipe.units)
-    count = len(data.training)
-    batches, steps = training_batches(data.training, recipe, side)
+    side = networks.side_of(config.network)
+    network = networks.build(config.network, len(data.class_set), side, units=config.units)
+    count = len(data.train)
+    batches, steps = training_batches(data.train, config, side)
     network.compile(
-        optimizer=_optimizer(recipe, steps * recipe.epochs),
-        loss=_loss(recipe, len(data.class_set)),
+        optimizer=_optimizer(config, steps * config.epochs),
+        loss=_loss(config, len(data.class_set)),
         metrics=["accuracy"],
         # XLA is several times slower than graph mode on CPUs here.
         jit_compile=False,
     )
     history: list[dict[str, float]] = []
 
-    def batch_ended(batch: int, **_: Any) -> None:
+    def batch_ended(batch: int, logs: Mapping[str, float]) -> None:
+        _check_finite(logs, config, len(history))
         if on_progress:
-            done = len(history) * count + min((batch + 1) * recipe.batch_size, count)
-            on_progress(done, recipe.epochs * count)
+            done = len(history) * count + min((batch + 1) * config.batch_size, count)
+            on_progress(done, config.epochs * count)
 
     def epoch_ended(epoch: int, logs: Mapping[str, float]) -> None:
+        weights = (np.isfinite(each).all() for each in network.get_weights())
+        _check_finite({**logs, "weights": 0.0 if all(weights) else nan}, config, epoch)
         history.append({name: float(value) for name, value in logs.items()})
         if on_epoch:
             on_epoch(epoch, history[-1])
@@ -79,7 +88,7 @@ def train(
     started = time.perf_counter()
     network.fit(
         batches,
-        epochs=recipe.epochs,
+        epochs=config.epochs,
         steps_per_epoch=steps,
         shuffle=False,
         validation_data=(
@@ -90,54 +99,65 @@ def train(
         ],
         verbose=0,
     )
-    if recipe.mirrored:
-        network = mirrored(network)
-    temperature = _calibrate(network, data) if recipe.calibrated and len(data.validation) else 1.0
+    if config.flip_averaging:
+        network = average_flips(network)
+    temperature = _calibrate(network, data) if config.calibrated and len(data.validation) else 1.0
     seconds = time.perf_counter() - started
-    training = Training(recipe, tuple(history), seconds, count, len(data.validation), temperature)
+    training = Training(config, tuple(history), seconds, count, len(data.validation), temperature)
     return Classifier(network, data.class_set, training)
 
 
+def _check_finite(values: Mapping[str, float], config: TrainingConfig, epoch: int) -> None:
+    """Raise an error for a loss or weights that are not finite."""
+    for name, value in values.items():
+        if not isfinite(value):
+            raise TrainingDiverged(
+                f"the training of {config.network}",
+                f"diverged in epoch {epoch + 1} ({name.replace('val_', 'validation ')} not finite)",
+                f"give a learning rate below {config.learning_rate:g}",
+            )
+
+
 def _calibrate(network: keras.Model, data: ClassSetData) -> float:
-    """Find the temperature that suits the validation side, and give it to the network."""
-    # Called as it is: `predict` would first trace a graph, for longer than the work takes.
-    pictures = validation_batches(data.validation, int(network.input_shape[1]))
-    outputs = [np.asarray(network(batch, training=False)) for batch, _ in pictures]
+    """Fit a temperature on the validation split, and apply it to the network."""
+    # Called eagerly: `predict` would first trace a graph, which takes longer than the work.
+    batches = validation_batches(data.validation, int(network.input_shape[1]))
+    outputs = [np.asarray(network(batch, training=False)) for batch, _ in batches]
     probabilities = np.concatenate(outputs)
     temperature = fit_temperature(probabilities, data.validation.labels)
-    cool(network, temperature)
+    apply_temperature(network, temperature)
     return temperature
 
 
-def _optimizer(recipe: TrainingConfig, steps: int) -> Any:
-    """Give the optimiser, its learning rate scheduled over so many steps."""
+def _optimizer(config: TrainingConfig, steps: int) -> Any:
+    """Return the optimiser, its learning rate scheduled over so many steps."""
     keras = backend.keras
-    rate: Any = recipe.learning_rate
-    if recipe.schedule == "one_cycle":
+    rate: Any = config.learning_rate
+    if config.schedule == "one_cycle":
         rising = max(1, round(steps * _RISING))
         rate = keras.optimizers.schedules.CosineDecay(
-            recipe.learning_rate * _FIRST_RATE,
+            config.learning_rate * _FIRST_RATE,
             max(1, steps - rising),
-            warmup_target=recipe.learning_rate,
+            warmup_target=config.learning_rate,
             warmup_steps=rising,
         )
-    if recipe.optimizer == "adamw":
-        optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay)
+    if config.optimizer == "adamw":
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay)
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         return optimizer
-    return keras.optimizers.get({"class_name": recipe.optimizer, "config": {"learning_rate": rate}})
+    return keras.optimizers.get({"class_name": config.optimizer, "config": {"learning_rate": rate}})
 
 
-def _loss(recipe: TrainingConfig, class_count: int) -> Any:
+def _loss(config: TrainingConfig, class_count: int) -> Any:
     keras = backend.keras
-    if not recipe.label_smoothing:
+    if not config.label_smoothing:
         return "sparse_categorical_crossentropy"
 
     def smoothed(labels: Any, probabilities: Any) -> Any:
         return keras.losses.categorical_crossentropy(
             keras.ops.one_hot(keras.ops.reshape(labels, (-1,)), class_count),
             probabilities,
-            label_smoothing=recipe.label_smoothing,
+            label_smoothing=config.label_smoothing,
         )
 
     return smoothed

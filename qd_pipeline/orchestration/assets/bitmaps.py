@@ -8,12 +8,12 @@ from qd_pipeline.orchestration.assets.strokes import TABLE, strokes
 from qd_pipeline.orchestration.partitions import category_partitions
 from qd_pipeline.orchestration.pictures import embedded
 from qd_pipeline.orchestration.workshop import Workshop
+from qd_pipeline.quickdraw import BITMAP_SIDE
 from qd_pipeline.quickdraw.bitmaps import BitmapFacts, draw, montage
 
 BITMAPS = "bitmaps.npy"
 MONTAGE = "montage.png"
 
-_SIDE = 28
 _IN_MONTAGE = 60
 
 
@@ -65,7 +65,7 @@ def _checks(drawn: np.ndarray, drawings: int, facts: BitmapFacts) -> list[dg.Ass
         checks.result(
             "shape_and_type",
             f"{drawn.dtype} {drawn.shape}",
-            passed=drawn.dtype == np.uint8 and drawn.shape[1:] == (_SIDE, _SIDE),
+            passed=drawn.dtype == np.uint8 and drawn.shape[1:] == (BITMAP_SIDE, BITMAP_SIDE),
         ),
         checks.result("none_blank", f"{facts.blank:,} are blank", passed=facts.blank == 0),
     ]

@@ -13,7 +13,7 @@ from qd_pipeline.learning.classifier import NETWORK_FILE, Classifier
 from qd_pipeline.learning.data import ClassSetData, load_category
 from qd_pipeline.learning.networks import NETWORKS
 from qd_pipeline.learning.reports import figures
-from qd_pipeline.learning.training.config import PRESETS, TrainingConfig, chosen
+from qd_pipeline.learning.training.config import PRESETS, TrainingConfig, from_preset
 from qd_pipeline.learning.training.train import train
 from qd_pipeline.orchestration import automation, checks, recipes, slots
 from qd_pipeline.orchestration.assets.bitmaps import BITMAPS, bitmaps
@@ -86,7 +86,7 @@ class ClassifierConfig(dg.Config):
             MissingPartition: The search has not been made.
         """
         if self.settings_from_search:
-            best = TrainingConfig(**store.read("searches", class_set).facts["best_recipe"])
+            best = TrainingConfig.from_json(store.read("searches", class_set).facts["best_config"])
             return best.with_settings(seed=self.seed)
         return self._given(len(CLASS_SETS[class_set]))
 
@@ -106,8 +106,8 @@ class ClassifierConfig(dg.Config):
         if self.network == OF_RECIPE:
             del given["network"]
         if self.recipe != OF_NETWORK:
-            given["recipe"] = self.recipe
-        return chosen(class_count, **given)
+            given["preset"] = self.recipe
+        return from_preset(class_count, **given)
 
 
 @dg.asset(
@@ -160,7 +160,7 @@ def _recipe(
     """Give the settings asked for, or where nobody asked those of the classifier of before."""
     before = workshop.store.find("classifiers", context.partition_key)
     if before is not None and automation.is_automatic(context):
-        return TrainingConfig(**before.facts["recipe"])
+        return TrainingConfig.from_json(before.facts["config"])
     return config.settings(context.partition_key, workshop.store)
 
 
@@ -202,8 +202,8 @@ def _metadata(classifier: Classifier, network: Path) -> dict[str, object]:
     training, last = classifier.training, classifier.training.history[-1]
     return {
         "categories": ", ".join(classifier.class_set),
-        "network": training.recipe.network,
-        "epochs": training.recipe.epochs,
+        "network": training.config.network,
+        "epochs": training.config.epochs,
         "training drawings": training.training_drawings,
         "training accuracy": last["accuracy"],
         "validation accuracy": last.get("val_accuracy", "no validation drawings"),
@@ -215,7 +215,7 @@ def _metadata(classifier: Classifier, network: Path) -> dict[str, object]:
 
 
 def _checks(data: ClassSetData, classifier: Classifier) -> list[dg.AssetCheckResult]:
-    sides = [side.column("key_ids") for side in (data.training, data.validation, data.test)]
+    sides = [side.column("key_ids") for side in (data.train, data.validation, data.test)]
     together = np.concatenate(sides)
     shared = len(together) - len(np.unique(together))
     accuracy, chance = classifier.training.history[-1]["accuracy"], 1 / len(data.class_set)

@@ -6,10 +6,10 @@ import dagster as dg
 from pydantic import Field
 
 from qd_pipeline.learning.studies.cross_validation import (
+    FOLD_BOUNDS,
     FOLDS,
     CrossValidation,
     Fold,
-    check_folds,
     cross_validate,
 )
 from qd_pipeline.orchestration import recipes, slots
@@ -34,7 +34,7 @@ class CrossValidationConfig(ClassifierConfig):
             BadSetting: One is not.
         """
         super().check()
-        check_folds(self.folds)
+        FOLD_BOUNDS.check("folds", self.folds)
 
 
 @dg.asset(

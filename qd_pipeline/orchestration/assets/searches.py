@@ -11,8 +11,8 @@ import dagster as dg
 from pydantic import Field
 
 from qd_pipeline.learning.studies import space
-from qd_pipeline.learning.studies.cross_validation import check_folds
-from qd_pipeline.learning.studies.search import FOLDS, Search, Trial, check_trials, search
+from qd_pipeline.learning.studies.cross_validation import FOLD_BOUNDS
+from qd_pipeline.learning.studies.search import FOLDS, TRIAL_BOUNDS, Search, Trial, search
 from qd_pipeline.learning.studies.space import Space
 from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline.orchestration import recipes, slots
@@ -56,8 +56,9 @@ class SearchConfig(ClassifierConfig):
             BadSetting: One is not.
         """
         super().check()
-        check_folds(self.folds)
-        check_trials(self.trials)
+        FOLD_BOUNDS.check("folds", self.folds)
+        if self.trials is not None:
+            TRIAL_BOUNDS.check("trials", self.trials)
         axes = Space.parse(self.space)
         if not self.settings_from_search:
             recipe = self._given(class_count=2)
@@ -94,7 +95,7 @@ def searches(
             data,
             recipe,
             axes,
-            storage=Path(workshop.home) / "studies.db",
+            storage=f"sqlite:///{Path(workshop.home) / 'studies.db'}",
             study=study,
             folds=config.folds,
             trials=config.trials,
@@ -125,7 +126,7 @@ def _log(
     from qd_pipeline.tracking import STUDIES, Identity  # noqa: PLC0415 (MLflow is slow to import)
 
     settings, key = _text(trial), stage.context.partition_key
-    stage.context.log.info("%s: accuracy %.4f", settings, trial.result.figures["cv_accuracy"])
+    stage.context.log.info("%s: %s", settings, trial.diverged or _accuracy(trial))
     with workshop.tracker.run(
         STUDIES,
         Identity(study, "searches", key, settings),
@@ -135,6 +136,7 @@ def _log(
             "study": study,
             "trial": str(trial.number),
             "pruned": str(trial.pruned).lower(),
+            **({"diverged": trial.diverged} if trial.diverged else {}),
         },
     ) as run:
         run.log(
@@ -148,15 +150,22 @@ def _text(trial: Trial) -> str:
     return ", ".join(f"{name} {value}" for name, value in trial.settings.items())
 
 
+def _accuracy(trial: Trial) -> str:
+    figures = trial.result.figures
+    if not figures:
+        return "none"
+    return f"{figures['cv_accuracy']:.2%} ± {figures['cv_accuracy_sd']:.2%}"
+
+
 def _metadata(class_set: str, study: str, found: Search) -> dict[str, object]:
     best = found.best.result.figures
     ranked = sorted(
-        found.trials, key=lambda trial: (trial.pruned, -trial.result.figures["cv_accuracy"])
+        found.trials,
+        key=lambda trial: (trial.pruned, -trial.result.figures.get("cv_accuracy", 0.0)),
     )
     rows = [
-        f"| {trial.number} | {_text(trial)} | {trial.result.figures['cv_accuracy']:.2%} "
-        f"± {trial.result.figures['cv_accuracy_sd']:.2%} "
-        f"| {'given up' if trial.pruned else 'complete'} |"
+        f"| {trial.number} | {_text(trial)} | {_accuracy(trial)} "
+        f"| {'diverged' if trial.diverged else 'pruned' if trial.pruned else 'complete'} |"
         for trial in ranked
     ]
     head = ["| trial | settings | accuracy | |", "|---|---|---|---|"]

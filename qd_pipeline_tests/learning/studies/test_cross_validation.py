@@ -4,14 +4,14 @@ from statistics import fmean, stdev
 import numpy as np
 import pytest
 
-from qd_pipeline.errors import BadSetting
+from qd_pipeline.errors import BadSetting, TrainingDiverged
 from qd_pipeline.learning.data import ClassSetData
 from qd_pipeline.learning.studies.cross_validation import Fold, cross_validate, each_fold, hold_out
 from qd_pipeline.learning.training.config import TrainingConfig
-from qd_pipeline.quickdraw.split import TEST, TRAINING, VALIDATION, sides
+from qd_pipeline.quickdraw.split import TEST, TRAIN, VALIDATION, split_of
 from qd_pipeline_tests.learning.shapes import draw_shape, write_category, write_shapes
 
-RECIPE = TrainingConfig("dense_baseline", epochs=2, batch_size=32, learning_rate=0.003, units=16)
+CONFIG = TrainingConfig("dense_baseline", epochs=2, batch_size=32, learning_rate=0.003, units=16)
 
 
 @pytest.fixture(scope="module")
@@ -19,14 +19,14 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> ClassSetData:
     return write_shapes(tmp_path_factory.mktemp("shapes"))
 
 
-def keys_of(data: ClassSetData, side: str) -> set[int]:
-    return set(getattr(data, side).column("key_ids").tolist())
+def keys_of(data: ClassSetData, split: str) -> set[int]:
+    return set(getattr(data, split).column("key_ids").tolist())
 
 
-def test_every_drawing_but_those_of_the_test_side_is_held_out_once(shapes: ClassSetData) -> None:
+def test_every_drawing_but_those_of_the_test_split_is_held_out_once(shapes: ClassSetData) -> None:
     parts = [hold_out(shapes, fold, 4) for fold in range(4)]
     held = [keys_of(part, "test") for part in parts]
-    seen = keys_of(shapes, "training") | keys_of(shapes, "validation")
+    seen = keys_of(shapes, "train") | keys_of(shapes, "validation")
     assert set.union(*held) == seen
     assert sum(map(len, held)) == len(seen)
     assert not seen & keys_of(shapes, "test")
@@ -35,30 +35,30 @@ def test_every_drawing_but_those_of_the_test_side_is_held_out_once(shapes: Class
 def test_a_fold_is_neither_trained_nor_validated_on(shapes: ClassSetData) -> None:
     part = hold_out(shapes, 0, 3)
     held = keys_of(part, "test")
-    assert not held & (keys_of(part, "training") | keys_of(part, "validation"))
-    for side, code in (("training", TRAINING), ("validation", VALIDATION)):
-        places = sides(getattr(part, side).column("key_ids").astype(np.uint64))
-        assert (places == code).all()
-    assert (sides(part.test.column("key_ids").astype(np.uint64)) != TEST).all()
+    assert not held & (keys_of(part, "train") | keys_of(part, "validation"))
+    for split, code in (("train", TRAIN), ("validation", VALIDATION)):
+        splits = split_of(getattr(part, split).column("key_ids").astype(np.uint64))
+        assert (splits == code).all()
+    assert (split_of(part.test.column("key_ids").astype(np.uint64)) != TEST).all()
 
 
 def test_mean_and_spread_are_those_of_the_folds(shapes: ClassSetData) -> None:
-    told: list[tuple[int, Fold]] = []
+    reported: list[tuple[int, Fold]] = []
     progress: list[tuple[int, int]] = []
     result = cross_validate(
         shapes,
-        RECIPE,
+        CONFIG,
         count=3,
-        on_fold=lambda number, fold: told.append((number, fold)),
+        on_fold=lambda number, fold: reported.append((number, fold)),
         on_progress=lambda done, total: progress.append((done, total)),
     )
-    assert [number for number, _ in told] == [0, 1, 2]
-    assert tuple(fold for _, fold in told) == result.folds
+    assert [number for number, _ in reported] == [0, 1, 2]
+    assert tuple(fold for _, fold in reported) == result.folds
     shares = [fold.accuracy.hits / fold.accuracy.count for fold in result.folds]
     assert result.figures["cv_accuracy"] == pytest.approx(fmean(shares))
     assert result.figures["cv_accuracy_sd"] == pytest.approx(stdev(shares))
     assert result.figures["cv_loss"] == pytest.approx(fmean(fold.loss for fold in result.folds))
-    total = RECIPE.epochs * sum(fold.training_drawings for fold in result.folds)
+    total = CONFIG.epochs * sum(fold.training_drawings for fold in result.folds)
     assert progress[-1] == (total, total)
     assert progress == sorted(progress)
     assert result.figures["cv_accuracy"] > 1 / 3
@@ -66,32 +66,37 @@ def test_mean_and_spread_are_those_of_the_folds(shapes: ClassSetData) -> None:
 
 def test_the_same_seed_gives_the_same_figures(shapes: ClassSetData) -> None:
     def figures() -> list[tuple[int, float]]:
-        folds = each_fold(shapes, RECIPE, count=2)
+        folds = each_fold(shapes, CONFIG, count=2)
         return [(fold.accuracy.hits, fold.loss) for fold in folds]
 
     assert figures() == figures()
 
 
 def test_a_fold_reads_back_as_it_was_written(shapes: ClassSetData) -> None:
-    fold = next(each_fold(shapes, RECIPE, count=2))
+    fold = next(each_fold(shapes, CONFIG, count=2))
     assert Fold.from_json(fold.to_json()) == fold
+
+
+def test_a_fold_that_diverges_ends_the_cross_validation(shapes: ClassSetData) -> None:
+    with pytest.raises(TrainingDiverged, match="give a learning rate below"):
+        cross_validate(shapes, CONFIG.with_settings(learning_rate=1e30, epochs=20), count=2)
 
 
 @pytest.mark.parametrize("count", [-1, 0, 1, 256])
 def test_a_number_of_folds_out_of_range_is_refused(shapes: ClassSetData, count: int) -> None:
     with pytest.raises(BadSetting, match=f"folds is {count}: give a number from 2 to 255"):
-        cross_validate(shapes, RECIPE, count=count)
+        cross_validate(shapes, CONFIG, count=count)
 
 
 def test_a_category_that_a_fold_lacks_is_named(tmp_path: Path, shapes: ClassSetData) -> None:
     # `line` has drawings enough to be split, and too few for two hundred folds.
     data = ClassSetData.split(
         [
-            shapes.training.categories[0],
+            shapes.train.categories[0],
             write_category(
                 tmp_path, "line", draw_shape("line", 9), key_ids=np.arange(9, dtype=np.uint64)
             ),
         ]
     )
     with pytest.raises(BadSetting, match="has too few drawings for 200 folds"):
-        cross_validate(data, RECIPE, count=200)
+        cross_validate(data, CONFIG, count=200)

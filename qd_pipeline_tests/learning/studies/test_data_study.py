@@ -3,18 +3,18 @@ from pathlib import Path
 
 import pytest
 
-from qd_pipeline.errors import BadSetting
+from qd_pipeline.errors import BadSetting, TrainingDiverged
 from qd_pipeline.learning.data import ClassSetData
 from qd_pipeline.learning.studies.data_study import DataStudy, Trained, study, write
 from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline_tests.learning.shapes import SHAPES, draw_shape, write_category
 
-RECIPE = TrainingConfig("dense_baseline", epochs=1, batch_size=32, units=8)
+CONFIG = TrainingConfig("dense_baseline", epochs=1, batch_size=32, units=8)
 
 
 @pytest.fixture(scope="module")
 def shapes(tmp_path_factory: pytest.TempPathFactory) -> ClassSetData:
-    """Give drawings of which every fourth was not recognised."""
+    """Return drawings of which every fourth was not recognised."""
     folder = tmp_path_factory.mktemp("shapes")
     recognized = [row % 4 > 0 for row in range(120)]
     return ClassSetData.split(
@@ -27,29 +27,29 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> ClassSetData:
 
 @pytest.fixture(scope="module")
 def done(shapes: ClassSetData) -> tuple[DataStudy, list[Trained], list[tuple[int, int]]]:
-    told: list[Trained] = []
+    reported: list[Trained] = []
     progress: list[tuple[int, int]] = []
     result = study(
         shapes,
-        RECIPE,
+        CONFIG,
         shares=(30, 100),
-        on_training=told.append,
+        on_training=reported.append,
         on_progress=lambda done, total: progress.append((done, total)),
     )
-    return result, told, progress
+    return result, reported, progress
 
 
-def test_each_training_has_its_share_of_drawings_and_the_whole_test_side(
+def test_each_training_has_its_share_of_drawings_and_the_whole_test_split(
     shapes: ClassSetData, done: tuple[DataStudy, list[Trained], list[tuple[int, int]]]
 ) -> None:
-    result, told, progress = done
-    assert tuple(told) == result.trainings
-    assert [trained.name for trained in told] == ["30 %", "all", "recognised only"]
-    part, everything, recognized = (trained.drawings for trained in told)
-    assert everything == len(shapes.training)
+    result, reported, progress = done
+    assert tuple(reported) == result.trainings
+    assert [trained.name for trained in reported] == ["30 %", "all", "recognised only"]
+    part, everything, recognized = (trained.drawings for trained in reported)
+    assert everything == len(shapes.train)
     assert part == pytest.approx(0.3 * everything, rel=0.4)
-    assert recognized == shapes.training.column("recognized").sum()
-    for trained in told:
+    assert recognized == shapes.train.column("recognized").sum()
+    for trained in reported:
         assert trained.accuracy.count == len(shapes.test)
         assert trained.recognized.count + trained.unrecognized.count == len(shapes.test)
         assert trained.recognized.hits + trained.unrecognized.hits == trained.accuracy.hits
@@ -79,7 +79,7 @@ def test_shares_that_do_not_rise_within_100_are_refused(
     shapes: ClassSetData, shares: tuple[int, ...]
 ) -> None:
     with pytest.raises(BadSetting, match="give rising percentages"):
-        study(shapes, RECIPE, shares=shares)
+        study(shapes, CONFIG, shares=shares)
 
 
 def test_a_category_without_recognised_drawings_is_named(tmp_path: Path) -> None:
@@ -92,4 +92,9 @@ def test_a_category_without_recognised_drawings_is_named(tmp_path: Path) -> None
         ]
     )
     with pytest.raises(BadSetting, match="category line has no training drawing among: recog"):
-        study(data, RECIPE, shares=(100,))
+        study(data, CONFIG, shares=(100,))
+
+
+def test_a_training_that_diverges_ends_the_study(shapes: ClassSetData) -> None:
+    with pytest.raises(TrainingDiverged, match="give a learning rate below"):
+        study(shapes, CONFIG.with_settings(learning_rate=1e30, epochs=20), shares=(100,))

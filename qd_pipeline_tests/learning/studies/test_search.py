@@ -1,5 +1,5 @@
+import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from qd_pipeline.errors import BadSetting, HomeFailed
+from qd_pipeline.errors import BadSetting, HomeFailed, TrainingDiverged
 from qd_pipeline.learning.data import ClassSetData
 from qd_pipeline.learning.studies.search import Search, Trial, search
 from qd_pipeline.learning.studies.space import Space
 from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline_tests.learning.shapes import write_shapes
 
-RECIPE = TrainingConfig("dense_baseline", epochs=1, batch_size=32, units=8)
+CONFIG = TrainingConfig("dense_baseline", epochs=1, batch_size=32, units=8)
 GRID = Space.parse({"units": [4, 16]})
 
 
@@ -23,80 +23,94 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> ClassSetData:
     return write_shapes(tmp_path_factory.mktemp("shapes"), 60)
 
 
-def run(data: ClassSetData, folder: Path, space: Space = GRID, **options: Any) -> Search:
-    options = {"folds": 2, "study": "shapes", **options}
-    return search(data, RECIPE, space, storage=folder / "studies.db", **options)
+def run(
+    data: ClassSetData,
+    folder: Path,
+    space: Space = GRID,
+    config: TrainingConfig = CONFIG,
+    **options: Any,
+) -> Search:
+    options = {"folds": 2, "study": "shapes", "heartbeat_seconds": 1, **options}
+    return search(data, config, space, storage=f"sqlite:///{folder}/studies.db", **options)
 
 
-def test_a_grid_is_tried_whole_and_its_best_is_a_recipe(
+def test_a_grid_is_tried_whole_and_its_best_settings_are_found(
     shapes: ClassSetData, tmp_path: Path
 ) -> None:
-    told: list[Trial] = []
+    reported: list[Trial] = []
     progress: list[tuple[int, int]] = []
     found = run(
         shapes,
         tmp_path,
-        on_trial=told.append,
+        on_trial=reported.append,
         on_progress=lambda done, total: progress.append((done, total)),
     )
     assert [trial.settings for trial in found.trials] == GRID.points()
-    assert list(found.trials) == told
+    assert list(found.trials) == reported
     best = max(
         (trial for trial in found.trials if not trial.pruned),
         key=lambda trial: trial.result.figures["cv_accuracy"],
     )
     assert found.best == best
-    assert found.recipe == RECIPE.with_settings(**best.settings)
+    assert found.config == CONFIG.with_settings(**best.settings)
     assert progress[0] == (0, 4)
     assert progress == sorted(progress)
     # What is done is not done again.
-    assert run(shapes, tmp_path, on_trial=told.append) == found
-    assert len(told) == 2
+    assert run(shapes, tmp_path, on_trial=reported.append) == found
+    assert len(reported) == 2
 
 
-def test_an_interrupted_search_goes_on_where_it_was(shapes: ClassSetData, tmp_path: Path) -> None:
-    told: list[Trial] = []
+def test_an_interrupted_search_is_resumed(shapes: ClassSetData, tmp_path: Path) -> None:
+    reported: list[Trial] = []
 
     def stop_at_the_second(trial: Trial) -> None:
         if trial.number == 1:
             raise KeyboardInterrupt
-        told.append(trial)
+        reported.append(trial)
 
     with pytest.raises(KeyboardInterrupt):
         run(shapes, tmp_path, on_trial=stop_at_the_second)
-    found = run(shapes, tmp_path, on_trial=told.append)
-    assert [trial.settings for trial in told] == GRID.points()
-    assert list(found.trials) == told
-    assert [trial.number for trial in told] == [0, 2]
+    found = run(shapes, tmp_path, on_trial=reported.append)
+    assert [trial.settings for trial in reported] == GRID.points()
+    assert list(found.trials) == reported
+    assert [trial.number for trial in reported] == [0, 2]
 
 
-KILLED = """
-import os, signal, sys
+ANOTHER_PROCESS = """
+import sys
 from pathlib import Path
 from qd_pipeline_tests.learning.studies.test_search import GRID, run
 from qd_pipeline_tests.learning.shapes import write_shapes
 
-def die(trial):
+def on_trial(trial):
     if trial.number == 1:
-        os.kill(os.getpid(), signal.SIGKILL)
+        print("the second trial runs", flush=True)
+        sys.stdin.read()
 
 folder = Path(sys.argv[1])
-run(write_shapes(folder, 60), folder, on_trial=die)
+run(write_shapes(folder, 60), folder, on_trial=on_trial)
 """
 
 
-def test_a_killed_search_goes_on_where_it_was(shapes: ClassSetData, tmp_path: Path) -> None:
+def test_a_search_in_another_process_is_left_alone_until_that_is_killed_and_then_resumed(
+    shapes: ClassSetData, tmp_path: Path
+) -> None:
     root = Path(__file__).parents[3]
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, str(tmp_path)],
-        check=False,
+    with subprocess.Popen(
+        [sys.executable, "-c", ANOTHER_PROCESS, str(tmp_path)],
         cwd=root,
         env={**os.environ, "PYTHONPATH": str(root)},
-    )
-    assert killed.returncode == -signal.SIGKILL
-    told: list[Trial] = []
-    found = run(shapes, tmp_path, on_trial=told.append)
-    assert [trial.settings for trial in told] == GRID.points()[1:]
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline()
+        with pytest.raises(BadSetting, match="search shapes is at work in another process"):
+            run(shapes, tmp_path)
+        other.kill()
+    reported: list[Trial] = []
+    found = run(shapes, tmp_path, on_trial=reported.append)
+    assert [trial.settings for trial in reported] == GRID.points()[1:]
     assert [trial.settings for trial in found.trials] == GRID.points()
 
 
@@ -112,7 +126,7 @@ def test_more_trials_of_a_study_are_added_to_those_before(
     assert all(isinstance(rate, float) and 0.0001 <= rate <= 0.01 for rate in rates)
 
 
-def test_a_trial_below_the_median_is_given_up(shapes: ClassSetData, tmp_path: Path) -> None:
+def test_a_trial_below_the_median_is_pruned(shapes: ClassSetData, tmp_path: Path) -> None:
     # Three that learn, then one whose steps are too small to move it from where it starts.
     space = Space.parse({"learning_rate": [0.003, 0.004, 0.005, 1e-9]})
     found = run(shapes, tmp_path, space)
@@ -121,7 +135,31 @@ def test_a_trial_below_the_median_is_given_up(shapes: ClassSetData, tmp_path: Pa
     assert found.best.number < 3
 
 
-def test_a_point_that_is_no_recipe_is_refused_before_any_training(
+def test_a_trial_that_diverges_is_reported_and_the_search_goes_on(
+    shapes: ClassSetData, tmp_path: Path
+) -> None:
+    reported: list[Trial] = []
+    space = Space.parse({"learning_rate": [1e30, 0.003]})
+    diverging = CONFIG.with_settings(epochs=20)
+    found = run(shapes, tmp_path, space, config=diverging, on_trial=reported.append)
+    assert list(found.trials) == reported
+    first, second = found.trials
+    assert first.pruned
+    assert "give a learning rate below 1e+30" in (first.diverged or "")
+    assert (second.pruned, second.diverged) == (False, None)
+    assert found.best == second
+    assert json.loads(json.dumps(found.to_json(), allow_nan=False))["trials"][0]["folds"] == []
+
+
+def test_a_search_of_which_every_trial_diverges_fails_in_one_sentence(
+    shapes: ClassSetData, tmp_path: Path
+) -> None:
+    space = Space.parse({"learning_rate": [1e30]})
+    with pytest.raises(TrainingDiverged, match="search shapes has diverged in every one of 1"):
+        run(shapes, tmp_path, space, config=CONFIG.with_settings(epochs=20))
+
+
+def test_a_point_out_of_bounds_is_refused_before_any_training(
     shapes: ClassSetData, tmp_path: Path
 ) -> None:
     with pytest.raises(BadSetting, match=r"learning rate is -0\.1"):

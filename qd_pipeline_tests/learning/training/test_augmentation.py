@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from qd_pipeline.learning.training.augmentation import affine_maps, redraw
+from qd_pipeline.learning.training.augmentation import affine_maps, augment
 from qd_pipeline.quickdraw.raster import DRAWING, rasterize
 
 HOOK = [{"x": [40, 40, 215], "y": [0, 255, 255]}]
@@ -13,25 +13,25 @@ def random(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def test_the_same_chance_draws_the_same_bitmaps() -> None:
-    first, again, other = (redraw(DRAWINGS, 28, 1.0, random(seed)) for seed in (1, 1, 2))
+def test_the_same_seed_gives_the_same_bitmaps() -> None:
+    first, again, other = (augment(DRAWINGS, 28, 1.0, random(seed)) for seed in (1, 1, 2))
     assert (first == again).all()
     assert (first != other).any()
 
 
-def test_at_no_strength_a_drawing_is_itself_or_its_mirror_image() -> None:
+def test_at_strength_0_drawings_are_only_flipped() -> None:
     plain = rasterize(DRAWINGS[:1])[0].astype(int)
-    mirrored = plain[:, ::-1]
+    flipped = plain[:, ::-1]
     kinds = {True: 0, False: 0}
-    for bitmap in redraw(DRAWINGS, 28, 0.0, random()).astype(int):
+    for bitmap in augment(DRAWINGS, 28, 0.0, random()).astype(int):
         is_itself = abs(bitmap - plain).max() < 8
-        assert is_itself or abs(bitmap - mirrored).max() < 8
+        assert is_itself or abs(bitmap - flipped).max() < 8
         kinds[bool(is_itself)] += 1
     assert min(kinds.values()) > 150
 
 
 @pytest.mark.parametrize("strength", [0.5, 1.0])
-def test_strength_scales_how_far_maps_stray(strength: float) -> None:
+def test_strength_scales_the_spread_of_the_maps(strength: float) -> None:
     maps = affine_maps(20_000, strength, random())
     middles = maps @ np.array([128, 128, 1])
     assert middles.mean(axis=0) == pytest.approx([128, 128], abs=0.3)
@@ -44,8 +44,8 @@ def test_strength_scales_how_far_maps_stray(strength: float) -> None:
     assert turns.std() == pytest.approx(0.17 * strength, rel=0.05)
 
 
-def test_bitmaps_are_of_the_side_asked_for() -> None:
-    bitmaps = redraw(DRAWINGS, 56, 1.0, random())
+def test_bitmaps_have_the_requested_side() -> None:
+    bitmaps = augment(DRAWINGS, 56, 1.0, random())
     assert bitmaps.shape == (400, 56, 56)
     assert bitmaps.dtype == np.uint8
     assert bitmaps.any(axis=(1, 2)).all()

@@ -1,15 +1,16 @@
 import json
+from dataclasses import fields
 from typing import Any
 
 import pytest
 
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning.networks import NETWORKS
-from qd_pipeline.learning.training.config import PRESETS, TrainingConfig, chosen
+from qd_pipeline.learning.training.config import BOUNDS, PRESETS, TrainingConfig, from_preset
 
 
 @pytest.mark.parametrize(("class_count", "epochs"), [(2, 10), (4, 15), (8, 20), (15, 15)])
-def test_the_notebooks_recipe_is_adam_at_a_thousandth(class_count: int, epochs: int) -> None:
+def test_the_notebooks_preset_is_adam_at_a_thousandth(class_count: int, epochs: int) -> None:
     assert TrainingConfig.notebook(class_count) == TrainingConfig(
         "seed_cnn", epochs, 128, 0.001, "adam", 0
     )
@@ -32,8 +33,8 @@ def test_the_notebooks_recipe_is_adam_at_a_thousandth(class_count: int, epochs: 
         ({"weight_decay": -0.1}, "weight decay is -0.1"),
         ({"weight_decay": 0.1}, "optimizer 'adam' takes no weight decay"),
         ({"label_smoothing": 1.0}, "label smoothing is 1.0"),
-        ({"redraw": -1.0}, "redraw is -1.0"),
-        ({"redraw": float("nan")}, "redraw is nan"),
+        ({"augmentation": -1.0}, "augmentation is -1.0"),
+        ({"augmentation": float("nan")}, "augmentation is nan"),
         ({"network": "vgg"}, "network 'vgg' is not known"),
         ({"seed": -1}, "seed is -1"),
         ({"seed": 2**32}, "seed is 4294967296"),
@@ -45,24 +46,66 @@ def test_a_setting_outside_its_range_is_refused(setting: dict[str, Any], complai
 
 
 def test_settings_that_are_none_stay_as_they_are() -> None:
-    recipe = TrainingConfig.notebook(8)
-    assert recipe.with_settings(epochs=None, seed=None) == recipe
-    assert recipe.with_settings(epochs=3).epochs == 3
+    config = TrainingConfig.notebook(8)
+    assert config.with_settings(epochs=None, seed=None) == config
+    assert config.with_settings(epochs=3).epochs == 3
 
 
-def test_a_changed_recipe_is_checked_too() -> None:
+def test_a_changed_config_is_checked_too() -> None:
     with pytest.raises(BadSetting):
         TrainingConfig.notebook(2).with_settings(epochs=0)
 
 
-def test_a_recipe_survives_json() -> None:
-    recipe = TrainingConfig(epochs=2, seed=7)
-    assert TrainingConfig(**json.loads(json.dumps(recipe.to_json()))) == recipe
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_setting_of_a_training_survives_json(preset: str) -> None:
+    config = from_preset(8, preset=preset, seed=7)
+    values = json.loads(json.dumps(config.to_json()))
+    assert set(values) == {field.name for field in fields(TrainingConfig)}
+    assert TrainingConfig.from_json(values) == config
 
 
-def test_the_recipes_to_begin_from_are_named() -> None:
+def test_missing_settings_have_their_defaults() -> None:
+    assert TrainingConfig.from_json({"epochs": 3}) == TrainingConfig(epochs=3)
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        ({"redraw": 0.6}, "training setting 'redraw' is not known: train again with this version"),
+        ({"epochs": "3"}, "training setting 'epochs' cannot be '3'"),
+        ({"epochs": 0}, "epochs is 0"),
+    ],
+)
+def test_no_setting_is_ignored(values: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(BadSetting, match=complaint):
+        TrainingConfig.from_json(values)
+
+
+def test_only_settings_that_have_an_effect_are_effective() -> None:
+    assert TrainingConfig().effective() == {}
+    assert TrainingConfig(units=128, weight_decay=0.0).effective() == {}
+    assert TrainingConfig(units=64).effective() == {"units": 64}
+    default = TrainingConfig.default(8)
+    assert TrainingConfig.from_json(default.effective()) == default
+    assert default.effective() != default.with_settings(seed=1).effective()
+
+
+def test_forms_can_take_over_the_bounds() -> None:
+    assert {name: bounds.constraints for name, bounds in BOUNDS.items()} == {
+        "epochs": {"ge": 1},
+        "batch_size": {"ge": 1},
+        "learning_rate": {"gt": 0},
+        "seed": {"ge": 0, "le": 2**32 - 1},
+        "units": {"ge": 1},
+        "weight_decay": {"ge": 0},
+        "label_smoothing": {"ge": 0, "lt": 1},
+        "augmentation": {"ge": 0},
+    }
+
+
+def test_the_presets_are_named() -> None:
     assert list(PRESETS) == ["notebook", "default", "fast", "best", "baseline"]
-    assert all(isinstance(recipe(4), TrainingConfig) for recipe in PRESETS.values())
+    assert all(isinstance(preset(4), TrainingConfig) for preset in PRESETS.values())
 
 
 @pytest.mark.parametrize("class_count", [2, 4, 8])
@@ -72,7 +115,7 @@ def test_the_notebooks_baseline_is_rmsprop_at_a_ten_thousandth(class_count: int)
 
 
 @pytest.mark.parametrize(
-    ("network", "recipe"),
+    ("network", "preset"),
     [
         (None, "default"),
         ("seed_cnn", "notebook"),
@@ -81,26 +124,26 @@ def test_the_notebooks_baseline_is_rmsprop_at_a_ten_thousandth(class_count: int)
         ("deep_cnn", "best"),
     ],
 )
-def test_a_network_alone_is_trained_by_the_recipe_made_for_it(
-    network: str | None, recipe: str
+def test_a_network_alone_is_trained_with_its_own_preset(network: str | None, preset: str) -> None:
+    assert from_preset(4, network=network) == PRESETS[preset](4)
+
+
+def test_a_network_without_a_preset_is_trained_with_the_default(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert chosen(4, network=network) == PRESETS[recipe](4)
-
-
-def test_a_network_of_ones_own_is_trained_by_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(NETWORKS, "mine", NETWORKS["compact_cnn"])
-    assert chosen(4, network="mine") == TrainingConfig.default(4).with_settings(network="mine")
+    assert from_preset(4, network="mine") == TrainingConfig.default(4).with_settings(network="mine")
 
 
-def test_a_recipe_that_is_named_wins_and_other_settings_take_the_place_of_its_own() -> None:
-    recipe = chosen(4, recipe="fast", network="deep_cnn", epochs=3, seed=None)
-    assert recipe == TrainingConfig.fast(4).with_settings(network="deep_cnn", epochs=3)
+def test_a_named_preset_wins_and_other_settings_replace_its_own() -> None:
+    config = from_preset(4, preset="fast", network="deep_cnn", epochs=3, seed=None)
+    assert config == TrainingConfig.fast(4).with_settings(network="deep_cnn", epochs=3)
 
 
-def test_a_recipe_that_is_not_known_is_refused() -> None:
+def test_an_unknown_preset_is_refused() -> None:
     known = "notebook, default, fast, best, baseline"
-    with pytest.raises(BadSetting, match=f"recipe 'slow' is not known: give one of {known}"):
-        chosen(4, recipe="slow")
+    with pytest.raises(BadSetting, match=f"preset 'slow' is not known: give one of {known}"):
+        from_preset(4, preset="slow")
 
 
 @pytest.mark.parametrize("class_count", [2, 4, 8, 15])

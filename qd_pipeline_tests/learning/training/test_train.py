@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from qd_pipeline.errors import TrainingDiverged
 from qd_pipeline.learning import backend, networks
 from qd_pipeline.learning.data import ClassSetData
 from qd_pipeline.learning.evaluation.evaluate import evaluate
 from qd_pipeline.learning.training.batches import training_batches
-from qd_pipeline.learning.training.config import TrainingConfig
+from qd_pipeline.learning.training.config import TrainingConfig, from_preset
 from qd_pipeline.learning.training.train import train
 from qd_pipeline_tests.learning.shapes import (
     SHAPES,
@@ -21,7 +22,7 @@ from qd_pipeline_tests.learning.shapes import (
     write_shapes,
 )
 
-RECIPE = TrainingConfig(epochs=2, batch_size=32, learning_rate=0.003)
+CONFIG = TrainingConfig(epochs=2, batch_size=32, learning_rate=0.003)
 
 
 @pytest.fixture(scope="module")
@@ -30,27 +31,27 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> ClassSetData:
 
 
 def test_shapes_are_learned(shapes: ClassSetData) -> None:
-    classifier = train(shapes, RECIPE.with_settings(epochs=6))
+    classifier = train(shapes, CONFIG.with_settings(epochs=6))
     probabilities = classifier.predict(shapes.test.bitmaps(slice(None)))
     assert classifier.class_set == SHAPES
     assert (probabilities.argmax(axis=1) == shapes.test.labels).mean() > 0.9
 
 
 def test_the_same_seed_gives_the_same_weights_and_metrics(shapes: ClassSetData) -> None:
-    first, again, other = (train(shapes, RECIPE.with_settings(seed=seed)) for seed in (1, 1, 2))
+    first, again, other = (train(shapes, CONFIG.with_settings(seed=seed)) for seed in (1, 1, 2))
     assert first.fingerprint() == again.fingerprint()
     assert first.training.history == again.training.history
     assert first.fingerprint() != other.fingerprint()
 
 
-def test_each_epoch_and_the_progress_are_told(
+def test_each_epoch_and_the_progress_are_reported(
     shapes: ClassSetData, capfd: pytest.CaptureFixture[str]
 ) -> None:
     epochs: list[tuple[int, Any]] = []
     progress: list[tuple[int, int]] = []
     classifier = train(
         shapes,
-        RECIPE,
+        CONFIG,
         on_epoch=lambda epoch, metrics: epochs.append((epoch, metrics)),
         on_progress=lambda done, total: progress.append((done, total)),
     )
@@ -58,7 +59,7 @@ def test_each_epoch_and_the_progress_are_told(
     assert [epoch for epoch, _ in epochs] == [0, 1]
     assert tuple(metrics for _, metrics in epochs) == training.history
     assert set(training.history[0]) == {"loss", "accuracy", "val_loss", "val_accuracy"}
-    count = len(shapes.training)
+    count = len(shapes.train)
     assert (training.training_drawings, training.validation_drawings) == (
         count,
         len(shapes.validation),
@@ -70,8 +71,22 @@ def test_each_epoch_and_the_progress_are_told(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("network", ["seed_cnn", "compact_cnn"])
+def test_a_training_that_diverges_ends_at_once_in_one_sentence(
+    shapes: ClassSetData, network: str
+) -> None:
+    epochs: list[int] = []
+    config = from_preset(2, network=network, learning_rate=1e30, epochs=500)
+    sentence = (
+        rf"the training of {network} diverged in epoch \d+ .*: give a learning rate below 1e\+30"
+    )
+    with pytest.raises(TrainingDiverged, match=sentence):
+        train(shapes, config, on_epoch=lambda epoch, _: epochs.append(epoch))
+    assert len(epochs) < 3
+
+
 def test_validation_metrics_are_of_the_final_weights(shapes: ClassSetData) -> None:
-    classifier = train(shapes, RECIPE)
+    classifier = train(shapes, CONFIG)
     probabilities = classifier.predict(shapes.validation.bitmaps(slice(None)))
     accuracy = (probabilities.argmax(axis=1) == shapes.validation.labels).mean()
     assert classifier.training.history[-1]["val_accuracy"] == pytest.approx(accuracy)
@@ -86,13 +101,13 @@ def test_a_training_without_validation_drawings_lacks_their_metrics(tmp_path: Pa
             for place, shape in enumerate(SHAPES)
         ]
     )
-    classifier = train(data, RECIPE)
+    classifier = train(data, CONFIG)
     assert set(classifier.training.history[0]) == {"loss", "accuracy"}
 
 
-@pytest.mark.parametrize("redraw", [0.0, 1.0], ids=["as drawn", "redrawn"])
+@pytest.mark.parametrize("augmentation", [0.0, 1.0], ids=["as drawn", "augmented"])
 def test_the_training_set_is_not_copied_into_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redraw: float
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, augmentation: float
 ) -> None:
     monkeypatch.setattr(networks, "NETWORKS", dict(networks.NETWORKS))
 
@@ -111,11 +126,11 @@ def test_the_training_set_is_not_copied_into_memory(
     data = ClassSetData.split(
         [write_category(tmp_path, shape, bitmaps) for shape in ("circle", "line")]
     )
-    recipe = TrainingConfig(network="smallest", epochs=1, redraw=redraw)
-    train(data, recipe)  # what libraries load on first use is no concern of this test
+    config = TrainingConfig(network="smallest", epochs=1, augmentation=augmentation)
+    train(data, config)  # what libraries load on first use is not measured
     tracemalloc.start()
     try:
-        train(data, recipe)
+        train(data, config)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -127,44 +142,44 @@ def animals(tmp_path_factory: pytest.TempPathFactory) -> ClassSetData:
     return write_animals(tmp_path_factory.mktemp("animals"), ("duck", "cow"), 150)
 
 
-REDRAWN = TrainingConfig.default(2).with_settings(epochs=6, batch_size=32)
+AUGMENTED = TrainingConfig.default(2).with_settings(epochs=6, batch_size=32)
 
 
-def test_redrawn_strokes_are_learned_from(animals: ClassSetData) -> None:
-    classifier = train(animals, REDRAWN)
+def test_augmented_drawings_are_learned_from(animals: ClassSetData) -> None:
+    classifier = train(animals, AUGMENTED)
     probabilities = classifier.predict(animals.test.bitmaps(slice(None)))
     assert (probabilities.argmax(axis=1) == animals.test.labels).mean() > 0.85
 
 
-def test_redrawing_gives_the_same_metrics_to_the_last_digit(animals: ClassSetData) -> None:
-    recipe = REDRAWN.with_settings(epochs=2)
-    first, again, other = (train(animals, recipe.with_settings(seed=seed)) for seed in (1, 1, 2))
+def test_augmentation_gives_the_same_metrics_to_the_last_digit(animals: ClassSetData) -> None:
+    config = AUGMENTED.with_settings(epochs=2)
+    first, again, other = (train(animals, config.with_settings(seed=seed)) for seed in (1, 1, 2))
     assert first.training.history == again.training.history
     assert first.training.temperature == again.training.temperature
     assert first.fingerprint() == again.fingerprint()
     assert first.training.history != other.training.history
 
 
-def test_the_drawings_of_each_epoch_are_others(animals: ClassSetData) -> None:
-    batches, steps = training_batches(animals.training, REDRAWN.with_settings(epochs=2), 28)
+def test_each_epoch_has_other_bitmaps(animals: ClassSetData) -> None:
+    batches, steps = training_batches(animals.train, AUGMENTED.with_settings(epochs=2), 28)
     seen = [pictures for pictures, _ in batches.as_numpy_iterator()]
     assert len(seen) == 2 * steps
     first, second = (
         {picture.tobytes() for pictures in seen[start : start + steps] for picture in pictures}
         for start in (0, steps)
     )
-    assert len(first) == len(second) == len(animals.training)
+    assert len(first) == len(second) == len(animals.train)
     assert not first & second
 
 
-def test_a_redrawn_batch_keeps_its_labels(animals: ClassSetData) -> None:
-    recipe = REDRAWN.with_settings(epochs=1)
-    weak = dataclasses.replace(recipe, redraw=1e-9)
-    batches, _ = training_batches(animals.training, weak, 28)
+def test_an_augmented_batch_keeps_its_labels(animals: ClassSetData) -> None:
+    config = AUGMENTED.with_settings(epochs=1)
+    weak = dataclasses.replace(config, augmentation=1e-9)
+    batches, _ = training_batches(animals.train, weak, 28)
     own = {
         picture.tobytes(): label
         for picture, label in zip(
-            animals.training.bitmaps(slice(None)), animals.training.labels, strict=True
+            animals.train.bitmaps(slice(None)), animals.train.labels, strict=True
         )
     }
     known = [
@@ -176,15 +191,15 @@ def test_a_redrawn_batch_keeps_its_labels(animals: ClassSetData) -> None:
         if bitmap.tobytes() in own
     ]
     assert all(known)
-    assert len(known) > 0.3 * len(animals.training)
+    assert len(known) > 0.3 * len(animals.train)
 
 
-def test_calibration_takes_the_validation_side_and_leaves_the_guesses(
+def test_calibration_divides_the_logits_and_keeps_the_ranking(
     animals: ClassSetData,
 ) -> None:
-    recipe = REDRAWN.with_settings(epochs=2)
-    calibrated = train(animals, recipe)
-    raw = train(animals, recipe.with_settings(calibrated=False))
+    config = AUGMENTED.with_settings(epochs=2)
+    calibrated = train(animals, config)
+    raw = train(animals, config.with_settings(calibrated=False))
     temperature = calibrated.training.temperature
     assert temperature != 1.0
     assert raw.training.temperature == 1.0
@@ -194,10 +209,10 @@ def test_calibration_takes_the_validation_side_and_leaves_the_guesses(
     assert calibrated.predict(bitmaps) == pytest.approx(expected, abs=1e-4)
 
 
-def test_a_network_of_another_side_is_drawn_for(animals: ClassSetData) -> None:
-    recipe = TrainingConfig(
+def test_bitmaps_are_rasterized_for_a_network_of_another_side(animals: ClassSetData) -> None:
+    config = TrainingConfig(
         network="dense_baseline", epochs=8, optimizer="rmsprop", learning_rate=0.0003
     )
-    classifier = train(animals, recipe)
+    classifier = train(animals, config)
     assert classifier.side == 56
     assert evaluate(classifier, animals).accuracy.share > 0.8  # type: ignore[operator]
