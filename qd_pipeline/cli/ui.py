@@ -48,7 +48,7 @@ def ui(
     workshop = workshop_of(settings)
     recovery.recover(workshop, instance.of(settings.home))
     # All of them are there from the start: MLflow's page brings along what theirs show.
-    runs = {name: workshop.tracker.list_of(name) for name in EXPERIMENTS}
+    runs = {name: workshop.tracker.run_list(name) for name in EXPERIMENTS}
     # Children are other processes: they see the settings as we do only through these.
     os.environ.update(QD_HOME=str(settings.home), QD_SOURCE=settings.source)
     # MLflow's own jobs, which we have none of, would take five processes more.

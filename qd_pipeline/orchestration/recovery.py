@@ -26,7 +26,7 @@ def recover(workshop: Workshop, instance: dg.DagsterInstance) -> None:
         workshop.store.sweep()
         partial.sweep(workshop.partials)
         close_abandoned(workshop, instance)
-    workshop.tracker.settle()
+    workshop.tracker.reconcile()
 
 
 def close_abandoned(workshop: Workshop, instance: dg.DagsterInstance) -> None:

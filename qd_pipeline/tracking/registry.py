@@ -18,7 +18,7 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from qd_pipeline.errors import BadSetting, MissingPartition
 from qd_pipeline.tracking.drawing_models import FILES, NAME
-from qd_pipeline.tracking.failures import explained
+from qd_pipeline.tracking.failures import translate_errors as explained
 
 CHAMPION: Final = "champion"
 """Alias of the version that predicts."""

@@ -58,7 +58,6 @@ def address(classifier: Classifier, tmp_path_factory: pytest.TempPathFactory) ->
     tracker = Tracker(f"sqlite:///{home}/mlflow.db", home / "mlartifacts", "http://127.0.0.1:5000")
     identity = Identity("1", "classifiers", "3")
     with tracker.run(CLASSIFIERS, identity, name="3 categories", tags={}) as run:
-        run.log_network(classifier.network, 28, 3)
         run.log_classifier(folder)
     version = tracker.registry.register(
         "quickdraw-3", run=run.id, classifier="1", categories=CLASS_SET, tags={}

@@ -33,7 +33,6 @@ def logged(tracker: Tracker, tmp_path_factory: pytest.TempPathFactory) -> list[s
         identity = Identity(str(number), "classifiers", "2")
         with tracker.run(CLASSIFIERS, identity, name=str(number), tags={}) as run:
             run.log_classifier(folder)
-            run.log_network(network, 28, 2)
             predictions = tmp_path_factory.mktemp("run") / "predictions.parquet"
             predictions.write_text(run.id)
             run.log_file(predictions)

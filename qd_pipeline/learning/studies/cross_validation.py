@@ -8,6 +8,7 @@ drawings than a training does, so the figures lie somewhat below those of a test
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import nan
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, Final, Self
 

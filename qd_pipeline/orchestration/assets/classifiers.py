@@ -133,6 +133,7 @@ def classifiers(
         recipe = _recipe(context, config, workshop)
         title = f"{context.partition_key} categories, {recipe.network}, {recipe.epochs} epochs"
         stage.run.rename(title)
+        stage.run.log(params=recipe.to_json())
         data, inputs = read_drawings(workshop, context.partition_key)
         stage.log_inputs(inputs)
         classifier = train(
@@ -142,7 +143,6 @@ def classifiers(
             on_progress=stage.on_progress("drawings"),
         )
         classifier.save(stage.draft.folder)
-        stage.run.log_network(classifier.network, classifier.side, len(class_set))
         stage.run.log_classifier(stage.draft.folder)
         return stage.publish(
             recipe=recipes.classifiers(recipe, class_set, inputs),

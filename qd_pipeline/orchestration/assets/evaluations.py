@@ -65,7 +65,7 @@ def evaluations(context: dg.AssetExecutionContext, workshop: Workshop) -> dg.Mat
             metrics=metrics,
             metadata={
                 **_metadata(stage, evaluation),
-                "all runs": dg.MetadataValue.url(workshop.tracker.list_of(tracking.CLASSIFIERS)),
+                "all runs": dg.MetadataValue.url(workshop.tracker.run_list(tracking.CLASSIFIERS)),
                 "registered": f"{version}, {decision.outcome}",
             },
             checks=outcomes,
