@@ -12,7 +12,7 @@ from qd_pipeline.errors import DamagedPartition, MissingPartition
 from qd_pipeline.learning.classifier import NETWORK_FILE, Classifier
 from qd_pipeline.learning.data import ClassSetData, load_category
 from qd_pipeline.learning.networks import NETWORKS
-from qd_pipeline.learning.reports import figures
+from qd_pipeline.learning.reports import charts
 from qd_pipeline.learning.training.config import PRESETS, TrainingConfig, from_preset
 from qd_pipeline.learning.training.train import train
 from qd_pipeline.orchestration import automation, checks, recipes, slots
@@ -210,7 +210,9 @@ def _metadata(classifier: Classifier, network: Path) -> dict[str, object]:
         "training seconds": round(training.seconds, 2),
         "parameters": classifier.network.count_params(),
         "megabytes": round(network.stat().st_size / 1e6, 3),
-        "learning curves": embedded(figures.learning_curves(training.history), "learning curves"),
+        "learning curves": embedded(
+            charts.png(charts.learning_curves(training.history)), "learning curves"
+        ),
     }
 
 

@@ -1,13 +1,15 @@
 """Stage 5: evaluation reports, one partition per class count."""
 
+from datetime import UTC, datetime
+
 import dagster as dg
 
 from qd_pipeline.learning.classifier import Classifier
 from qd_pipeline.learning.evaluation.evaluate import Evaluation, evaluate
 from qd_pipeline.learning.evaluation.metrics import metrics_of
 from qd_pipeline.learning.evaluation.promotion import PromotionDecision
+from qd_pipeline.learning.reports import charts
 from qd_pipeline.learning.reports import evaluation_report as report
-from qd_pipeline.learning.reports import figures
 from qd_pipeline.learning.studies.data_study import DataStudy
 from qd_pipeline.orchestration import automation, checks, recipes
 from qd_pipeline.orchestration.assets.classifiers import classifiers, read_drawings
@@ -57,8 +59,9 @@ def evaluations(context: dg.AssetExecutionContext, workshop: Workshop) -> dg.Mat
         stage.refuse_failed(outcomes)
         studied = workshop.study_of(context.partition_key, inputs)
         study = DataStudy.from_json(studied[0].facts) if studied else None
-        _write(stage, classifier, evaluation, decision=decision, study=study)
         version = promotion.register(registry, candidate, decision)
+        header = _header(stage, context.partition_key, str(version))
+        _write(stage, classifier, evaluation, header, decision=decision, study=study)
         return stage.publish(
             recipe=recipes.evaluations(trained, [*inputs, *studied]),
             facts={"figures": metrics, "model": version.model, "version": version.number},
@@ -72,32 +75,48 @@ def evaluations(context: dg.AssetExecutionContext, workshop: Workshop) -> dg.Mat
         )
 
 
+def _header(stage: Stage, class_set: str, model: str) -> report.Header:
+    from qd_pipeline.tracking.run_tags import run_tags  # noqa: PLC0415 (as above)
+
+    tags = run_tags()
+    return report.Header(
+        made=datetime.now(UTC),
+        class_set=class_set,
+        source=stage.origin.source,
+        synthetic=stage.origin.synthetic,
+        model=model,
+        run_link=stage.run.link,
+        commit=tags.get("mlflow.source.git.commit", ""),
+        versions={
+            name.removeprefix("version."): text
+            for name, text in tags.items()
+            if name.startswith("version.")
+        },
+    )
+
+
 def _write(
     stage: Stage,
     classifier: Classifier,
     evaluation: Evaluation,
+    header: report.Header,
     *,
     decision: PromotionDecision,
     study: DataStudy | None,
 ) -> None:
+    training = classifier.training
     written = report.write(
-        stage.draft.folder,
-        evaluation,
-        classifier.training,
-        source=stage.origin.source,
-        synthetic=stage.origin.synthetic,
-        decision=decision,
-        study=study,
+        stage.draft.folder, evaluation, training, header, decision=decision, study=study
     )
     for path in (written.page, written.figures, written.predictions):
         stage.run.log_file(path)
     stage.run.log_picture(_confusion_matrix(evaluation), "confusion_matrix.png")
-    curves = figures.learning_curves(classifier.training.history)
+    curves = charts.png(charts.learning_curves(training.history))
     stage.run.log_picture(curves, "learning_curves.png")
 
 
 def _confusion_matrix(evaluation: Evaluation) -> bytes:
-    return figures.confusion_matrix(evaluation.class_set, evaluation.confusion)
+    return charts.png(charts.confusion_matrix(evaluation.class_set, evaluation.confusion))
 
 
 def _metadata(stage: Stage, evaluation: Evaluation) -> dict[str, object]:
