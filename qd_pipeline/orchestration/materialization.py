@@ -151,7 +151,7 @@ def materialize(
         dagster.Failure: For every `QdError`, with its one sentence as description.
     """
     try:
-        config = pipeline.config(stage, **context.op_config)
+        config = pipeline.config(stage, **context.op_execution_context.op_config)
         settings = config.effective(key_of(context), pipeline.class_sets)
         with _opened(stage, pipeline, context) as materialization:
             result = stage.materialize(materialization, config)
