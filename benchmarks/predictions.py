@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from qd_pipeline.store import Store
 
 from benchmarks import page, rows
 from benchmarks.renderings import Drawing, paint_program, phone_photo
@@ -25,12 +26,12 @@ from qd_pipeline.errors import BadDrawing
 from qd_pipeline.learning.data import CategoryData, ClassSetData, LabelledDrawings, load_category
 from qd_pipeline.learning.evaluation.intervals import Proportion
 from qd_pipeline.quickdraw.kernels import core_count
-from qd_pipeline.quickdraw.pictures import strokes_of_picture, to_column
-from qd_pipeline.quickdraw.source import SampleSource
+from qd_pipeline.quickdraw.sketches.pictures import sketch_of_picture
+from qd_pipeline.quickdraw.sketches.sketch import to_column
+from qd_pipeline.quickdraw.download import SampleSource
 from qd_pipeline.serving.model_cache import ModelCache
 from qd_pipeline.serving.prediction import Predictor
 from qd_pipeline.settings import Settings
-from qd_pipeline.store import Store
 
 DRAWINGS: Final = 300
 """Test drawings rendered, unless told otherwise."""
@@ -125,7 +126,7 @@ def _top_1(
         picture = render(drawing, random)
         began = time.perf_counter()
         try:
-            (ranking,) = predictor.predict(to_column([strokes_of_picture(picture)]))
+            (ranking,) = predictor.predict(to_column([sketch_of_picture(picture).strokes]))
         except BadDrawing:
             continue
         finally:

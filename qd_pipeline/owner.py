@@ -24,7 +24,7 @@ def token() -> str:
 
 
 def is_alive(name: str, silent: float = 0.0) -> bool:
-    """Tell whether the process of that name may still be at work.
+    """Return whether the process of that name may still be at work.
 
     A process of another machine (or another container) cannot be looked up from here: it
     counts as alive until it has been silent for a day. What is no name of a process does not.
@@ -43,12 +43,12 @@ def is_alive(name: str, silent: float = 0.0) -> bool:
 
 
 def claim(path: Path) -> Path:
-    """Give a name beside a path for this process alone, another one at every call."""
+    """Return a name beside a path for this process alone, another one at every call."""
     return path.with_name(f"{path.name}~{token()}~{secrets.token_hex(4)}")
 
 
 def is_claimed(path: Path, silent: float | None = None) -> bool:
-    """Tell whether a path has its name from `claim` in a process that may still be at work.
+    """Return whether a path has its name from `claim` in a process that may still be at work.
 
     Args:
         path: What may have such a name.

@@ -33,9 +33,10 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from qd_pipeline import tracking_uri
 from qd_pipeline.class_sets import NOTEBOOK, ClassSets, categories_of, checked_table, load
 from qd_pipeline.errors import BadSetting, disk_failure
-from qd_pipeline.quickdraw.limits import Limits
+from qd_pipeline.quickdraw.download.limits import Limits
 
 FILE_VARIABLE: Final = "QD_SETTINGS"
 _LONGEST_HOME: Final = 400  # SQLite takes paths of 512 bytes, and ours end below the data directory
@@ -69,10 +70,6 @@ def _web_address(text: str) -> str:
     raise ValueError
 
 
-def _tracking_uri(text: str) -> str:
-    return _web_address(text) if text.startswith(("http:", "https:")) else text
-
-
 def _class_sets(given: Any) -> ClassSets:
     """Read class sets from a TOML file's path, from JSON, or from a table of the settings file."""
     if isinstance(given, str | Path) and not str(given).lstrip().startswith("{"):
@@ -91,7 +88,7 @@ HttpSettings = create_model(
         for limit in fields(Limits)
     },
 )
-"""`QD_HTTP_…`: the fields of `qd_pipeline.quickdraw.limits.Limits`, each above 0."""
+"""`QD_HTTP_…`: the fields of `qd_pipeline.quickdraw.download.Limits`, each above 0."""
 
 
 class ScheduleSettings(BaseModel):
@@ -152,7 +149,7 @@ class Settings(BaseSettings):
     """Passes over the training drawings; None: the preset's."""
     promotion_margin: Annotated[float, Field(gt=0, lt=1)] = 0.01
     """Share of test drawings by which a promoted classifier may be worse than the champion."""
-    tracking_uri: Annotated[str | None, AfterValidator(lambda uri: uri and _tracking_uri(uri))] = (
+    tracking_uri: Annotated[str | None, AfterValidator(lambda uri: uri and tracking_uri.checked(uri))] = (
         Field(default=None, validation_alias=AliasChoices("tracking_uri", "MLFLOW_TRACKING_URI"))
     )
     """MLflow's store; SQLite in the data directory by default."""

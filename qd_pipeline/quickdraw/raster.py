@@ -120,7 +120,7 @@ def _draw_chunk(
 
 
 def _maps(affine: NDArray[np.floating] | None, count: int) -> NDArray[np.float64]:
-    """Give the maps as float64 (n, 2, 3), or (n, 0, 3) for none."""
+    """Return the maps as float64 (n, 2, 3), or (n, 0, 3) for none."""
     if affine is None:
         return np.empty((count, 0, 3))
     maps = np.array(affine, np.float64, order="C")
