@@ -13,7 +13,7 @@ from typing import Final
 
 import dagster as dg
 
-from qd_pipeline.errors import DamagedPartition, QdError
+from qd_pipeline.errors import DamagedPartition, QdError, SourceFailed
 from qd_pipeline.orchestration.failures import Failed, notify
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.pipeline import Pipeline
@@ -48,7 +48,7 @@ def files_asset(pipeline: Pipeline) -> dg.SourceAsset:
             first = next(iter(failures.values()))
             context.log.warning("%d categories could not be asked: %s", len(failures), first)
             if not versions:
-                raise dg.Failure(str(first))
+                raise dg.Failure(str(first), allow_retries=isinstance(first, SourceFailed))
             failed = f"{len(failures)} of {len(failures) + len(versions)} categories"
             notify(Failed(FILES, failed, str(first), context.run.run_id), pipeline.settings)
         return dg.DataVersionsByPartition(versions)

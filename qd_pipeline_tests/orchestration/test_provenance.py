@@ -1,4 +1,4 @@
-"""Where drawings came from, whatever the setting says by now."""
+"""Provenance: where drawings come from, whatever the setting says by now."""
 
 import json
 from collections.abc import Iterator
@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from qd_pipeline.orchestration.driver import Driver
+from qd_pipeline.orchestration.runner import PipelineRunner
 from qd_pipeline.quickdraw import sample
 from qd_pipeline_tests.commands import qd
 from qd_pipeline_tests.mirror import FOLDER, Mirror
-from qd_pipeline_tests.orchestration.chain import driver, run
-from qd_pipeline_tests.orchestration.test_schedules import tick
+from qd_pipeline_tests.orchestration.automated import Automation, observe
+from qd_pipeline_tests.orchestration.chain import run, runner
 
 DRAWINGS = 40
+TWO = {"class_sets": {"2": ("cow", "panda")}}
 
 
 @pytest.fixture(scope="module")
@@ -27,42 +28,45 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
 
 
 @pytest.fixture(scope="module")
-def now(tmp_path_factory: pytest.TempPathFactory, mirror: Mirror) -> Driver:
-    """Make a chain from a mirror; since then the setting says sample."""
+def now(tmp_path_factory: pytest.TempPathFactory, mirror: Mirror) -> PipelineRunner:
+    """Run the pipeline from a mirror; after that the setting says sample."""
     home = tmp_path_factory.mktemp("home")
-    made = driver(home, source=mirror.url, class_sets=("2",), drawings=DRAWINGS)
+    made = runner(home, settings={**TWO, "source": mirror.url}, drawings=DRAWINGS)
     assert not run(made).failures
-    return driver(home, source="sample", class_sets=("2",), drawings=DRAWINGS)
+    return runner(home, settings={**TWO, "source": "sample"}, drawings=DRAWINGS)
 
 
 def test_an_evaluation_made_again_says_where_its_drawings_came_from(
-    now: Driver, mirror: Mirror
+    now: PipelineRunner, mirror: Mirror
 ) -> None:
-    now.make("2", ["evaluations"])
+    now.materialize("2", [now.pipeline.stages["evaluations"]])
     assert not now.failures
-    evaluated = now.workshop.store.read("evaluations", "2")
-    figures = json.loads(evaluated.path("evaluation.json").read_text())
+    evaluated = now.store.read("evaluations", "2")
+    figures = json.loads(now.store.open_local(evaluated, "evaluation.json").read_text())
     assert figures["source"] == f"mirror {mirror.url}"
     assert figures["synthetic"] is False
-    registered = now.workshop.tracker.registry.version("quickdraw-2", 1)
+    registered = now.tracker.registry.version("quickdraw-2", 1)
     assert registered.tags["synthetic"] == "false"
 
 
 def test_a_schedule_does_not_put_another_source_s_drawings_in_their_place(
-    now: Driver, monkeypatch: pytest.MonkeyPatch
+    now: PipelineRunner,
 ) -> None:
-    monkeypatch.setenv("QD_HOME", now.workshop.home)
-    found = tick(now)
-    assert not found.run_requests
-    assert "was downloaded from" in found.skip_message
-    assert "set QD_SOURCE" in found.skip_message
+    observed = observe(now)
+    assert not observed.success
+    (failed,) = observed.filter_events(lambda event: event.is_step_failure)
+    reason = failed.step_failure_data.user_failure_data
+    assert reason is not None
+    assert "was downloaded from" in str(reason.description)
+    assert "set QD_SOURCE" in str(reason.description)
+    assert Automation(now).requests() == []
 
 
 def test_neither_does_the_remedy_for_a_damaged_partition(
-    now: Driver, mirror: Mirror, tmp_path: Path
+    now: PipelineRunner, mirror: Mirror, tmp_path: Path
 ) -> None:
-    before = now.workshop.store.read("raw_drawings", "cow").version
-    ask = ("make", "raw_drawings", "cow", "--home", now.workshop.home)
+    before = now.store.read("raw_drawings", "cow").version
+    ask = ("make", "raw_drawings", "cow", "--home", str(now.pipeline.settings.home))
     output = tmp_path / "output.txt"
     with qd(output, *ask) as refused:
         assert refused.end() == 1
@@ -70,4 +74,4 @@ def test_neither_does_the_remedy_for_a_damaged_partition(
     with qd(output, *ask, "--source", mirror.url) as healed:
         assert healed.end() == 0, healed.printed
     # As many of them as before, too.
-    assert now.workshop.store.read("raw_drawings", "cow").version == before
+    assert now.store.read("raw_drawings", "cow").version == before
