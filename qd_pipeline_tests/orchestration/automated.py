@@ -44,7 +44,7 @@ class Automation:
     def requests(self) -> Sequence[Any]:
         """Evaluate a tick; return the runs that it requests."""
         sensor = self.made.definitions.resolve_sensor_def("keep_up_to_date")
-        store = self.made.definitions.resources["partition_store"]
+        store = (self.made.definitions.resources or {})["partition_store"]
         with dg.build_sensor_context(
             instance=self.made.instance,
             cursor=self._cursor,
