@@ -14,12 +14,16 @@ import pyarrow.parquet as pq
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from typer.testing import CliRunner
 
+from qd_pipeline.cli import app
+from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning.data import ClassSetData
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.registry import STAGES
 from qd_pipeline.orchestration.runner import PipelineRunner
+from qd_pipeline.orchestration.stage import Result
 from qd_pipeline.orchestration.stages.drawings import read_drawings
 from qd_pipeline.settings import Settings
 from qd_pipeline_tests.orchestration.chain import run, runner
@@ -232,6 +236,46 @@ def test_a_damaged_partition_is_never_trained_on_and_made_again_by_name(
     rebuilt.materialize("cow", [rebuilt.pipeline.stages["bitmaps"]])
     assert rebuilt.failures == {}
     assert run(of_two(home)).failures == {}
+
+
+def test_making_a_partition_again_by_name_takes_the_settings_recorded_for_it(
+    two: PipelineRunner,
+) -> None:
+    names = [("raw_drawings", "cow"), ("classifiers", "2")]
+    before = [two.store.read(*name) for name in names]
+    for name in names:
+        said = CliRunner().invoke(app, ["make", *name, "--home", str(two.pipeline.settings.home)])
+        assert said.exit_code == 0, said.output
+    for name, made in zip(names, before, strict=True):
+        again = two.store.read(*name)
+        assert again.sequence == made.sequence + 1
+        assert (again.fingerprint, again.version) == (made.fingerprint, made.version)
+    assert before[0].fingerprint["settings"] == {"drawings": 25}
+    assert before[1].fingerprint["settings"]["epochs"] == 1
+
+
+def test_a_diverged_training_is_one_sentence_and_the_classifier_before_it_stays(
+    two: PipelineRunner,
+) -> None:
+    before = two.store.read("classifiers", "2")
+    diverged = run(of_two(two.pipeline.settings.home, learning_rate=1e30))
+    assert "diverged" in diverged.failures["2"]
+    assert diverged.materialized == []
+    assert two.store.read("classifiers", "2") == before
+    assert run(of_two(two.pipeline.settings.home)).failures == {}
+
+
+def test_a_classifier_is_reported_though_its_evaluation_fails(two: PipelineRunner) -> None:
+    def refuse(_context: object, _config: object) -> Result:
+        raise BadSetting("the evaluation", "fails", "mend it")
+
+    settings = two.pipeline.settings
+    stages = [
+        replace(each, materialize=refuse) if each.name == "evaluations" else each for each in STAGES
+    ]
+    failed = run(of_two(settings.home, pipeline=Pipeline(settings, stages), seed=1))
+    assert failed.failures == {"2": "the evaluation fails: mend it."}
+    assert failed.materialized == ["classifiers 2"]
 
 
 def test_the_same_settings_give_the_same_classifier_and_the_same_figures(
