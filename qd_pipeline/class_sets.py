@@ -67,7 +67,7 @@ def load(path: Path) -> ClassSets:
     culprit = f"class sets file {path}"
     form = 'write `[class_sets]`, and under it lines like `2 = ["cow", "panda"]`'
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise BadSetting(

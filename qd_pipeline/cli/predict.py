@@ -1,4 +1,4 @@
-"""`qd predict`: what the champion sees in one's own drawings."""
+"""`qd predict`: classify drawings from files."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -55,10 +55,10 @@ def predict(
     class_sets: ClassSetsOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Say what one's own drawings show: photographed, painted, or as strokes.
+    """Classify your own drawings: photographed, painted, or as strokes.
 
-    The champion in MLflow's registry is asked; where there is none, or MLflow does not answer,
-    the newest classifier in the store.
+    The classifier is the champion in MLflow's registry; where there is none, or MLflow does not
+    answer, the newest in the store.
     """
     settings = load(home=home, class_sets=class_sets)
     held = _held(settings, class_count)
@@ -136,7 +136,7 @@ def _print(
 
 
 def _half_blocks(bitmap: NDArray[np.uint8], *, coloured: bool) -> Text:
-    """Give a bitmap as text, two rows of pixels in a line; without colours in black and white."""
+    """Return a bitmap as text, two rows of pixels in a line; without colours in black and white."""
     lines = []
     for upper, lower in zip(bitmap[::2], bitmap[1::2], strict=True):
         line = Text(no_wrap=True)

@@ -38,14 +38,14 @@ class Screen:
         progress.screen.reset(self._token)
 
     def partition(self, name: str, done: int, total: int) -> None:
-        """Say which partition is at work."""
+        """Show which partition is being materialized."""
         self._progress.update(self._partitions, description=name, completed=done, total=total)
         self._progress.update(self._stage, visible=False)
         if not self._console.is_terminal:
             self._console.print(f"{done + 1} of {total}: {name}")
 
     def stage(self, name: str, unit: str) -> progress.OnProgress:
-        """Give a function that moves the bar of a stage that begins."""
+        """Return a function that moves the bar of a stage that begins."""
         self._progress.reset(self._stage, description=name, unit=unit, visible=True, total=0)
 
         def show(done: int, total: int) -> None:

@@ -1,0 +1,213 @@
+"""All settings, and where they are read from."""
+
+import errno
+import json
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import AliasChoices, Field, PositiveInt, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from qd_pipeline.class_sets import NOTEBOOK, categories_of
+from qd_pipeline.errors import BadSetting, disk_failure
+from qd_pipeline.quickdraw.limits import Limits
+from qd_pipeline.settings.fields import (
+    Address,
+    Directory,
+    GivenClassSets,
+    HostName,
+    HttpSettings,
+    Port,
+    ScheduleSettings,
+    TrackingUri,
+    WebAddress,
+)
+from qd_pipeline.settings.messages import FORM, bad_setting, variable_of
+
+FILE_VARIABLE: Final = "QD_SETTINGS"
+
+_LONGEST_HOME: Final = 400  # SQLite takes paths of 512 bytes, and ours end below the data directory
+
+
+class Settings(BaseSettings):
+    """Where data lies and what is wanted.
+
+    Each field is an environment variable: `QD_` and its name in capitals. A TOML file named by
+    `QD_SETTINGS` may hold them too; the environment wins over the file, options over both.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="QD_",
+        env_nested_delimiter="_",
+        env_nested_max_split=1,
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+        populate_by_name=True,
+    )
+
+    home: Directory = Path(".qd")
+    """Data directory."""
+    store: str | None = None
+    """URL of the partition store (`file:///…`, `s3://bucket/prefix`); the data directory's `store`
+    folder by default."""
+    source: str = "sample"
+    """`sample`, `quickdraw` or the URL of a mirror."""
+    class_sets: Annotated[GivenClassSets, NoDecode] = Field(default_factory=lambda: dict(NOTEBOOK))
+    """Categories by class set; given as a TOML file's path or as JSON."""
+    drawings: PositiveInt | Literal["all"] | None = None
+    """Drawings of each category; None: the source's default."""
+    epochs: PositiveInt | None = None
+    """Passes over the training drawings; None: the preset's."""
+    promotion_margin: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    """Share of test drawings by which a promoted classifier may be worse than the champion."""
+    tracking_uri: TrackingUri | None = Field(
+        default=None, validation_alias=AliasChoices("tracking_uri", "MLFLOW_TRACKING_URI")
+    )
+    """MLflow's store; SQLite in the data directory by default."""
+    ui_host: Address = "127.0.0.1"
+    """IPv4 address that the web servers listen on."""
+    dagster_port: Port = 3000
+    mlflow_port: Port = 5000
+    draw_port: Port = 8028
+    public_host: HostName | None = None
+    """Host name or address in links; by default the address that the web servers listen on."""
+    webhook_url: WebAddress | None = None
+    """Address that failures are posted to."""
+    abandoned_after: Annotated[float, Field(gt=0)] = 120.0
+    """Seconds without a sign of life after which a run's process counts as killed."""
+    schedule: Annotated[ScheduleSettings, NoDecode] = ScheduleSettings()
+    http: Annotated[HttpSettings, NoDecode] = HttpSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Options first, then the environment, then the settings file."""
+        del dotenv_settings, file_secret_settings
+        file = os.environ.get(FILE_VARIABLE)
+        # Editors of one system begin a file with a mark.
+        values = tomllib.loads(Path(file).read_text(encoding="utf-8-sig")) if file else {}
+        return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=values)
+
+    @classmethod
+    def load(cls, **options: Any) -> Self:
+        """Read and check the settings.
+
+        Args:
+            options: Settings by field name that win over the environment's; None is not given.
+
+        Raises:
+            BadSetting: A setting is not valid, or the settings file cannot be read.
+        """
+        given = {name: value for name, value in options.items() if value is not None}
+        file = os.environ.get(FILE_VARIABLE)
+        if file and not Path(file).is_file():
+            raise BadSetting(f"{FILE_VARIABLE} {file}", "is not a file", "name a TOML file")
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            raise bad_setting(error, given, file, cls.model_fields) from None
+        except ValueError as error:
+            raise BadSetting(f"settings file {file}", f"is not TOML ({error})", FORM) from None
+        except OSError as error:
+            cause = f"cannot be read ({error.strerror})"
+            raise BadSetting(f"settings file {file}", cause, "name a TOML file") from None
+
+    @property
+    def store_url(self) -> str:
+        """URL of the partition store."""
+        return self.store or (self.home / "store").as_uri()
+
+    @property
+    def mlflow_uri(self) -> str:
+        """MLflow's tracking URI."""
+        return self.tracking_uri or f"sqlite:///{self.home}/mlflow.db"
+
+    @property
+    def mlflow_ui(self) -> str:
+        """Address of MLflow's UI: the tracking server's own, or that of `qd ui`."""
+        if self.mlflow_uri.startswith(("http://", "https://")):
+            # Links are shown and stored: without the server's user and password.
+            parts = urlsplit(self.mlflow_uri)
+            return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        return f"http://{self.link_host}:{self.mlflow_port}"
+
+    @property
+    def link_host(self) -> str:
+        """Host that a browser can open; 0.0.0.0 is an address to listen on only."""
+        return self.public_host or ("127.0.0.1" if self.ui_host == "0.0.0.0" else self.ui_host)  # noqa: S104
+
+    @property
+    def studies_url(self) -> str:
+        """URL of the database of searches."""
+        return f"sqlite:///{self.home}/studies.db"
+
+    @property
+    def limits(self) -> Limits:
+        """Limits of downloads."""
+        return Limits(**self.http.model_dump())
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Every category that a class set needs: the partitions of the data stages."""
+        return categories_of(self.class_sets.values())
+
+    def to_environment(self) -> dict[str, str]:
+        """Return the environment in which a child process reads these settings."""
+        values = self.model_dump(mode="json", exclude_none=True)
+        nested = {name: values.pop(name) for name in ("schedule", "http")}
+        flat = {
+            **{variable_of(name): value for name, value in values.items()},
+            **{
+                variable_of(f"{outer}.{name}"): value
+                for outer, inner in nested.items()
+                for name, value in inner.items()
+            },
+        }
+        return {
+            name: value if isinstance(value, str) else json.dumps(value)
+            for name, value in flat.items()
+        }
+
+    def child_environment(self) -> dict[str, str]:
+        """Return this process's environment with these settings, for a child process."""
+        # The settings file may be named relative to this process's working directory.
+        inherited = {name: text for name, text in os.environ.items() if name != FILE_VARIABLE}
+        return {**inherited, **self.to_environment()}
+
+    def prepare_home(self) -> None:
+        """Make the data directory and check that it can be written.
+
+        Raises:
+            BadSetting: Its name cannot stand in an address of SQLite.
+            HomeFailed: It cannot be written.
+        """
+        if len(os.fsencode(self.home)) > _LONGEST_HOME or set("?#%") & set(str(self.home)):
+            raise BadSetting(
+                f"data directory {str(self.home)[:80]!r}",
+                f"has more than {_LONGEST_HOME} bytes, or '?', '#' or '%' in its name",
+                "set QD_HOME to a folder that SQLite's addresses can name",
+            )
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise disk_failure(error, self.home) from error
+        if not os.access(self.home, os.W_OK | os.X_OK):
+            denied = PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            raise disk_failure(denied, self.home)
