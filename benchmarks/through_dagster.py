@@ -14,8 +14,7 @@ from typing import Final
 from benchmarks.rows import Row
 from qd_pipeline.quickdraw import sample
 from qd_pipeline.quickdraw.bitmaps import draw
-from qd_pipeline.quickdraw.download import fetch
-from qd_pipeline.quickdraw.source import Source
+from qd_pipeline.quickdraw.download import Source, fetch, parse_source
 from qd_pipeline.quickdraw.strokes import convert
 
 _DRAWINGS: Final = 10_000
@@ -29,7 +28,7 @@ def measure(folder: Path) -> list[Row]:
     with ProcessPoolExecutor() as pool:
         list(pool.map(_write, [files] * len(sample.ANIMALS), sample.ANIMALS))
     with _served(folder / "mirror") as url:
-        bare = _bare(Source.parse(url), folder / "bare")
+        bare = _bare(parse_source(url), folder / "bare")
         total = _through_dagster(url, folder / "home")
     empty = _empty(folder / "empty")
     shutil.rmtree(folder / "mirror")

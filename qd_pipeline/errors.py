@@ -5,6 +5,7 @@ page and the page for drawing show nothing but its one sentence.
 """
 
 import errno
+import os
 import re
 from pathlib import Path
 from typing import Final
@@ -63,7 +64,7 @@ class DamagedPartition(QdError):
 
 
 class HomeFailed(QdError):
-    """The home cannot be written or read: permissions, a full disk, a size limit."""
+    """The data directory cannot be written or read: permissions, a full disk, a size limit."""
 
 
 class StoreFailed(QdError):
@@ -82,6 +83,21 @@ _DISK_REMEDIES = {
     errno.EACCES: "set QD_HOME to a folder that you may write to",
     errno.EPERM: "set QD_HOME to a folder that you may write to",
 }
+
+
+_OF_ANY_DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+
+
+def is_about_disk(error: OSError, folder: Path) -> bool:
+    """Return whether an error says that a folder cannot be written.
+
+    The error of a socket, or of a file elsewhere, does not.
+    """
+    names = [os.fsdecode(name) for name in (error.filename, error.filename2) if name]
+    if names:
+        return any(Path(name).is_relative_to(folder) for name in names)
+    # Writing to an open file names none, and some libraries have the reason in words only.
+    return error.errno in _OF_ANY_DISK or any(os.strerror(e) in str(error) for e in _OF_ANY_DISK)
 
 
 def disk_failure(error: OSError, folder: Path, doing: str = "written") -> HomeFailed:

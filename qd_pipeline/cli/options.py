@@ -8,14 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from qd_pipeline.errors import BadSetting
-from qd_pipeline.quickdraw.source import Source
+from qd_pipeline.quickdraw.download import parse_source
 from qd_pipeline.settings import Settings
 
 SourceOption = Annotated[
     str | None,
     typer.Option(
         help="Where drawings come from: sample (synthetic), quickdraw (the official bucket), or "
-        "the URL of a mirror (http://, https://, file://). (default: QD_SOURCE, else sample)"
+        "the URL of a mirror (http://, https://, file://, s3://, gs://). (default: QD_SOURCE, else "
+        "sample)"
     ),
 ]
 HomeOption = Annotated[
@@ -119,7 +120,7 @@ def load(**options: Any) -> Settings:
         QdError: A setting is not valid, or the data directory cannot be written.
     """
     settings = Settings.load(**options)
-    Source.parse(settings.source)
+    parse_source(settings.source)
     settings.prepare_home()
     return settings
 

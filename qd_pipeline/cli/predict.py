@@ -89,7 +89,7 @@ def _held(settings: Settings, class_count: str | None) -> "LoadedModel":
 
 
 def _answers(file: Path, predictor: "Predictor") -> Iterator[_Answer]:
-    from qd_pipeline.quickdraw.pictures import read_drawings  # noqa: PLC0415 (scikit-image)
+    from qd_pipeline.quickdraw.sketches.pictures import read_drawings  # noqa: PLC0415 (scikit-image)
 
     for number, ranking in enumerate(predictor.predict(read_drawings(file)), 1):
         yield _Answer(file, number, ranking)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Self
 
-from qd_pipeline.quickdraw.source import Source
+from qd_pipeline.quickdraw.download import Source
 from qd_pipeline.storage import Partition
 
 _KEY: Final = "provenance"

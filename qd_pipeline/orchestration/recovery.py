@@ -9,7 +9,7 @@ from qd_pipeline.orchestration import instance as instances
 from qd_pipeline.orchestration import ownership, pool
 from qd_pipeline.orchestration.observations import DATA_VERSION
 from qd_pipeline.orchestration.pipeline import Pipeline
-from qd_pipeline.quickdraw import partial
+from qd_pipeline.quickdraw import download
 from qd_pipeline.storage import PartitionStore
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def recover(
     home = pipeline.settings.home
     with instances.translate_errors(home):
         store.collect_garbage()
-        partial.sweep(home / "partial")
+        download.sweep(home / "partial")
         close_abandoned(pipeline, store, instance)
     tracker.reconcile()
 

@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from qd_pipeline.quickdraw.address import masked
-from qd_pipeline.quickdraw.limits import Limits
-from qd_pipeline.quickdraw.source import SAMPLE_DRAWINGS, Source
+from qd_pipeline.quickdraw.download import SAMPLE_DRAWINGS, Limits, Source, masked, parse_source
 from qd_pipeline.storage import PartitionStore
 
 if TYPE_CHECKING:
@@ -54,7 +52,7 @@ class SourceResource(dg.ConfigurableResource[None]):
 
     def source(self, drawings: int | None = None) -> Source:
         """Return the source; the sample has as many drawings as are asked for."""
-        return Source.parse(self.address, sample_drawings=drawings or SAMPLE_DRAWINGS)
+        return parse_source(self.address, sample_drawings=drawings or SAMPLE_DRAWINGS)
 
     def partial_download(self, key: str) -> Path:
         """Return the folder of a category's interrupted download."""

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from qd_pipeline.class_sets import ClassSets, checked_table, load
-from qd_pipeline.quickdraw.limits import Limits
+from qd_pipeline.quickdraw.download.limits import Limits
 from qd_pipeline.tracking_uri import checked
 
 WEEKDAYS: Final = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
@@ -80,7 +80,7 @@ HttpSettings = create_model(
         for limit in fields(Limits)
     },
 )
-"""`QD_HTTP_…`: the fields of `qd_pipeline.quickdraw.limits.Limits`, each above 0."""
+"""`QD_HTTP_…`: the fields of `qd_pipeline.quickdraw.download.limits.Limits`, each above 0."""
 
 
 class ScheduleSettings(BaseModel):

@@ -9,7 +9,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from qd_pipeline.errors import BadSetting
-from qd_pipeline.quickdraw.limits import Limits
+from qd_pipeline.quickdraw.download.limits import Limits
 from qd_pipeline.settings.fields import WEEKDAYS
 
 FORM: Final = 'write lines like `drawings = 10000` or `source = "quickdraw"`'

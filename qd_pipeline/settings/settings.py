@@ -18,8 +18,9 @@ from pydantic_settings import (
 )
 
 from qd_pipeline.class_sets import NOTEBOOK, categories_of
+from qd_pipeline.encoding import decode
 from qd_pipeline.errors import BadSetting, disk_failure
-from qd_pipeline.quickdraw.limits import Limits
+from qd_pipeline.quickdraw.download.limits import Limits
 from qd_pipeline.settings.fields import (
     Address,
     Directory,
@@ -101,8 +102,9 @@ class Settings(BaseSettings):
         """Options first, then the environment, then the settings file."""
         del dotenv_settings, file_secret_settings
         file = os.environ.get(FILE_VARIABLE)
-        # Editors of one system begin a file with a mark.
-        values = tomllib.loads(Path(file).read_text(encoding="utf-8-sig")) if file else {}
+        values = (
+            tomllib.loads(decode(Path(file).read_bytes()).replace("\r\n", "\n")) if file else {}
+        )
         return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=values)
 
     @classmethod

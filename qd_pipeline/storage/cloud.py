@@ -1,6 +1,5 @@
 """A store in an object store (S3, Google, Azure) or in memory, through obstore."""
 
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -18,7 +17,7 @@ from obstore.exceptions import (
 from obstore.store import MemoryStore
 
 from qd_pipeline.errors import StoreFailed
-from qd_pipeline.storage import address
+from qd_pipeline.storage import bucket
 from qd_pipeline.storage.objects import Objects, StoredObject
 
 if TYPE_CHECKING:
@@ -39,12 +38,12 @@ class CloudObjects(Objects):
 
     Args:
         name: The store's address, without secrets.
-        bucket: obstore's client.
+        client: obstore's client.
     """
 
-    def __init__(self, name: str, bucket: "ObjectStore") -> None:
+    def __init__(self, name: str, client: "ObjectStore") -> None:
         self.name = name
-        self._bucket = bucket
+        self._bucket = client
 
     @classmethod
     def open(cls, url: str) -> "CloudObjects":
@@ -55,8 +54,8 @@ class CloudObjects(Objects):
         """
         if url.startswith("memory:"):
             return cls(url, _IN_MEMORY.setdefault(url, MemoryStore()))
-        address.check_credentials(url)
-        return cls(url, address.open_cloud(url, client=_CLIENT, retry=_RETRY))
+        bucket.check_credentials(url)
+        return cls(url, bucket.open_bucket(url, client=_CLIENT, retry=_RETRY))
 
     @property
     def local_root(self) -> None:
@@ -143,13 +142,13 @@ class CloudObjects(Objects):
         except (PermissionDeniedError, UnauthenticatedError) as error:
             raise StoreFailed(
                 self.name,
-                f"refuses our credentials ({_reason(error)})",
+                f"refuses our credentials ({bucket.reason(error)})",
                 "check them, and that they may list, read, write and delete there",
             ) from error
         except NotSupportedError as error:
             raise StoreFailed(
                 self.name,
-                f"cannot do what is needed ({_reason(error)})",
+                f"cannot do what is needed ({bucket.reason(error)})",
                 "use a server with conditional puts, lists and deletes",
             ) from error
         except BaseError as error:
@@ -157,19 +156,10 @@ class CloudObjects(Objects):
                 raise self._missing_bucket() from error
             raise StoreFailed(
                 self.name,
-                f"does not answer as it should ({_reason(error)})",
+                f"does not answer as it should ({bucket.reason(error)})",
                 "check the address (for S3 also AWS_ENDPOINT_URL and AWS_REGION) and the server, "
                 "then run the same command again",
             ) from error
 
     def _missing_bucket(self) -> StoreFailed:
         return StoreFailed(self.name, "is in a bucket that does not exist", "create the bucket")
-
-
-def _reason(error: Exception) -> str:
-    """Return what is short and not secret in obstore's report of an error."""
-    text = str(error).split("\n\nDebug source", 1)[0]
-    if found := re.search(r"<Code>(\w{1,60})</Code>", text):
-        return found[1]
-    text = re.sub(r"https?://\S+", "…", text.split("<", 1)[0])
-    return " ".join(text.split())[-160:]

@@ -76,8 +76,8 @@ def lease(
     path = f"leases/{name}"
     owner = {"process": process_id(), "pid": str(os.getpid()), "host": socket.gethostname()}
     content = json.dumps({**about, **owner}).encode()
-    objects.put(path, content)
     try:
+        objects.put(path, content)
         with renewing(lambda: objects.put(path, content), every):
             yield name
     finally:

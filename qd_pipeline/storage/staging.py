@@ -1,20 +1,15 @@
 """Publishing a partition: its files first, then the manifest that names them."""
 
-import errno
-import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
 
-from qd_pipeline.errors import DamagedPartition
+from qd_pipeline.errors import DamagedPartition, HomeFailed, QdError
 from qd_pipeline.storage import manifest
 from qd_pipeline.storage.objects import Objects
 from qd_pipeline.storage.partition import FILE_NAME, Json, Partition, StoredFile, digest, sha256
 from qd_pipeline.storage.reading import as_stored
-
-_DISK_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 @dataclass(frozen=True)
@@ -75,14 +70,18 @@ class StagedPartition:
             content=manifest.content_name(self.key, of_files, self._lease),
         )
         self._objects.store_files(self.folder, files, partition.content_path)
-        return self._named(partition)
+        try:
+            return self._create_manifest(partition)
+        except HomeFailed:
+            self._withdraw(partition)
+            raise
 
-    def _named(self, partition: Partition) -> Partition:
+    def _create_manifest(self, partition: Partition) -> Partition:
         """Create the manifest, with the next number that is free."""
         sequence = self._last_sequence()
         while True:
             sequence += 1
-            numbered = Partition(**{**vars(partition), "sequence": sequence})
+            numbered = replace(partition, sequence=sequence)
             path = manifest.path_of(self.stage, self.key, sequence)
             if self._objects.create(path, manifest.to_text(numbered).encode()):
                 return numbered
@@ -90,8 +89,20 @@ class StagedPartition:
             with suppress(DamagedPartition):
                 winner = self._find(self.stage, self.key)
             if winner is not None and winner.fingerprint == partition.fingerprint:
-                self._objects.delete(partition.path_of(name) for name in partition.files)
+                # It is our own where a request was tried again whose first answer got lost.
+                if winner.content != partition.content:
+                    self._delete_files(partition)
                 return winner
+
+    def _withdraw(self, partition: Partition) -> None:
+        """Remove content that a disk refused to name."""
+        with suppress(QdError):
+            published = self._find(self.stage, self.key)
+            if published is None or published.content != partition.content:
+                self._delete_files(partition)
+
+    def _delete_files(self, partition: Partition) -> None:
+        self._objects.delete(partition.path_of(name) for name in partition.files)
 
     def _last_sequence(self) -> int:
         listed = self._objects.list(f"manifests/{self.stage}/{self.key}")
@@ -103,17 +114,3 @@ def _measured(path: Path) -> StoredFile:
     if not FILE_NAME.fullmatch(path.name) or path.is_symlink() or not path.is_file():
         raise ValueError(f"a partition holds plain files, and {path} cannot be one of them")
     return StoredFile(sha256(path), path.stat().st_size)
-
-
-def is_about_disk(error: OSError, folder: Path) -> bool:
-    """Return whether an error of a step says that its staging folder cannot be written.
-
-    The error of a socket, or of a file elsewhere, does not.
-    """
-    names = [os.fsdecode(name) for name in (error.filename, error.filename2) if name]
-    if names:
-        return any(Path(name).is_relative_to(folder) for name in names)
-    # Writing to an open file names none, and some libraries write the reason in words only.
-    return error.errno in _DISK_ERRORS or any(
-        os.strerror(code) in str(error) for code in _DISK_ERRORS
-    )

@@ -21,7 +21,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from qd_pipeline.errors import StoreFailed, disk_failure
+from qd_pipeline.errors import StoreFailed, disk_failure, is_about_disk
 from qd_pipeline.storage import address, garbage
 from qd_pipeline.storage import lease as leases
 from qd_pipeline.storage.cloud import CloudObjects
@@ -30,7 +30,7 @@ from qd_pipeline.storage.local_files import Cached, InPlace, LocalFiles
 from qd_pipeline.storage.objects import Objects, StoredObject
 from qd_pipeline.storage.partition import Partition, check_names
 from qd_pipeline.storage.reading import Manifests, PartitionReader, Snapshot, newest
-from qd_pipeline.storage.staging import StagedPartition, is_about_disk
+from qd_pipeline.storage.staging import StagedPartition
 
 FORMAT: Final = 2
 """Version of the store's layout. 1 had a manifest that was replaced, and its files beside it."""
@@ -125,10 +125,14 @@ class PartitionStore(PartitionReader):
         """
         return self._files.open_all(partition)
 
-    def location(self, partition: Partition) -> str:
-        """Return where a partition's files lie, for people: a path or a URL."""
-        root = self._objects.local_root or self.url.rstrip("/")
-        return f"{root}/{partition.content_path}"
+    def location(self, partition: Partition, name: str = "") -> str:
+        """Return where a partition or one of its files is stored, for people and links.
+
+        A path where the store is a folder, else a URL. Nothing is checked.
+        """
+        path = partition.path_of(name) if name else partition.content_path
+        root = self._objects.local_root
+        return str(root / path) if root else f"{self.url.rstrip('/')}/{path}"
 
     def keys(self, stage: str) -> list[str]:
         """Return the keys of a stage's partitions, sorted. One listing, however many they are."""

@@ -62,6 +62,13 @@ def test_all_files_are_opened_in_one_folder_under_their_names(store: PartitionSt
     }
 
 
+def test_a_partition_says_where_its_files_are(store: PartitionStore, tmp_path: Path) -> None:
+    partition = write(store, "drawings")
+    place = str(tmp_path / "store") if store.url.startswith("file:") else store.url
+    assert store.location(partition) == f"{place}/content/strokes/{partition.content}"
+    assert store.location(partition, "table") == f"{store.location(partition)}/table"
+
+
 def test_a_stage_that_fails_leaves_the_old_partition_and_nothing_else(
     store: PartitionStore,
 ) -> None:
@@ -143,6 +150,23 @@ def test_the_loser_of_a_race_takes_the_result_that_was_made_from_the_same(
     assert published == store.read("strokes", "cow")
     assert content(store) == "theirs"
     assert len(stored(store)) == 2
+
+
+def test_a_manifest_whose_confirmation_got_lost_is_ours_and_keeps_its_files(
+    store: PartitionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = store._objects.create
+
+    def lose_the_answer(path: str, body: bytes) -> bool:
+        create(path, body)
+        return False
+
+    with store.stage("strokes", "cow") as staged:
+        staged.path("table").write_text("ours")
+        monkeypatch.setattr(store._objects, "create", lose_the_answer)
+        published = staged.publish(fingerprint={}, metadata={})
+    assert published.sequence == 1
+    assert content(store) == "ours"
 
 
 def test_a_partition_is_up_to_date_while_its_fingerprint_and_files_are_there(

@@ -12,10 +12,14 @@ from qd_pipeline.orchestration.materialization import MaterializationContext
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.resources import SourceResource
 from qd_pipeline.orchestration.stage import Check, CheckResult, Result, Stage, StageConfig
-from qd_pipeline.quickdraw.body import Identity
-from qd_pipeline.quickdraw.download import Fetched, fetch
-from qd_pipeline.quickdraw.limits import Limits
-from qd_pipeline.quickdraw.source import SAMPLE_DRAWINGS, Source
+from qd_pipeline.quickdraw.download import (
+    SAMPLE_DRAWINGS,
+    Fetched,
+    Source,
+    fetch,
+    parse_source,
+    source_version,
+)
 from qd_pipeline.settings import Settings
 from qd_pipeline.storage import Partition
 
@@ -78,12 +82,6 @@ def materialize(context: MaterializationContext, config: RawDrawingsConfig) -> R
     )
 
 
-def source_version(source: Source, category: str, limits: Limits) -> str:
-    """Return the version of a file at the source."""
-    with source.open(category, start=0, since=Identity(None, None), limits=limits) as body:
-        return f"{body.identity.etag} {body.identity.last_modified}"
-
-
 def version_at_source(resource: SourceResource, key: str, config: StageConfig) -> str:
     """Return the version of a category's file at the source, without downloading it.
 
@@ -112,7 +110,7 @@ def require_same_source(made: Partition, source: Source) -> None:
 
 
 def _declared(settings: Settings) -> Mapping[str, Any]:
-    synthetic = Source.parse(settings.source).is_synthetic
+    synthetic = parse_source(settings.source).is_synthetic
     default = SAMPLE_DRAWINGS if synthetic else DEFAULT_DRAWINGS
     drawings = settings.drawings if isinstance(settings.drawings, int) else default
     return {"drawings": drawings, "whole_files": settings.drawings == "all"}
@@ -121,7 +119,7 @@ def _declared(settings: Settings) -> Mapping[str, Any]:
 def _shown(fetched: Fetched) -> dict[str, object]:
     return {
         "dagster/row_count": fetched.drawings,
-        "asked for": fetched.asked or "all",
+        "asked for": fetched.requested or "all",
         "megabytes": round(fetched.bytes / 1e6, 3),
         "whole file": fetched.complete,
         "url": fetched.url,
