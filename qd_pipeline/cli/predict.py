@@ -1,4 +1,4 @@
-"""`qd predict`: classify drawings from files."""
+"""`qd predict`: what the champion sees in one's own drawings."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -55,10 +55,10 @@ def predict(
     class_sets: ClassSetsOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Classify your own drawings: photographed, painted, or as strokes.
+    """Say what one's own drawings show: photographed, painted, or as strokes.
 
-    The classifier is the champion in MLflow's registry; where there is none, or MLflow does not
-    answer, the newest in the store.
+    The champion in MLflow's registry is asked; where there is none, or MLflow does not answer,
+    the newest classifier in the store.
     """
     settings = load(home=home, class_sets=class_sets)
     held = _held(settings, class_count)
