@@ -85,7 +85,7 @@ def _show_shortages(console: Console, runner: "PipelineRunner", categories: Sequ
         if made is None or key in runner.failures:
             continue
         fetched = made.metadata["fetched"]
-        if fetched["asked"] and fetched["drawings"] < fetched["asked"]:
+        if fetched["requested"] and fetched["drawings"] < fetched["requested"]:
             lacking[category] = fetched
     if len(lacking) > _MOST_NAMED:
         counts = [fetched["drawings"] for fetched in lacking.values()]
@@ -97,7 +97,7 @@ def _show_shortages(console: Console, runner: "PipelineRunner", categories: Sequ
         return
     for category, fetched in lacking.items():
         console.print(
-            f"{category}: the source has {fetched['drawings']:,} of the {fetched['asked']:,} "
+            f"{category}: the source has {fetched['drawings']:,} of the {fetched['requested']:,} "
             "drawings asked for.",
             highlight=False,
         )
