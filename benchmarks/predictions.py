@@ -15,7 +15,6 @@ from typing import Final
 import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from qd_pipeline.storage import PartitionStore
 
 from benchmarks import page, rows
 from benchmarks.renderings import Drawing, paint_program, phone_photo
@@ -31,6 +30,7 @@ from qd_pipeline.quickdraw.sketches.sketch import to_column
 from qd_pipeline.serving.model_cache import ModelCache
 from qd_pipeline.serving.prediction import Predictor
 from qd_pipeline.settings import Settings
+from qd_pipeline.storage import PartitionStore
 
 DRAWINGS: Final = 300
 """Test drawings rendered, unless told otherwise."""

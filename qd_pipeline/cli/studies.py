@@ -96,8 +96,6 @@ def search(
     """
     settings = load(source=source, home=home, class_sets=class_sets)
     axes = Space.load(space) if space else NOTEBOOK
-    if trials is not None and trials < 1:
-        raise BadSetting("trials", f"is {trials}", "give a whole number from 1")
     training["preset"] = preset
     own = {"space": axes.to_json(), "trials": trials, "folds": folds}
     made, _, console = _make(settings, "searches", class_set, training, own)
