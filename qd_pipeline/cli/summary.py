@@ -85,13 +85,8 @@ def _show_shortages(console: Console, runner: "PipelineRunner", categories: Sequ
         made = runner.store.find("raw_drawings", key)
         if made is None or key in runner.failures:
             continue
-<<<<<<< HEAD
-        fetched = made.metadata["fetched"]
-        if fetched["requested"] and fetched["drawings"] < fetched["requested"]:
-=======
         fetched = Fetched.from_json(made.metadata["fetched"])
         if fetched.requested and fetched.drawings < fetched.requested:
->>>>>>> main
             lacking[category] = fetched
     if len(lacking) > _MOST_NAMED:
         counts = [fetched.drawings for fetched in lacking.values()]
@@ -103,11 +98,7 @@ def _show_shortages(console: Console, runner: "PipelineRunner", categories: Sequ
         return
     for category, fetched in lacking.items():
         console.print(
-<<<<<<< HEAD
-            f"{category}: the source has {fetched['drawings']:,} of the {fetched['requested']:,} "
-=======
             f"{category}: the source has {fetched.drawings:,} of the {fetched.requested:,} "
->>>>>>> main
             "drawings asked for.",
             highlight=False,
         )
