@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def compare(
-    class_counts: Annotated[
+    class_set: Annotated[
         str | None, typer.Argument(help="Class sets, as 2,4,8. (default: all)")
     ] = None,
     runs: Annotated[int, typer.Option(help="Last runs of each.")] = 5,
@@ -32,7 +32,7 @@ def compare(
 ) -> None:
     """Compare the last runs of each class set, as MLflow has them."""
     settings = load(home=home, class_sets=class_sets)
-    keys = chosen_class_sets(settings, class_counts)
+    keys = chosen_class_sets(settings, class_set)
     # Dagster and MLflow are slow to import, and want the settings first.
     from qd_pipeline.learning.reports import comparison_report  # noqa: PLC0415
     from qd_pipeline.orchestration.run_comparisons import last_runs  # noqa: PLC0415
