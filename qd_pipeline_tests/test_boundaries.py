@@ -53,7 +53,7 @@ def test_the_drawings_know_no_learning() -> None:
         ("quickdraw", ("learning", "orchestration", "cli", "tracking", "store")),
         ("learning", ("orchestration", "cli", "tracking", "store")),
         ("orchestration", ("cli",)),
-        ("store.py", ("quickdraw", "learning", "orchestration", "cli", "tracking")),
+        ("storage", ("quickdraw", "learning", "orchestration", "cli", "tracking")),
         ("tracking", ("quickdraw", "orchestration", "cli", "store")),
     ],
 )

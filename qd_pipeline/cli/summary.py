@@ -85,7 +85,7 @@ def _show_shortages(console: Console, runner: "PipelineRunner", categories: Sequ
         if made is None or key in runner.failures:
             continue
         fetched = made.metadata["fetched"]
-        if fetched["asked"] and fetched["drawings"] < fetched["asked"]:
+        if fetched["requested"] and fetched["drawings"] < fetched["requested"]:
             lacking[category] = fetched
     if len(lacking) > _MOST_NAMED:
         counts = [fetched["drawings"] for fetched in lacking.values()]

@@ -191,7 +191,7 @@ with store.stage("strokes", "cow") as staged:
     assert content(local) == "whole"
 
 
-def test_a_clock_that_is_an_hour_off_costs_nobody_anything(local: PartitionStore) -> None:
+def test_a_clock_that_is_an_hour_off_deletes_nothing_in_use(local: PartitionStore) -> None:
     write(local, "superseded")
     with local.stage("strokes", "cow") as staged:
         staged.path("table").write_text("at work")
