@@ -1,4 +1,4 @@
-"""The five stages as Dagster loads them, with our partitions, checks and pool, and nothing to do."""
+"""The five stages as Dagster loads them, with partitions, checks and pool, and nothing to do."""
 
 from collections.abc import Iterator
 

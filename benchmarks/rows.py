@@ -46,7 +46,7 @@ class Row:
         return "missed" if self.required is not None else ""
 
     def to_json(self) -> dict[str, Any]:
-        """Give the line by name."""
+        """Return the line by name."""
         return {**asdict(self), "value": self.value, "verdict": self.verdict}
 
 

@@ -1,4 +1,4 @@
-"""How long somebody waits who presses "Materialize all" in Dagster's pages.
+"""Time from pressing "Materialize all" in Dagster's UI to the end.
 
 Once with the sample, and once with as many partitions that have nothing to do: what is left is
 orchestration.
@@ -27,7 +27,7 @@ from qd_pipeline.cli.servers import Server, Servers, program
 _EPOCHS: Final = 2
 _PATIENCE: Final = 600.0
 _SECONDS_TO_LOOK: Final = 10.0
-"""Between the pages' start and the press of a button: nobody is faster."""
+"""Between the start of the UI and the press of a button: no person is faster."""
 
 _LAUNCH: Final = """mutation ($all: LaunchBackfillParams!) {
   launchPartitionBackfill(backfillParams: $all) { __typename ... on PythonError { message } } }"""
@@ -51,7 +51,7 @@ class _Waited(NamedTuple):
 
 
 def main() -> None:
-    """Measure, print the table, and write `bench/pages.json` into the home."""
+    """Measure, print the table, and write `bench/pages.json` into the data directory."""
     os.environ.pop("QD_CLASS_SETS", None)
     console = summary.console()
     with console.status("Materialising everything in Dagster's pages, twice; some minutes …"):

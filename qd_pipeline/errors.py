@@ -64,7 +64,7 @@ class DamagedPartition(QdError):
 
 
 class HomeFailed(QdError):
-    """The home cannot be written or read: permissions, a full disk, a size limit."""
+    """The data directory cannot be written or read: permissions, a full disk, a size limit."""
 
 
 class StoreFailed(QdError):

@@ -33,6 +33,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from qd_pipeline import tracking_uri
 from qd_pipeline.class_sets import NOTEBOOK, ClassSets, categories_of, checked_table, load
 from qd_pipeline.errors import BadSetting, disk_failure
 from qd_pipeline.quickdraw.download.limits import Limits
@@ -67,10 +68,6 @@ def _web_address(text: str) -> str:
     if parts.scheme in {"http", "https"} and parts.hostname:
         return text
     raise ValueError
-
-
-def _tracking_uri(text: str) -> str:
-    return _web_address(text) if text.startswith(("http:", "https:")) else text
 
 
 def _class_sets(given: Any) -> ClassSets:
@@ -152,9 +149,9 @@ class Settings(BaseSettings):
     """Passes over the training drawings; None: the preset's."""
     promotion_margin: Annotated[float, Field(gt=0, lt=1)] = 0.01
     """Share of test drawings by which a promoted classifier may be worse than the champion."""
-    tracking_uri: Annotated[str | None, AfterValidator(lambda uri: uri and _tracking_uri(uri))] = (
-        Field(default=None, validation_alias=AliasChoices("tracking_uri", "MLFLOW_TRACKING_URI"))
-    )
+    tracking_uri: Annotated[
+        str | None, AfterValidator(lambda uri: uri and tracking_uri.checked(uri))
+    ] = Field(default=None, validation_alias=AliasChoices("tracking_uri", "MLFLOW_TRACKING_URI"))
     """MLflow's store; SQLite in the data directory by default."""
     ui_host: Host = "127.0.0.1"
     """IPv4 address that the web servers listen on."""

@@ -37,6 +37,8 @@ def checked(uri: str) -> str:
         raise BadSetting(NAME, "has no scheme", f"set it to http://{uri[:80]}")
     if scheme in _SERVERS and not _host(uri):
         raise BadSetting(NAME, "names no host", "set it to an address like https://mlflow.example")
+    if scheme.partition("+")[0] == "sqlite" and not (rest.startswith("///") and rest[3:]):
+        raise BadSetting(NAME, "names no file", "set it to sqlite:///FILE")
     if scheme.partition("+")[0] not in _DATABASES | _SERVERS:
         raise BadSetting(NAME, f"has the unknown scheme {scheme[:40]!r}", f"set it to {_FORMS}")
     return uri

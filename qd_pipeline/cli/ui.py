@@ -25,8 +25,11 @@ _OPEN: Final = (
     "network that you trust, or behind a proxy that asks."
 )
 
-# The asset graph without the studies, so that "Materialize all" makes the chain and no more.
-_CHAIN: Final = "/asset-groups~not%20group%3A%22studies%22"
+# The asset graph, its groups opened and without the studies: "Materialize all" is the chain.
+_CHAIN: Final = (
+    "/asset-groups~not%20group%3A%22studies%22"
+    "?expanded=global%40global%3Adrawings%2Cglobal%40global%3Alearning"
+)
 
 
 def ui(
@@ -50,7 +53,7 @@ def ui(
     tracker = resources.mlflow_of(settings).tracker
     recovery.recover(pipeline, store, tracker, dagster)
     observations.report_settings(pipeline, dagster, store)
-    # All of them are there from the start: MLflow's page brings along what theirs show.
+    # All of them are there from the start, with their views.
     runs = {name: tracker.run_list(name) for name in EXPERIMENTS}
     environment = {
         **os.environ,
@@ -100,7 +103,6 @@ def _servers(settings: Settings) -> list[Server]:
     ]
     if settings.mlflow_uri.startswith("sqlite:"):
         store = ["--backend-store-uri", settings.mlflow_uri, "--workers", "1"]
-        store += ["--app-name", "qd_pipeline"]
         artifacts = ["--artifacts-destination", str(settings.home / "mlartifacts")]
         command = [*program("mlflow"), "server", *store, *artifacts]
         command += _at(settings.ui_host, mlflow)

@@ -9,7 +9,7 @@ from qd_pipeline.orchestration.observations import CLASS_SETS
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.stage import Stage
-from qd_pipeline.orchestration.stages.raw_drawings import FILES
+from qd_pipeline.orchestration.stages.training_config import TrainingStageConfig
 
 _RESOURCES = {"partition_store", "source", "mlflow"}
 
@@ -49,10 +49,10 @@ def asset_of(stage: Stage, pipeline: Pipeline) -> dg.AssetsDefinition:
 
 
 def _deps(stage: Stage, pipeline: Pipeline) -> list[dg.AssetDep]:
-    upstream = [(name.stage, pipeline.stages[name.stage].by) for name in stage.inputs]
-    if stage.by is By.CATEGORY and not upstream:
-        upstream = [(FILES, By.CATEGORY)]
-    elif any(by is By.CATEGORY for _, by in upstream) and stage.by is By.CLASS_SET:
+    upstream = [(each.stage, pipeline.stages[each.stage].by) for each in stage.inputs]
+    if stage.external:
+        upstream.append((stage.external, stage.by))
+    if issubclass(stage.config, TrainingStageConfig):
         upstream.append((CLASS_SETS, By.CLASS_SET))
     return [
         dg.AssetDep(name, partition_mapping=pipeline.partitions.mapping(of=stage.by, upstream=by))

@@ -17,6 +17,8 @@ CATEGORIES: Final = "categories"
 CLASS_SETS: Final = "classifiers_and_evaluations"
 OBSERVE_SOURCE: Final = "observe_source"
 
+_SECONDS_TO_RETRY: Final = 60
+
 JOB_OF: Final = {By.CATEGORY: CATEGORIES, By.CLASS_SET: CLASS_SETS}
 
 
@@ -37,6 +39,8 @@ def jobs_of(pipeline: Pipeline) -> Sequence[Any]:
             OBSERVE_SOURCE,
             selection=dg.AssetSelection.assets(FILES),
             description="Ask the source which of the downloaded files have changed.",
+            # A server that was away for a moment should not cost a week.
+            op_retry_policy=dg.RetryPolicy(max_retries=2, delay=_SECONDS_TO_RETRY),
         ),
     ]
 

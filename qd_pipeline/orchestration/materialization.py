@@ -243,7 +243,10 @@ def _published(
         version=result.version,
     )
     context.run.log(
-        params=settings, metrics=result.metrics, tags={"data_version": partition.version}
+        params=settings,
+        metrics=result.metrics,
+        tags={"data_version": partition.version},
+        dataset=result.dataset,
     )
     return dg.MaterializeResult(
         metadata={

@@ -48,7 +48,7 @@ def files_asset(pipeline: Pipeline) -> dg.SourceAsset:
             first = next(iter(failures.values()))
             context.log.warning("%d categories could not be asked: %s", len(failures), first)
             if not versions:
-                raise dg.Failure(str(first), allow_retries=False)
+                raise dg.Failure(str(first))
             failed = f"{len(failures)} of {len(failures) + len(versions)} categories"
             notify(Failed(FILES, failed, str(first), context.run.run_id), pipeline.settings)
         return dg.DataVersionsByPartition(versions)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from qd_pipeline.orchestration.materialization import MaterializationContext
     from qd_pipeline.orchestration.partitions import By
     from qd_pipeline.settings import Settings
+    from qd_pipeline.tracking import LoggedDataset
 
 
 class StageConfig(dg.Config):
@@ -85,6 +86,7 @@ class Result:
         checks: What the stage's checks found.
         version: Hash of the content; by default of all files.
         external: Version of what was read from outside the store, for stages with such an input.
+        dataset: MLflow dataset that the metrics were measured on.
     """
 
     metadata: Mapping[str, Any]
@@ -93,6 +95,7 @@ class Result:
     checks: Sequence[CheckResult] = ()
     version: str | None = None
     external: str | None = None
+    dataset: LoggedDataset | None = None
 
 
 class Materialize(Protocol):

@@ -8,7 +8,7 @@ opened before and continues it, so that no run stays open for ever.
 import os
 from typing import Final
 
-from qd_pipeline import collector
+from qd_pipeline import garbage_collection
 
 _DEFAULTS: Final = {
     # MLflow waits minutes for a dead server by default; a user should hear of it in seconds.
@@ -29,7 +29,7 @@ _DEFAULTS: Final = {
 for _name, _value in _DEFAULTS.items():
     os.environ.setdefault(_name, _value)
 
-with collector.paused():
+with garbage_collection.paused():
     from qd_pipeline.tracking.experiments import CLASSIFIERS, DATA, EXPERIMENTS, STUDIES
     from qd_pipeline.tracking.logged import LoggedRun
     from qd_pipeline.tracking.runs import Identity, LoggedDataset, TrackedRun

@@ -52,7 +52,7 @@ def prepare(uri: str, leases: Leases) -> None:
 
 
 def _put_in_place(own: Path, path: Path) -> None:
-    """Give the file its name, unless another process was faster."""
+    """Return the file its name, unless another process was faster."""
     try:
         os.link(own, path)
     except FileExistsError:

@@ -71,8 +71,11 @@ class DrawingModel:
 
     def send(self, client: MlflowClient, run: str) -> None:
         """Log it to a run, as code and files: nothing in it is a pickle."""
-        model = _logged_model(client, client.get_run(run))
-        client.log_outputs(run, [LoggedModelOutput(model.model_id, step=0)])
+        logged = client.get_run(run)
+        model = _logged_model(client, logged)
+        outputs = logged.outputs.model_outputs if logged.outputs else []
+        if model.model_id not in {output.model_id for output in outputs}:
+            client.log_outputs(run, [LoggedModelOutput(model.model_id, step=0)])
         with tempfile.TemporaryDirectory() as folder:
             place = Path(folder) / "model"
             self._save(place, model, run, _code(Path(folder)))

@@ -121,7 +121,7 @@ class TrackedRun:
         )
 
     def rename(self, name: str) -> None:
-        """Give it another name in the run list.
+        """Return it another name in the run list.
 
         Raises:
             TrackingFailed: MLflow cannot be reached.

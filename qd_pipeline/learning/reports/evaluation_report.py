@@ -88,7 +88,7 @@ def figures(
     decision: PromotionDecision | None = None,
     study: DataStudy | None = None,
 ) -> dict[str, Any]:
-    """Give the figures that the page shows, as JSON takes them."""
+    """Return the figures that the page shows, as JSON takes them."""
     return {
         "source": source,
         "synthetic": synthetic,
@@ -108,7 +108,7 @@ def html(
     decision: PromotionDecision | None = None,
     study: DataStudy | None = None,
 ) -> str:
-    """Give the page: one HTML text that needs nothing from elsewhere.
+    """Return the page: one HTML text that needs nothing from elsewhere.
 
     Args:
         evaluation: The figures.

@@ -1,7 +1,8 @@
 """Stage 5: evaluation reports, one partition per class set."""
 
+import hashlib
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
 from pydantic import Field
@@ -18,6 +19,9 @@ from qd_pipeline.orchestration.materialization import MaterializationContext
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.stage import Check, CheckResult, Input, Result, Stage, StageConfig
 from qd_pipeline.orchestration.stages.drawings import DRAWINGS, read_drawings
+
+if TYPE_CHECKING:
+    from qd_pipeline import tracking
 
 REPORT: Final = "report.html"
 
@@ -66,7 +70,24 @@ def materialize(context: MaterializationContext, config: EvaluationConfig) -> Re
             "registered": f"{version}, {decision.outcome}",
         },
         checks=checks,
+        dataset=_test_drawings(context, len(data.test)),
     )
+
+
+def _test_drawings(context: MaterializationContext, count: int) -> "tracking.LoggedDataset":
+    """Log the test drawings as a dataset; which they are follows from the inputs alone."""
+    versions = [context.inputs[stage][key].version for stage, key in _drawings_read(context)]
+    return context.run.log_dataset(
+        f"class set {context.key}, test drawings",
+        hashlib.sha256("".join(versions).encode()).hexdigest(),
+        context.provenance.source,
+        {"drawings": count},
+        context="testing",
+    )
+
+
+def _drawings_read(context: MaterializationContext) -> list[tuple[str, str]]:
+    return [(stage, key) for stage in ("strokes", "bitmaps") for key in context.inputs[stage]]
 
 
 def _write(
@@ -95,9 +116,8 @@ def _study(context: MaterializationContext) -> DataStudy | None:
     """Return the data study of the class set, if it was made from these very drawings."""
     made = context.inputs["data_studies"].get(context.key)
     now = {
-        f"{stage}/{key}": partition.version
-        for stage in ("strokes", "bitmaps")
-        for key, partition in context.inputs[stage].items()
+        f"{stage}/{key}": context.inputs[stage][key].version
+        for stage, key in _drawings_read(context)
     }
     same = made is not None and made.fingerprint["inputs"] == now
     return DataStudy.from_json(made.metadata) if made and same else None

@@ -30,7 +30,7 @@ from qd_pipeline.orchestration.stages.training_config import (
 FIGURES: Final = "search.json"
 
 _POINTS_CHECKED: Final = 1000
-"""Points of the space that are checked before any training; somebody waits for it."""
+"""Points of the space that are checked before any training, while the user waits."""
 
 
 class SearchConfig(TrainingStageConfig):

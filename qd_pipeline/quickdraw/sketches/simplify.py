@@ -64,7 +64,7 @@ def simplify(strokes: Sequence[RawStroke]) -> list[Stroke]:
 
 
 def _points(stroke: RawStroke) -> Points:
-    """Give a stroke as float64 (points, 2)."""
+    """Return a stroke as float64 (points, 2)."""
     try:
         points = np.array([stroke[0], stroke[1]], np.float64).T
     except (TypeError, ValueError, IndexError, KeyError, OverflowError) as error:

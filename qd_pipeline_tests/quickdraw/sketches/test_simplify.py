@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qd_pipeline.errors import BadDrawing
-from qd_pipeline.quickdraw.simplify import (
+from qd_pipeline.quickdraw.sketches.simplify import (
     Points,
     RawStroke,
     ramer_douglas_peucker,

@@ -1,7 +1,7 @@
-"""Python's garbage collector, which large libraries set to work while they are imported.
+"""Garbage collection paused while large libraries are imported.
 
-A quarter of the time that TensorFlow and MLflow took to import went to a collector that found
-nothing: what is imported stays.
+A quarter of the time that TensorFlow and MLflow took to import went to garbage collection that
+found nothing: what is imported stays.
 """
 
 import gc
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def paused() -> Iterator[None]:
-    """Have nobody look for garbage in the block.
+    """Pause garbage collection in the block.
 
     >>> with paused():
     ...     gc.isenabled()

@@ -5,9 +5,9 @@ import numpy.typing as npt
 from scipy import ndimage
 from skimage.morphology import skeletonize
 
-from qd_pipeline.quickdraw.ink import Mask
 from qd_pipeline.quickdraw.kernels import kernel
-from qd_pipeline.quickdraw.simplify import Points
+from qd_pipeline.quickdraw.sketches.ground import Mask
+from qd_pipeline.quickdraw.sketches.simplify import Points
 
 THICKEST_PEN = 0.06
 """Widest line of a pen, as a share of the drawing's longer side."""
@@ -108,7 +108,7 @@ def _walks(skeleton: Mask) -> tuple[Points, npt.NDArray[np.int64]]:
 
 @kernel
 def _straight_on(left: Mask, y: int, x: int, dy: float, dx: float) -> tuple[int, int]:
-    """Give the neighbour still left that is nearest to a direction, or (-1, -1)."""
+    """Return the neighbour still left that is nearest to a direction, or (-1, -1)."""
     best = -np.inf
     best_y, best_x = -1, -1
     for j in range(y - 1, y + 2):
@@ -126,7 +126,7 @@ def _straight_on(left: Mask, y: int, x: int, dy: float, dx: float) -> tuple[int,
 def _walked(
     skeleton: Mask, left: Mask, y: int, x: int, before_y: int, before_x: int
 ) -> tuple[int, int]:
-    """Give a neighbour walked over that does not touch the pixel before, or (-1, -1)."""
+    """Return a neighbour walked over that does not touch the pixel before, or (-1, -1)."""
     for j in range(y - 1, y + 2):
         for i in range(x - 1, x + 2):
             near = abs(j - before_y) <= 1 and abs(i - before_x) <= 1

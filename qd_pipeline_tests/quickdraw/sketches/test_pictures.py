@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw, ImageOps
 
 from benchmarks.renderings import paint_program, phone_photo
 from qd_pipeline.errors import BadDrawing
-from qd_pipeline.quickdraw.pictures import read_drawings, strokes_of_picture, to_column
 from qd_pipeline.quickdraw.raster import rasterize
+from qd_pipeline.quickdraw.sketches.pictures import read_drawings, strokes_of_picture, to_column
 
 Bitmap = npt.NDArray[np.uint8]
 
