@@ -84,7 +84,8 @@ def test_a_forked_process_has_an_identity_of_its_own() -> None:
 import os
 from qd_pipeline.storage import lease
 lease.process_id()
-os.fork()
+if os.fork():
+    os.wait()
 print(lease.process_id(), flush=True)
 """)
     assert first != second
@@ -96,7 +97,9 @@ import os, time
 from datetime import timedelta
 from qd_pipeline.storage import lease
 parent, soon = os.getpid(), timedelta(milliseconds=20)
-with lease.renewing(lambda: print("parent" if os.getpid() == parent else "child", flush=True), soon):
+def renew():
+    print("parent" if os.getpid() == parent else "child", flush=True)
+with lease.renewing(renew, soon):
     time.sleep(0.1)
     if os.fork() == 0:
         with lease.renewing(lambda: print("own", flush=True), soon):
