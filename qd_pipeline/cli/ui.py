@@ -60,8 +60,6 @@ def ui(
     runs = {name: tracker.run_list(name) for name in EXPERIMENTS}
     environment = {
         **settings.child_environment(),
-        # MLflow's own jobs, which we have none of, would take five processes more.
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
     console = Console()
     try:
