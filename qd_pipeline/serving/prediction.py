@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qd_pipeline.errors import BadDrawing
+from qd_pipeline.learning.inputs import prepare
 from qd_pipeline.quickdraw.pictures import strokes_of_picture, strokes_of_points, to_column
 from qd_pipeline.quickdraw.raster import rasterize
 
@@ -55,8 +56,11 @@ class Predictor:
         Raises:
             BadDrawing: They cannot be drawn.
         """
-        bitmaps = rasterize(drawings, self.classifier.side)
-        probabilities = self.classifier.predict(bitmaps)
+        inputs = prepare(drawings, self.classifier.spec)
+        probabilities = self.classifier.predict(inputs)
+        bitmaps = inputs.bitmaps
+        if bitmaps is None:
+            bitmaps = rasterize(drawings, self.classifier.side)
         orders = np.argsort(-probabilities, axis=1, kind="stable")
         return [
             Ranking(
