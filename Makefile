@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps
 
 # Five at a time on two cores, for many tests wait for others: servers, daemons, pauses.
 PYTEST := $(BIN)/python -m pytest --numprocesses=5 --dist=loadfile --no-loadscope-reorder
@@ -13,17 +14,17 @@ INDEX := $(BIN)/python -m pip --disable-pip-version-check --no-input --retries 1
 
 # The usual choices of `qd run`; empty ones are left to its defaults.
 SOURCE ?=
-CLASS_COUNTS ?=
+CLASS_SET ?=
 DRAWINGS ?=
-RECIPE ?=
+PRESET ?=
 NETWORK ?=
 EPOCHS ?=
 SEED ?=
 CLASS_SETS ?=
 option = $(if $($(1)),--$(2)=$(call quoted,$($(1))))
 quoted = '$(subst ','\'',$(1))'
-CHOICES = $(call option,SOURCE,source) $(call option,CLASS_COUNTS,class-counts) \
-	$(call option,DRAWINGS,drawings) $(call option,RECIPE,recipe) \
+CHOICES = $(call option,SOURCE,source) $(call option,CLASS_SET,class-set) \
+	$(call option,DRAWINGS,drawings) $(call option,PRESET,preset) \
 	$(call option,NETWORK,network) \
 	$(call option,EPOCHS,epochs) $(call option,SEED,seed) $(call option,CLASS_SETS,class-sets)
 
@@ -33,18 +34,19 @@ CHOICES = $(call option,SOURCE,source) $(call option,CLASS_COUNTS,class-counts) 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  make run takes SOURCE=, CLASS_COUNTS=, DRAWINGS=, RECIPE=, NETWORK=, EPOCHS=, SEED=, CLASS_SETS="
+	@echo "  make run takes SOURCE=, CLASS_SET=, DRAWINGS=, PRESET=, NETWORK=, EPOCHS=, SEED=, CLASS_SETS="
 
 install: $(STAMP) ## Make the virtual environment with the pinned dependencies
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock requirements-uv.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || \
 		{ echo "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12 install"; exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV) || \
 		{ echo "Python's venv is missing: on Debian, apt-get install python3-venv"; exit 1; }
-	@echo "Installing the pinned dependencies; this takes some minutes, once …"
-	@$(PIP) --require-hashes -r requirements.lock
-	@$(PIP) --no-build-isolation --editable .
+	@echo "Installing the pinned dependencies, once …"
+	@$(PIP) --require-hashes -r requirements-uv.lock
+	@$(UV) --require-hashes -r requirements.lock
+	@$(UV) --no-build-isolation --editable .
 	@touch $@
 
 run: $(STAMP) ## Bring the whole chain up to date, on the synthetic sample unless told otherwise
@@ -73,7 +75,7 @@ bench-pages: $(STAMP) ## Measure "Materialize all" in Dagster's pages, with the 
 	@$(BIN)/python -m benchmarks.through_pages
 
 install-bench: $(STAMP) ## Add what the benchmarks compare with: cairo (Debian's libcairo2), opencv
-	@$(PIP) --require-hashes -r requirements-bench.lock
+	@$(UV) --require-hashes -r requirements-bench.lock
 
 stress: $(STAMP) ## Provoke every fault as often as promised, and print the table (a quarter of an hour)
 	@QD_STRESS=1 $(PYTEST) qd_pipeline_tests/cli/test_materialize.py \

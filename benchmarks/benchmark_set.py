@@ -1,5 +1,6 @@
 """The learning benchmark set: trainings on the same drawings, each tested once."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -119,7 +120,7 @@ def measure(data: ClassSetData, name: str, seed: int, on_progress: OnProgress) -
         name,
         seed,
         measured.accuracy.share or 0.0,
-        measured.calibration.error,
+        measured.calibration.error if measured.calibration else math.nan,
         classifier.training.seconds,
         speed,
     )

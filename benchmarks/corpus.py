@@ -41,7 +41,7 @@ class Corpus:
         return cls(tuple(lines), synthetic=True)
 
     def one_category(self, category: str) -> Iterator[bytes]:
-        """Give the drawings over and over as if of one category, each with a key of its own."""
+        """Return the drawings over and over as if of one category, each with a key of its own."""
         parts = []
         for line in self.lines:
             fields = json.loads(line)

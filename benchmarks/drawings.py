@@ -34,13 +34,13 @@ Work = Callable[[], object]
 
 
 def rounds(reference: Work, ours: Work) -> tuple[float, ...]:
-    """Give how many times as fast ours is, round by round, after one that does not count."""
+    """Return how many times as fast ours is, round by round, after one that does not count."""
     ours()
     return tuple(seconds(reference) / seconds(ours) for _ in range(ROUNDS))
 
 
 def seconds(work: Work) -> float:
-    """Give the wall time of a piece of work."""
+    """Return the wall time of a piece of work."""
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
@@ -151,7 +151,7 @@ def whole_way(ndjson: Path, folder: Path) -> list[Row]:
 
 
 def main() -> None:
-    """Measure everything, print the table, and write `bench/drawings.json` into the home."""
+    """Measure everything, print the table, and write `bench/drawings.json`."""
     console = summary.console()
     corpus = Corpus.find()
     console.print("synthetic sample" if corpus.synthetic else "real drawings", highlight=False)

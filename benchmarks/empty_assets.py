@@ -1,45 +1,60 @@
-"""The chain as Dagster loads it, with our partitions, checks and pool, and nothing to do."""
+"""The five stages as Dagster loads them, with partitions, checks and pool, and nothing to do."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 import dagster as dg
 
-from qd_pipeline.orchestration import checks, slots
-from qd_pipeline.orchestration.jobs import categories_job
-from qd_pipeline.orchestration.partitions import (
-    category_partitions,
-    class_set_partitions,
-    class_sets_of_category,
-)
+from qd_pipeline.orchestration.jobs import jobs_of
+from qd_pipeline.orchestration.observations import class_sets_asset
+from qd_pipeline.orchestration.partitions import By
+from qd_pipeline.orchestration.pipeline import Pipeline
+from qd_pipeline.orchestration.registry import STAGES
+from qd_pipeline.orchestration.stage import Stage
+from qd_pipeline.orchestration.stages.raw_drawings import FILES
+from qd_pipeline.settings import Settings
 
 
-def _empty(
-    name: str,
-    deps: Sequence[dg.AssetsDefinition | dg.AssetDep],
-    partitions: dg.PartitionsDefinition,
-    specs: Sequence[dg.AssetCheckSpec],
-    pool: str | None = None,
-) -> dg.AssetsDefinition:
-    @dg.asset(name=name, deps=deps, partitions_def=partitions, check_specs=specs, pool=pool)
-    def made(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        passed = [checks.result(spec.name, "nothing", passed=True) for spec in specs]
-        version = dg.DataVersion(context.run.run_id)
-        return dg.MaterializeResult(check_results=passed, data_version=version)
+def _empty(stage: Stage, pipeline: Pipeline) -> dg.AssetsDefinition:
+    inputs = [each for each in stage.inputs if not each.optional]
+    specs = [dg.AssetCheckSpec(check.name, asset=stage.name) for check in stage.checks]
 
-    return made
+    @dg.asset(
+        name=stage.name,
+        deps=[
+            dg.AssetDep(
+                each.stage,
+                partition_mapping=pipeline.partitions.mapping(
+                    of=stage.by, upstream=pipeline.stages[each.stage].by
+                ),
+            )
+            for each in inputs
+        ],
+        partitions_def=pipeline.partitions.definition(stage.by),
+        check_specs=specs,
+        pool=stage.pool,
+    )
+    def empty(
+        context: dg.AssetExecutionContext,
+    ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
+        for spec in specs:
+            yield dg.AssetCheckResult(check_name=spec.name, passed=True)
+        yield dg.MaterializeResult(data_version=dg.DataVersion(context.run.run_id))
+
+    return empty
 
 
 def _definitions() -> dg.Definitions:
-    raw = _empty("raw_drawings", [], category_partitions, checks.RAW_DRAWINGS)
-    strokes = _empty("strokes", [raw], category_partitions, checks.STROKES)
-    bitmaps = _empty("bitmaps", [strokes], category_partitions, checks.BITMAPS)
-    inputs = [
-        dg.AssetDep(each, partition_mapping=class_sets_of_category) for each in (strokes, bitmaps)
-    ]
-    trained = _empty("classifiers", inputs, class_set_partitions, checks.CLASSIFIERS, slots.POOL)
-    judged = _empty("evaluations", [trained], class_set_partitions, checks.EVALUATIONS)
-    chain = [raw, strokes, bitmaps, trained, judged]
-    return dg.Definitions(assets=chain, jobs=[categories_job], executor=dg.in_process_executor)
+    pipeline = Pipeline(Settings.load(), [stage for stage in STAGES if not stage.on_request])
+    files = dg.AssetSpec(FILES, partitions_def=pipeline.partitions.definition(By.CATEGORY))
+    return dg.Definitions(
+        assets=[
+            files,
+            class_sets_asset(pipeline),
+            *(_empty(stage, pipeline) for stage in pipeline.stages.values()),
+        ],
+        jobs=[job for job in jobs_of(pipeline) if job.name != "observe_source"],
+        executor=dg.in_process_executor,
+    )
 
 
 defs = _definitions()

@@ -1,7 +1,7 @@
-"""Drawings as people hand them in: from a paint program, or photographed on paper.
+"""Drawings as people hand them in: painted, photographed, bordered, framed or scanned.
 
-What they differ by (size, place, line width, colours, light, noise) is drawn by chance from a
-generator given, so that a measurement can be repeated.
+Size, place, line width, colours, light and noise are drawn from the random generator that is
+passed in, so that a measurement can be repeated.
 """
 
 import io
@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 
 Drawing: TypeAlias = Sequence[Sequence[Any]]
 """Strokes of at least one point, each `(x, y)`: rows of coordinates in 0-255."""
@@ -32,22 +32,128 @@ def paint_program(drawing: Drawing, rng: np.random.Generator) -> bytes:
     Returns:
         A PNG.
     """
-    width, height = np.exp(rng.uniform(np.log(100), np.log(1500), 2)).astype(int).tolist()
+    return _encoded(_painted(drawing, rng), "PNG")
+
+
+def bordered(drawing: Drawing, rng: np.random.Generator) -> bytes:
+    """Draw as `paint_program` does, with a border around the canvas.
+
+    The border is 1-12 pixels wide, has any colour that stands out from the canvas, and is
+    sometimes double; one in three keeps a margin of the canvas's colour.
+
+    Returns:
+        A PNG.
+    """
+    canvas = _painted(drawing, rng, transparent=False).convert("RGB")
+    ground = canvas.getpixel((0, 0))
+    colour = _standing_out(ground, rng)
+    width = int(rng.integers(1, 13))
+    for _ in range(1 + int(rng.random() < 1 / 5)):
+        canvas = ImageOps.expand(canvas, width, colour)
+        if rng.random() < 1 / 3:
+            canvas = ImageOps.expand(canvas, int(rng.integers(2, 60)), ground)
+    return _encoded(canvas, "PNG")
+
+
+def framed_page(drawing: Drawing, rng: np.random.Generator) -> bytes:
+    """Draw on a canvas within a larger page, as in a screenshot.
+
+    The page is light or dark, has sometimes a bar across its top, and lines of grey text below
+    the canvas; the canvas has a frame, a shadow, rounded corners, or another colour.
+
+    Returns:
+        A PNG.
+    """
+    canvas = _painted(drawing, rng, transparent=False, sides=(200, 700)).convert("RGB")
+    dark = rng.random() < 1 / 3
+    page_colour = tuple(
+        rng.integers(0, 60, 3).tolist() if dark else [int(rng.integers(235, 256))] * 3
+    )
+    left, top, right, bottom = rng.integers(20, 400, 4).tolist()
+    size = (left + canvas.width + right, top + canvas.height + bottom)
+    page = Image.new("RGB", size, page_colour)
+    pen = ImageDraw.Draw(page)
+    if rng.random() < 1 / 3:
+        pen.rectangle((0, 0, size[0], min(top // 2, 60)), _standing_out(page_colour, rng))
+    for y in range(top + canvas.height + 30, size[1] - 15, 18):
+        pen.line([(left, y), (left + canvas.width // 2, y)], (128, 128, 128), 5)
+    box = (left, top, left + canvas.width - 1, top + canvas.height - 1)
+    radius = int(rng.choice([0, 0, 8, 20]))
+    shape = Image.new("L", size)
+    ImageDraw.Draw(shape).rounded_rectangle(box, radius, fill=255)
+    if rng.random() < 1 / 3:
+        shadow = ImageChops.offset(shape, 3, 5).filter(ImageFilter.GaussianBlur(8))
+        page.paste((0, 0, 0), mask=shadow.point([level // 2 for level in range(256)]))
+    placed = Image.new("RGB", size)
+    placed.paste(canvas, (left, top))
+    page.paste(placed, mask=shape)
+    line = int(rng.integers(1, 6))
+    around = (box[0] - line, box[1] - line, box[2] + line, box[3] + line)
+    ImageDraw.Draw(page).rounded_rectangle(
+        around, radius, outline=_standing_out(page_colour, rng), width=line
+    )
+    return _encoded(page, "PNG")
+
+
+def scan(drawing: Drawing, rng: np.random.Generator) -> bytes:
+    """Draw as on paper that was scanned: dark along one to three edges of the picture.
+
+    The edges are up to 6 % of the side wide, sometimes slanted, and blurred towards the paper.
+
+    Returns:
+        A JPEG, or a PNG without noise.
+    """
+    size = tuple(rng.integers(600, 1501, 2).tolist())
+    ink = _ink(drawing, size, rng, width=(0.008, 0.03), turn=np.deg2rad(rng.uniform(-2, 2)))
+    grey = Image.new("L", size, int(rng.integers(235, 256)))
+    grey.paste(int(rng.integers(0, 90)), mask=ink)
+    edge = Image.new("L", size)
+    pen = ImageDraw.Draw(edge)
+    width, height = size
+    sides: list[list[tuple[float, float]]] = [
+        [(0, 0), (width, 0), (width, rng.uniform(0, 0.06) * height), (0, 0.03 * height)],
+        [(0, 0), (0, height), (rng.uniform(0, 0.06) * width, height), (0.03 * width, 0)],
+        [(width, 0), (width, height), (0.97 * width, height), (0.96 * width, 0)],
+        [(0, height), (width, height), (width, 0.98 * height), (0, 0.96 * height)],
+    ]
+    for side in rng.permutation(4)[: int(rng.integers(1, 4))]:
+        pen.polygon(sides[side], fill=255)
+    grey.paste(int(rng.integers(0, 70)), mask=edge.filter(ImageFilter.GaussianBlur(1.5)))
+    if rng.random() < 1 / 3:
+        return _encoded(grey, "PNG")
+    noise = rng.normal(0, rng.uniform(1, 4), (height, width))
+    noisy = Image.fromarray((np.asarray(grey) + noise).clip(0, 255).astype(np.uint8))
+    return _encoded(noisy, "JPEG", quality=int(rng.integers(50, 95)))
+
+
+def _painted(
+    drawing: Drawing,
+    rng: np.random.Generator,
+    *,
+    transparent: bool = True,
+    sides: tuple[int, int] = (100, 1500),
+) -> Image.Image:
+    """Draw with a round brush on a canvas of any colour, sometimes on a transparent one."""
+    low, high = np.log(sides)
+    width, height = np.exp(rng.uniform(low, high, 2)).astype(int).tolist()
     size = (width, height)
     ink = _ink(drawing, size, rng, width=(0.012, 0.06), turn=0)
     if rng.random() < 1 / 5:  # a brush without anti-aliasing
         ink = ink.point([0] * 128 + [255] * 128)
     dark, light = rng.integers(0, 90, 3), rng.integers(190, 256, 3)
     ground, brush = (dark, light) if rng.random() < 1 / 3 else (light, dark)
-    if rng.random() < 1 / 4:
+    if rng.random() < 1 / 4 and transparent:
         picture = Image.new("RGBA", size, (*map(int, brush), 0))
         picture.putalpha(ink)
-    else:
-        picture = Image.new("RGB", size, tuple(map(int, ground)))
-        picture.paste(tuple(map(int, brush)), mask=ink)
-        if rng.random() < 1 / 5:
-            picture = picture.quantize(16)
-    return _encoded(picture, "PNG")
+        return picture
+    picture = Image.new("RGB", size, tuple(map(int, ground)))
+    picture.paste(tuple(map(int, brush)), mask=ink)
+    return picture.quantize(16) if rng.random() < 1 / 5 else picture
+
+
+def _standing_out(ground: tuple[int, ...], rng: np.random.Generator) -> tuple[int, ...]:
+    """Choose a colour that differs from another by at least 60 levels in each channel."""
+    return tuple((level + int(rng.integers(60, 196))) % 256 for level in ground)
 
 
 def phone_photo(drawing: Drawing, rng: np.random.Generator) -> bytes:

@@ -46,7 +46,7 @@ class Row:
         return "missed" if self.required is not None else ""
 
     def to_json(self) -> dict[str, Any]:
-        """Give the line by name."""
+        """Return the line by name."""
         return {**asdict(self), "value": self.value, "verdict": self.verdict}
 
 
@@ -67,7 +67,7 @@ def table(rows: Sequence[Row], title: str) -> Table:
 
 def write(name: str, rows: Sequence[Row], facts: Mapping[str, Any]) -> Path:
     """Write the lines and what else is known into the home, as `bench/<name>.json`."""
-    settings = Settings.from_environment()
+    settings = Settings.load()
     settings.prepare_home()
     target = settings.home / "bench" / f"{name}.json"
     target.parent.mkdir(parents=True, exist_ok=True)

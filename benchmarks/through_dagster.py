@@ -14,12 +14,11 @@ from typing import Final
 from benchmarks.rows import Row
 from qd_pipeline.quickdraw import sample
 from qd_pipeline.quickdraw.bitmaps import draw
-from qd_pipeline.quickdraw.download import fetch
-from qd_pipeline.quickdraw.source import Source
+from qd_pipeline.quickdraw.download import Source, fetch, parse_source
 from qd_pipeline.quickdraw.strokes import convert
-from qd_pipeline.stages import CATEGORY_STAGES
 
 _DRAWINGS: Final = 10_000
+_STAGES: Final = ("raw_drawings", "strokes", "bitmaps")
 
 
 def measure(folder: Path) -> list[Row]:
@@ -29,7 +28,7 @@ def measure(folder: Path) -> list[Row]:
     with ProcessPoolExecutor() as pool:
         list(pool.map(_write, [files] * len(sample.ANIMALS), sample.ANIMALS))
     with _served(folder / "mirror") as url:
-        bare = _bare(Source.parse(url), folder / "bare")
+        bare = _bare(parse_source(url), folder / "bare")
         total = _through_dagster(url, folder / "home")
     empty = _empty(folder / "empty")
     shutil.rmtree(folder / "mirror")
@@ -75,7 +74,7 @@ def _wait_for(port: int) -> None:
 
 
 def _bare(source: Source, folder: Path) -> dict[str, float]:
-    spent = dict.fromkeys(CATEGORY_STAGES, 0.0)
+    spent = dict.fromkeys(_STAGES, 0.0)
     for animal in sample.ANIMALS:
         place = folder / animal
         place.mkdir(parents=True)
@@ -88,36 +87,25 @@ def _bare(source: Source, folder: Path) -> dict[str, float]:
         draw(table, place / "bitmaps.npy")
         drawn = time.perf_counter()
         stages = (fetched - began, converted - fetched, drawn - converted)
-        for stage, seconds in zip(CATEGORY_STAGES, stages, strict=True):
+        for stage, seconds in zip(_STAGES, stages, strict=True):
             spent[stage] += seconds
     return spent
 
 
 def _through_dagster(url: str, home: Path) -> float:
     # Loading Dagster and MLflow, and making their databases, happens once and not a category.
-    from qd_pipeline.definitions import build_definitions  # noqa: PLC0415
-    from qd_pipeline.orchestration import instance  # noqa: PLC0415
-    from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig  # noqa: PLC0415
-    from qd_pipeline.orchestration.assets.raw_drawings import RawDrawingsConfig  # noqa: PLC0415
-    from qd_pipeline.orchestration.driver import Choices, Driver  # noqa: PLC0415
-    from qd_pipeline.orchestration.workshop import Workshop  # noqa: PLC0415
+    from qd_pipeline.cli.chain import runner_of  # noqa: PLC0415
+    from qd_pipeline.settings import Settings  # noqa: PLC0415
 
-    workshop = Workshop(
-        home=str(home),
-        drawings_from=url,
-        tracking_uri=f"sqlite:///{home}/mlflow.db",
-        mlflow_ui="http://127.0.0.1:5000",
-    )
-    choices = Choices((), RawDrawingsConfig(drawings=_DRAWINGS), ClassifierConfig())
-    definitions = build_definitions({"workshop": workshop})
-    driver = Driver(definitions, workshop, instance.of(home), choices)
-    driver.make(sample.ANIMALS[0], CATEGORY_STAGES)
+    runner = runner_of(Settings.load(home=home, source=url, drawings=_DRAWINGS))
+    stages = [runner.pipeline.stages[name] for name in _STAGES]
+    runner.materialize(sample.ANIMALS[0], stages)
     began = time.perf_counter()
     for animal in sample.ANIMALS:
-        driver.make(animal, CATEGORY_STAGES)
+        runner.materialize(animal, stages)
     total = time.perf_counter() - began
-    if driver.failures:
-        raise RuntimeError("; ".join(driver.failures.values()))
+    if runner.failures:
+        raise RuntimeError("; ".join(runner.failures.values()))
     return total
 
 
@@ -126,10 +114,10 @@ def _empty(home: Path) -> float:
 
     from benchmarks.empty_assets import defs  # noqa: PLC0415
     from qd_pipeline.orchestration import instance  # noqa: PLC0415
-    from qd_pipeline.orchestration.driver import QUIET  # noqa: PLC0415
-    from qd_pipeline.orchestration.jobs import categories_job  # noqa: PLC0415
+    from qd_pipeline.orchestration.jobs import CATEGORIES  # noqa: PLC0415
+    from qd_pipeline.orchestration.runner import QUIET  # noqa: PLC0415
 
-    job = defs.resolve_job_def(categories_job.name)
+    job = defs.resolve_job_def(CATEGORIES)
     config = dg.RunConfig(loggers=QUIET)
     of_home = instance.of(home)
 

@@ -86,7 +86,7 @@ def partition_key(name: str) -> str:
 
 
 def category_of(key: str) -> str:
-    """Give the official spelling of a partition key.
+    """Return the official spelling of a partition key.
 
     >>> category_of("The_Eiffel_Tower")
     'The Eiffel Tower'

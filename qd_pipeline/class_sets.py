@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from qd_pipeline import catalog
+from qd_pipeline.encoding import decode
 from qd_pipeline.errors import BadSetting
 
 ClassSets = Mapping[str, tuple[str, ...]]
@@ -67,9 +68,9 @@ def load(path: Path) -> ClassSets:
     culprit = f"class sets file {path}"
     form = 'write `[class_sets]`, and under it lines like `2 = ["cow", "panda"]`'
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(decode(path.read_bytes()).replace("\r\n", "\n"))
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        reason = error.strerror if isinstance(error, OSError) else f"not {error.encoding.upper()}"
         raise BadSetting(
             culprit, f"cannot be read ({reason})", "name a TOML file in QD_CLASS_SETS"
         ) from error
@@ -78,9 +79,18 @@ def load(path: Path) -> ClassSets:
     table = document.get("class_sets")
     if not isinstance(table, dict) or not table:
         raise BadSetting(culprit, "has no [class_sets]", form)
+    return checked_table(table)
+
+
+def checked_table(table: Mapping[str, Any]) -> ClassSets:
+    """Check class sets given as a table.
+
+    Raises:
+        BadSetting: A class set is not valid.
+    """
     return MappingProxyType({key: checked(key, value) for key, value in table.items()})
 
 
 def categories_of(class_sets: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
-    """Give every category that any of the class sets needs, each once, in order of mention."""
+    """Return every category that any of the class sets needs, each once, in order of mention."""
     return tuple(dict.fromkeys(name for names in class_sets for name in names))

@@ -5,6 +5,7 @@ page and the page for drawing show nothing but its one sentence.
 """
 
 import errno
+import os
 import re
 from pathlib import Path
 from typing import Final
@@ -63,7 +64,11 @@ class DamagedPartition(QdError):
 
 
 class HomeFailed(QdError):
-    """The home cannot be written or read: permissions, a full disk, a size limit."""
+    """The data directory cannot be written or read: permissions, a full disk, a size limit."""
+
+
+class StoreFailed(QdError):
+    """The partition store cannot be used: it does not answer, refuses, or has another format."""
 
 
 class TrackingFailed(QdError):
@@ -80,7 +85,30 @@ _DISK_REMEDIES = {
 }
 
 
-def disk_failure(error: OSError, folder: Path) -> HomeFailed:
-    """Say in the family's words what the operating system refused."""
-    remedy = _DISK_REMEDIES.get(error.errno or 0, "see that the disk is sound and can be written")
-    return HomeFailed(str(folder), f"cannot be written ({error.strerror or error})", remedy)
+_OF_ANY_DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+
+
+def is_about_disk(error: OSError, folder: Path) -> bool:
+    """Return whether an error says that a folder cannot be written.
+
+    The error of a socket, or of a file elsewhere, does not.
+    """
+    names = [os.fsdecode(name) for name in (error.filename, error.filename2) if name]
+    if names:
+        return any(Path(name).is_relative_to(folder) for name in names)
+    # Writing to an open file names none, and some libraries have the reason in words only.
+    return error.errno in _OF_ANY_DISK or any(os.strerror(e) in str(error) for e in _OF_ANY_DISK)
+
+
+def disk_failure(error: OSError, folder: Path, doing: str = "written") -> HomeFailed:
+    """Return the error for what the operating system refused.
+
+    Args:
+        error: Its own error.
+        folder: The folder in which it refused.
+        doing: What it refused: that the folder be "written" or "read".
+    """
+    remedy = _DISK_REMEDIES.get(
+        error.errno or 0, f"check that the disk is sound and can be {doing}"
+    )
+    return HomeFailed(str(folder), f"cannot be {doing} ({error.strerror or error})", remedy)

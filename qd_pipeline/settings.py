@@ -1,116 +1,275 @@
-"""The settings that every process reads from its environment, checked in one place.
+"""The project's settings: values read once, from options, the environment and a TOML file.
 
-`make run` and `qd` take the same settings as options and pass them on as these variables,
-so that the command line, the Dagster processes and the tests mean the same thing.
+Nothing else in the package reads the environment, except for what a library demands.
 """
 
-import contextlib
 import errno
 import ipaddress
+import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from dataclasses import fields
+from datetime import time
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit, urlunsplit
+from zoneinfo import ZoneInfo
 
-from qd_pipeline import class_sets
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    PositiveInt,
+    ValidationError,
+    create_model,
+)
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from qd_pipeline import tracking_uri
+from qd_pipeline.class_sets import NOTEBOOK, ClassSets, categories_of, checked_table, load
 from qd_pipeline.errors import BadSetting, disk_failure
-from qd_pipeline.timetable import Timetable
+from qd_pipeline.quickdraw.download.limits import Limits
 
-DEFAULT_HOME: Final = ".qd"
-_LONGEST_HOME: Final = 400  # SQLite takes paths of 512 bytes, and ours end below the home
-DEFAULT_SOURCE: Final = "sample"
+FILE_VARIABLE: Final = "QD_SETTINGS"
+_LONGEST_HOME: Final = 400  # SQLite takes paths of 512 bytes, and ours end below the data directory
+_WEEKDAYS: Final = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+"""In the order in which cron counts them."""
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Where things are, and what is wanted.
+def _absolute(path: Path) -> Path:
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        raise ValueError from None
 
-    Attributes:
-        home: Folder that everything a run writes lies under (`QD_HOME`, default `.qd`).
-        source: `sample`, `quickdraw` or the URL of a mirror (`QD_SOURCE`).
-        class_sets: Categories by partition key (`QD_CLASS_SETS`, a TOML file; default:
-            the notebook's).
-        tracking_uri: MLflow's store (`MLFLOW_TRACKING_URI`, default: SQLite in the home).
-        mlflow_port: Port of MLflow's UI on this machine (`QD_MLFLOW_PORT`, default 5000).
-        dagster_port: Port of Dagster's UI (`QD_DAGSTER_PORT`, default 3000).
-        draw_port: Port of the page for drawing (`QD_DRAW_PORT`, default 8028).
-        drawings: Drawings of each category that the launchpad and `qd run` begin with
-            (`QD_DRAWINGS`), or None: the source's own default.
-        epochs: Passes over the training drawings, likewise (`QD_EPOCHS`), or None: the
-            recipe's own.
-        ui_host: IPv4 address that the UIs listen on (`QD_UI_HOST`, default 127.0.0.1, which
-            only this machine reaches).
-        timetable: When the schedules tick (`QD_SCHEDULE_…`).
-        promotion_significance: Level at which a new classifier counts as worse than the
-            champion (`QD_PROMOTION_SIGNIFICANCE`, default 0.05).
-        webhook_url: Address that hears of failed runs (`QD_WEBHOOK_URL`), or None.
+
+def _clock(text: str) -> time:
+    hour, _, minute = text.partition(":")
+    return time(int(hour), int(minute))
+
+
+def _zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (OSError, KeyError):
+        raise ValueError from None
+
+
+def _web_address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme in {"http", "https"} and parts.hostname:
+        return text
+    raise ValueError
+
+
+def _class_sets(given: Any) -> ClassSets:
+    """Read class sets from a TOML file's path, from JSON, or from a table of the settings file."""
+    if isinstance(given, str | Path) and not str(given).lstrip().startswith("{"):
+        return dict(load(Path(given)))
+    return dict(checked_table(json.loads(given) if isinstance(given, str) else given))
+
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Host = Annotated[str, AfterValidator(lambda text: str(ipaddress.IPv4Address(text)))]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+
+HttpSettings = create_model(
+    "HttpSettings",
+    **{  # type: ignore[call-overload] # the fields are those of `Limits`
+        limit.name: (limit.type, Field(default=limit.default, gt=0, allow_inf_nan=False))
+        for limit in fields(Limits)
+    },
+)
+"""`QD_HTTP_…`: the fields of `qd_pipeline.quickdraw.download.Limits`, each above 0."""
+
+
+class ScheduleSettings(BaseModel):
+    """`QD_SCHEDULE_…`: the time of day of both schedules, and the day of the weekly one.
+
+    >>> ScheduleSettings(time="06:30", weekday="Monday", zone="Europe/Berlin").weekly
+    '30 6 * * 1'
     """
 
-    home: Path
-    source: str
-    class_sets: class_sets.ClassSets
-    tracking_uri: str
-    mlflow_port: int
-    dagster_port: int
-    ui_host: str
-    draw_port: int
-    drawings: int | Literal["all"] | None
-    epochs: int | None
-    timetable: Timetable
-    promotion_significance: float
-    webhook_url: str | None
+    time: Annotated[str, AfterValidator(lambda text: f"{_clock(text):%H:%M}")] = "06:00"
+    weekday: Annotated[Literal[_WEEKDAYS], BeforeValidator(str.lower)] = "monday"  # type: ignore[valid-type]
+    zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+
+    @property
+    def daily(self) -> str:
+        """Cron expression of the daily schedule."""
+        at = _clock(self.time)
+        return f"{at.minute} {at.hour} * * *"
+
+    @property
+    def weekly(self) -> str:
+        """Cron expression of the weekly schedule."""
+        return f"{self.daily[:-1]}{_WEEKDAYS.index(self.weekday)}"
+
+
+class Settings(BaseSettings):
+    """Where data lies and what is wanted.
+
+    Each field is an environment variable: `QD_` and its name in capitals. A TOML file named by
+    `QD_SETTINGS` may hold them too; the environment wins over the file, options over both.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="QD_",
+        env_nested_delimiter="_",
+        env_nested_max_split=1,
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        validate_default=True,
+        populate_by_name=True,
+    )
+
+    home: Annotated[Path, AfterValidator(_absolute)] = Path(".qd")
+    """Data directory."""
+    store: str | None = None
+    """URL of the partition store (`file:///…`, `s3://bucket/prefix`); the data directory's `store`
+    folder by default."""
+    source: str = "sample"
+    """`sample`, `quickdraw` or the URL of a mirror."""
+    class_sets: Annotated[ClassSets, NoDecode, BeforeValidator(_class_sets)] = Field(
+        default_factory=lambda: dict(NOTEBOOK)
+    )
+    """Categories by class set; given as a TOML file's path or as JSON."""
+    drawings: PositiveInt | Literal["all"] | None = None
+    """Drawings of each category; None: the source's default."""
+    epochs: PositiveInt | None = None
+    """Passes over the training drawings; None: the preset's."""
+    promotion_margin: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    """Share of test drawings by which a promoted classifier may be worse than the champion."""
+    tracking_uri: Annotated[
+        str | None, AfterValidator(lambda uri: uri and tracking_uri.checked(uri))
+    ] = Field(default=None, validation_alias=AliasChoices("tracking_uri", "MLFLOW_TRACKING_URI"))
+    """MLflow's store; SQLite in the data directory by default."""
+    ui_host: Host = "127.0.0.1"
+    """IPv4 address that the web servers listen on."""
+    dagster_port: Port = 3000
+    mlflow_port: Port = 5000
+    draw_port: Port = 8028
+    public_host: str | None = None
+    """Host name or address in links; by default the address that the web servers listen on."""
+    webhook_url: WebAddress | None = None
+    """Address that failures are posted to."""
+    abandoned_after: Annotated[float, Field(gt=0)] = 120.0
+    """Seconds without a sign of life after which a run's process counts as killed."""
+    schedule: ScheduleSettings = ScheduleSettings()
+    http: HttpSettings = HttpSettings()  # type: ignore[valid-type]
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
-        """Read the settings.
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Options first, then the environment, then the settings file."""
+        del dotenv_settings, file_secret_settings
+        file = TomlConfigSettingsSource(settings_cls, os.environ.get(FILE_VARIABLE))
+        return init_settings, env_settings, file
+
+    @classmethod
+    def load(cls, **options: Any) -> Self:
+        """Read and check the settings.
+
+        Args:
+            options: Settings by field name that win over the environment's; None is not given.
 
         Raises:
-            BadSetting: One of them is not valid.
+            BadSetting: A setting is not valid, or the settings file cannot be read.
         """
-        home = _home(environment)
-        sets_file = environment.get("QD_CLASS_SETS")
-        return cls(
-            home=home,
-            source=environment.get("QD_SOURCE") or DEFAULT_SOURCE,
-            class_sets=class_sets.load(Path(sets_file)) if sets_file else class_sets.NOTEBOOK,
-            tracking_uri=_tracking_uri(environment, home),
-            mlflow_port=_port(environment, "QD_MLFLOW_PORT", 5000),
-            dagster_port=_port(environment, "QD_DAGSTER_PORT", 3000),
-            draw_port=_port(environment, "QD_DRAW_PORT", 8028),
-            drawings=_drawings(environment, "QD_DRAWINGS"),
-            epochs=_count(environment, "QD_EPOCHS"),
-            ui_host=_host(environment, "QD_UI_HOST"),
-            timetable=Timetable.from_environment(environment),
-            promotion_significance=_significance(environment, "QD_PROMOTION_SIGNIFICANCE"),
-            webhook_url=_address(environment, "QD_WEBHOOK_URL"),
-        )
+        given = {name: value for name, value in options.items() if value is not None}
+        file = os.environ.get(FILE_VARIABLE)
+        if file and not Path(file).is_file():
+            raise BadSetting(f"{FILE_VARIABLE} {file}", "is not a file", "name a TOML file")
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            raise _bad_setting(cls, error) from None
+        except ValueError as error:  # the settings file
+            raise BadSetting(f"settings file {file}", f"is not TOML ({error})", _FORM) from None
+
+    @property
+    def store_url(self) -> str:
+        """URL of the partition store."""
+        return self.store or (self.home / "store").as_uri()
+
+    @property
+    def mlflow_uri(self) -> str:
+        """MLflow's tracking URI."""
+        return self.tracking_uri or f"sqlite:///{self.home}/mlflow.db"
 
     @property
     def mlflow_ui(self) -> str:
-        """Address of MLflow's pages: the tracking server's own, or the one that we start."""
-        if self.tracking_uri.startswith(("http://", "https://")):
+        """Address of MLflow's UI: the tracking server's own, or that of `qd ui`."""
+        if self.mlflow_uri.startswith(("http://", "https://")):
             # Links are shown and stored: without the server's user and password.
-            parts = urlsplit(self.tracking_uri)
+            parts = urlsplit(self.mlflow_uri)
             return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-        return f"http://{self.ui_host}:{self.mlflow_port}"
+        return f"http://{self.link_host}:{self.mlflow_port}"
+
+    @property
+    def link_host(self) -> str:
+        """Host that a browser can open; 0.0.0.0 is an address to listen on only."""
+        return self.public_host or ("127.0.0.1" if self.ui_host == "0.0.0.0" else self.ui_host)  # noqa: S104
+
+    @property
+    def studies_url(self) -> str:
+        """URL of the database of searches."""
+        return f"sqlite:///{self.home}/studies.db"
+
+    @property
+    def limits(self) -> Limits:
+        """Limits of downloads."""
+        return Limits(**self.http.model_dump())  # type: ignore[attr-defined]
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """Every category that some class set needs: the partitions of the data stages."""
-        return class_sets.categories_of(self.class_sets.values())
+        """Every category that a class set needs: the partitions of the data stages."""
+        return categories_of(self.class_sets.values())
+
+    def to_environment(self) -> dict[str, str]:
+        """Return the environment in which a child process reads these settings."""
+        values = self.model_dump(mode="json", exclude_none=True)
+        nested = {name: values.pop(name) for name in ("schedule", "http")}
+        uri = values.pop("tracking_uri", None)
+        flat = {
+            **{f"QD_{name}".upper(): value for name, value in values.items()},
+            **{
+                f"QD_{outer}_{name}".upper(): value
+                for outer, inner in nested.items()
+                for name, value in inner.items()
+            },
+            **({"MLFLOW_TRACKING_URI": uri} if uri else {}),
+        }
+        return {
+            name: value if isinstance(value, str) else json.dumps(value)
+            for name, value in flat.items()
+        }
 
     def prepare_home(self) -> None:
-        """Make the home and see that it can be written.
+        """Make the data directory and check that it can be written.
 
         Raises:
             BadSetting: Its name cannot stand in an address of SQLite.
-            HomeFailed: It cannot.
+            HomeFailed: It cannot be written.
         """
         if len(os.fsencode(self.home)) > _LONGEST_HOME or set("?#%") & set(str(self.home)):
             raise BadSetting(
-                f"home {str(self.home)[:80]!r}",
+                f"data directory {str(self.home)[:80]!r}",
                 f"has more than {_LONGEST_HOME} bytes, or '?', '#' or '%' in its name",
                 "set QD_HOME to a folder that SQLite's addresses can name",
             )
@@ -123,67 +282,41 @@ class Settings:
             raise disk_failure(denied, self.home)
 
 
-def _port(environment: Mapping[str, str], name: str, default: int) -> int:
-    text = environment.get(name) or str(default)
-    if not (text.isdecimal() and 0 < int(text) < 2**16):
-        raise BadSetting(name, f"is {text[:40]!r}", "give a port from 1 to 65535")
-    return int(text)
+_FORM: Final = 'write lines like `drawings = 10000` or `source = "quickdraw"`'
+_WHOLE: Final = "give a whole number from 1"
+_REMEDIES: Final = {
+    "drawings": f"{_WHOLE}, or 'all'",
+    "epochs": _WHOLE,
+    "promotion_margin": "give a share above 0 and below 1, like 0.01",
+    "ui_host": "give an IPv4 address of this machine, 127.0.0.1 or 0.0.0.0 for all of them",
+    "webhook_url": "give an address that begins with https://",
+    "tracking_uri": "give an address that begins with https://, or sqlite:///",
+    "home": "give its whole path",
+    "class_sets": "name a TOML file, or give JSON",
+    "schedule.time": "give hour and minute, like 06:00",
+    "schedule.weekday": f"give one of {', '.join(_WEEKDAYS)}",
+    "schedule.zone": "give a time zone like Europe/Berlin or UTC",
+}
+_SECRET: Final = {"webhook_url", "tracking_uri"}
 
 
-def _host(environment: Mapping[str, str], name: str) -> str:
-    text = environment.get(name) or "127.0.0.1"
-    try:
-        return str(ipaddress.IPv4Address(text))
-    except ValueError:
-        remedy = "give an IPv4 address of this machine, 127.0.0.1 or 0.0.0.0 for all of them"
-        raise BadSetting(name, f"is {text[:40]!r}", remedy) from None
-
-
-def _count(environment: Mapping[str, str], name: str, also: str = "") -> int | None:
-    text = environment.get(name)
-    if not text:
-        return None
-    if not (text.isdecimal() and int(text) > 0):
-        raise BadSetting(name, f"is {text[:40]!r}", f"give a whole number from 1{also}")
-    return int(text)
-
-
-def _drawings(environment: Mapping[str, str], name: str) -> int | Literal["all"] | None:
-    return "all" if environment.get(name) == "all" else _count(environment, name, ", or 'all'")
-
-
-def _significance(environment: Mapping[str, str], name: str) -> float:
-    text = environment.get(name) or "0.05"
-    with contextlib.suppress(ValueError):
-        if 0 < float(text) < 1:
-            return float(text)
-    raise BadSetting(name, f"is {text[:40]!r}", "give a level above 0 and below 1, like 0.05")
-
-
-def _address(environment: Mapping[str, str], name: str) -> str | None:
-    text = environment.get(name)
-    if not text:
-        return None
-    # The address itself may be the secret, and is never shown.
-    with contextlib.suppress(ValueError):  # `urlsplit` refuses some
-        parts = urlsplit(text)
-        if parts.scheme in {"http", "https"} and parts.hostname:
-            return text
-    raise BadSetting(name, "is no address of the web", "give one that begins with https://")
-
-
-def _tracking_uri(environment: Mapping[str, str], home: Path) -> str:
-    text = environment.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home}/mlflow.db"
-    if text.startswith(("http:", "https:")):
-        return _address(environment, "MLFLOW_TRACKING_URI") or text
-    return text
-
-
-def _home(environment: Mapping[str, str]) -> Path:
-    given = Path(environment.get("QD_HOME") or DEFAULT_HOME)
-    try:
-        return given.expanduser().absolute()
-    except RuntimeError:
-        raise BadSetting(
-            f"QD_HOME {str(given)[:80]!r}", "is of a user who is not known", "give its whole path"
-        ) from None
+def _bad_setting(cls: type[Settings], error: ValidationError) -> BadSetting:
+    """Return the first error in a sentence that names the variable."""
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"]]
+    if path[0] not in cls.model_fields:  # an alias
+        path[0] = "tracking_uri"
+    nested = path[0] in {"schedule", "http"}
+    name = ".".join(path[: 2 if nested else 1])
+    variable = f"QD_{name.replace('.', '_')}".upper()
+    if name == "tracking_uri":
+        variable = "MLFLOW_TRACKING_URI"
+    if name.endswith("_port"):
+        remedy = "give a port from 1 to 65535"
+    elif path[0] == "http":
+        whole = isinstance(getattr(Limits(), path[1], None), int)
+        remedy = _WHOLE if whole else "give a number of seconds above 0"
+    else:
+        remedy = _REMEDIES.get(name, f"give {re.sub('^Input should be ', '', first['msg'])}")
+    said = "is not an address" if name in _SECRET else f"is {str(first['input'])[:40]!r}"
+    return BadSetting(variable, said, remedy)

@@ -10,7 +10,7 @@ from qd_pipeline import catalog, class_sets
 from qd_pipeline.definitions import build_definitions
 from qd_pipeline.errors import BadSetting, HomeFailed
 from qd_pipeline.quickdraw import sample
-from qd_pipeline.quickdraw.source import Source
+from qd_pipeline.quickdraw.download import parse_source
 from qd_pipeline.store import Store
 from qd_pipeline_tests.commands import qd
 from qd_pipeline_tests.mirror import Mirror
@@ -84,9 +84,9 @@ def test_no_name_from_outside_leads_out_of_the_home(name: str, tmp_path: Path) -
     with pytest.raises(BadSetting):
         Store(tmp_path / "store").find("strokes", name)
     with pytest.raises(BadSetting):
-        Source.parse(name)
+        parse_source(name)
     with pytest.raises(BadSetting):
-        Source.parse("http://127.0.0.1:1").url_of(name)
+        parse_source("http://127.0.0.1:1").url_of(name)
     assert list(tmp_path.iterdir()) == []
 
 

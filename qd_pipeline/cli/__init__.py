@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from qd_pipeline.cli import chain, champion, compare, draw, listing, predict, send, studies, ui
 from qd_pipeline.errors import QdError
-from qd_pipeline.orchestration import interruption
+from qd_pipeline.orchestration import sigint
 
 _INTERRUPTED: Final = 130
 """Exit code that typer gives when somebody pressed Ctrl-C."""
@@ -49,7 +49,7 @@ def main() -> None:
     # It reports a connection whose closing was interrupted, and then lets the press through.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     try:
-        with interruption.handed_on():
+        with sigint.redelivered():
             app()
     except QdError as error:
         Console(stderr=True).print(f"[bold red]✗[/] {escape(str(error))}", highlight=False)

@@ -1,45 +1,39 @@
 """`qd run` and `qd make`: the whole chain, or one partition of one stage."""
 
-import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
-from qd_pipeline import catalog
 from qd_pipeline.cli import summary
 from qd_pipeline.cli.options import (
     ClassSetsOption,
     DrawingsOption,
     HomeOption,
     SourceOption,
-    apply,
-    chosen_class_set,
     chosen_class_sets,
+    load,
     with_training,
 )
 from qd_pipeline.cli.screen import Screen
-from qd_pipeline.errors import BadSetting, DamagedPartition
-from qd_pipeline.learning.training import config as recipes
-from qd_pipeline.learning.training.config import TrainingConfig
+from qd_pipeline.errors import DamagedPartition
 from qd_pipeline.settings import Settings
-from qd_pipeline.stages import CATEGORY_STAGES, CLASS_SET_STAGES, STUDY_STAGES
 
 if TYPE_CHECKING:
-    import dagster as dg
+    from qd_pipeline.orchestration.pipeline import Pipeline
+    from qd_pipeline.orchestration.runner import PipelineRunner
+    from qd_pipeline.orchestration.stage import Stage, StageConfig
 
-    from qd_pipeline.orchestration.assets.raw_drawings import RawDrawingsConfig
-    from qd_pipeline.orchestration.driver import Driver
+ClassSetOption = Annotated[
+    str | None, typer.Option(help="Class sets to train and evaluate, as 2,4,8. (default: all)")
+]
 
 
 @with_training()
 def run(
-    class_counts: Annotated[
-        str | None, typer.Option(help="Class sets to make, as 2,4,8. (default: all)")
-    ] = None,
+    class_set: ClassSetOption = None,
     source: SourceOption = None,
     drawings: DrawingsOption = None,
     *,
@@ -49,117 +43,150 @@ def run(
 ) -> None:
     """Bring the whole chain up to date: download, parse, draw, train, evaluate.
 
-    Only what is not fresh is made.
+    Only what is stale is materialized.
     """
-    settings = apply(source=source, home=home, class_sets=class_sets)
-    chosen = chosen_class_sets(settings, class_counts)
-    driver = driver_of(settings, chosen, drawings, training)
     began = time.monotonic()
+    settings = load(source=source, home=home, class_sets=class_sets)
+    chosen = chosen_class_sets(settings, class_set)
+    searched = training.pop("settings_from_search")
+    runner = runner_of(
+        settings, {"raw_drawings": download_options(drawings), "classifiers": training}
+    )
     console = summary.console()
     with Screen(console) as screen:
-        driver.run_chain(screen.partition)
-    summary.show(console, driver, settings.class_sets, time.monotonic() - began)
-    if driver.failures:
+        if searched:
+            for key in chosen:
+                best = searched_config(runner, key, training)
+                runner.configs = {**runner.configs, "classifiers": best}
+                runner.run([key], screen.partition)
+        else:
+            runner.run(chosen, screen.partition)
+    summary.show(console, runner, chosen, time.monotonic() - began)
+    if runner.failures:
         raise typer.Exit(1)
 
 
 def make(
     stage: Annotated[str, typer.Argument(help="raw_drawings, strokes, bitmaps, …")],
-    partition: Annotated[str, typer.Argument(help="A category, or a class count.")],
+    partition: Annotated[str, typer.Argument(help="A category, or a class set.")],
     drawings: DrawingsOption = None,
     source: SourceOption = None,
     class_sets: ClassSetsOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Make one stage of one partition again, fresh or not, with the default settings.
+    """Materialize one stage of one partition again, stale or not.
 
-    What was downloaded before is downloaded as it was, and from the same source.
+    It is made as it was: with the settings and the number of drawings recorded for it, and from
+    the same source.
     """
-    settings = apply(source=source, home=home, class_sets=class_sets)
-    of_class_sets = (*CLASS_SET_STAGES, *STUDY_STAGES)
-    if stage in of_class_sets:
-        key = chosen_class_set(settings, partition)
-    elif stage not in CATEGORY_STAGES:
-        known = ", ".join((*CATEGORY_STAGES, *of_class_sets))
-        raise BadSetting(f"stage {stage!r}", "is not known", f"give one of {known}")
-    else:
-        key = catalog.partition_key(partition.replace("_", " "))
-    driver = driver_of(settings, (), drawings, {})
-    if stage == "raw_drawings":
-        _as_before(driver, key, drawings)
+    settings = load(source=source, home=home, class_sets=class_sets)
+    runner = runner_of(settings)
+    chosen = runner.pipeline.stage(stage)
+    key = runner.pipeline.partitions.check(partition, chosen.by)
+    recorded = _recorded(runner, chosen, key)
+    given = download_options(drawings) if stage == "raw_drawings" else {}
+    runner.configs = {stage: runner.pipeline.config(chosen, **(given or recorded))}
     console = Console()
     with Screen(console) as screen:
         screen.partition(f"{stage} {key}", 0, 1)
-        driver.make(key, [stage])
-    summary.show_failures(console, driver)
-    if driver.failures:
+        runner.materialize(key, [chosen])
+    summary.show_failures(console, runner)
+    if runner.failures:
         raise typer.Exit(1)
-    console.print(f"[green]✓[/] {stage} {key} is made.", highlight=False)
+    console.print(f"[green]✓[/] {stage} {key} is materialized.", highlight=False)
 
 
-def _as_before(driver: "Driver", key: str, drawings: str | None) -> None:
-    """Let a download be what it was, in all that nobody asks to be otherwise.
-
-    Raises:
-        BadSetting: It was from another source than the one that holds for want of a setting.
-    """
-    from qd_pipeline.orchestration.assets.raw_drawings import RawDrawingsConfig, see_same_source  # noqa: PLC0415 (as below)
-
-    try:
-        made = driver.workshop.store.find("raw_drawings", key)
-    except DamagedPartition:
-        return  # it does not say any more what it was
-    if made is None:
-        return
-    if not os.environ.get("QD_SOURCE"):
-        see_same_source(made, driver.workshop.source_for())
-    if drawings is None:
-        as_made = RawDrawingsConfig.as_made(made)
-        driver.choices = replace(driver.choices, raw_drawings=as_made)
-
-
-def driver_of(
-    settings: Settings,
-    chosen: tuple[str, ...],
-    drawings: str | None,
-    training: dict[str, Any],
-    studies: Callable[[], Mapping[str, "dg.Config"]] = dict,
-) -> "Driver":
-    """Give what makes partitions as the user chose.
+def runner_of(
+    settings: Settings, options: Mapping[str, Mapping[str, Any]] | None = None
+) -> "PipelineRunner":
+    """Return a pipeline runner over the data directory, after recovery.
 
     Args:
         settings: The settings.
-        chosen: Class sets that a whole chain is made for.
-        drawings: The option of that name.
-        training: Options of the training, by name.
-        studies: Gives the configurations of studies, by stage, once Dagster may be imported.
+        options: Fields of stages' configurations that the user gave, by stage; None is not given.
 
     Raises:
-        BadSetting: A choice is not valid.
+        QdError: An option is not valid, or the data directory, the store or MLflow cannot be used.
     """
-    # Dagster wants to know the partitions when these are imported: after the settings.
-    from qd_pipeline.definitions import build_definitions, workshop_of  # noqa: PLC0415
-    from qd_pipeline.orchestration import instance, recovery  # noqa: PLC0415
-    from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig  # noqa: PLC0415
-    from qd_pipeline.orchestration.driver import Choices, Driver  # noqa: PLC0415
+    # Dagster takes a second to import; `qd --help` and usage errors do without.
+    from qd_pipeline.definitions import definitions_of  # noqa: PLC0415
+    from qd_pipeline.orchestration import instance, observations, recovery, resources  # noqa: PLC0415
+    from qd_pipeline.orchestration.pipeline import Pipeline  # noqa: PLC0415
+    from qd_pipeline.orchestration.runner import PipelineRunner  # noqa: PLC0415
 
-    names = {setting.name for setting in fields(TrainingConfig)}
-    given = {name: value for name, value in training.items() if name in names}
-    recipes.from_preset(2, preset=training.get("recipe"), **given)
-    config = ClassifierConfig(**{k: value for k, value in training.items() if value is not None})
-    choices = Choices(chosen, _download(drawings), config, studies())
-    driver = Driver(build_definitions(), workshop_of(settings), instance.of(settings.home), choices)
-    recovery.recover(driver.workshop, driver.instance)
-    return driver
+    pipeline = Pipeline(settings)
+    configs = {name: checked(pipeline, name, given) for name, given in (options or {}).items()}
+    store, source = resources.partition_store_of(settings), resources.source_of(settings)
+    mlflow = resources.mlflow_of(settings)
+    runner = PipelineRunner(
+        pipeline,
+        definitions_of(pipeline, {"partition_store": store, "source": source, "mlflow": mlflow}),
+        instance.of(settings.home),
+        store.store,
+        source,
+        mlflow.tracker,
+        configs,
+    )
+    recovery.recover(pipeline, runner.store, runner.tracker, runner.instance)
+    observations.report_settings(pipeline, runner.instance, runner.store)
+    return runner
 
 
-def _download(drawings: str | None) -> "RawDrawingsConfig":
-    from qd_pipeline.orchestration.assets.raw_drawings import RawDrawingsConfig  # noqa: PLC0415
+def checked(pipeline: "Pipeline", name: str, given: Mapping[str, Any]) -> "StageConfig":
+    """Return a stage's configuration from a command's options, checked before any work.
 
-    if drawings == "all":
-        return RawDrawingsConfig(whole_files=True)
+    Raises:
+        BadSetting: An option is not valid.
+    """
+    stage = pipeline.stages[name]
+    config = pipeline.config(stage, **{k: v for k, v in given.items() if v is not None})
+    for key in pipeline.partitions.keys(stage.by)[:1]:
+        config.effective(key, pipeline.class_sets)
+    return config
+
+
+def searched_config(
+    runner: "PipelineRunner", key: str, training: Mapping[str, Any]
+) -> "StageConfig":
+    """Return the configuration of the best trial of a class set's search; the seed is the user's.
+
+    Raises:
+        MissingPartition: There was no search.
+    """
+    best = dict(runner.store.read("searches", key).metadata["best_config"])
+    best["seed"] = training["seed"]
+    stage = runner.pipeline.stages["classifiers"]
+    return runner.pipeline.config(stage, settings=best)
+
+
+def download_options(drawings: str | None) -> dict[str, Any]:
+    """Return the fields of a download's configuration that the option `--drawings` gives.
+
+    Raises:
+        BadSetting: It is not a number from 1, nor `all`.
+    """
     if drawings is None:
-        return RawDrawingsConfig()
-    if not (drawings.isdecimal() and int(drawings) > 0):
-        raise BadSetting("drawings", f"is {drawings!r}", "give a whole number from 1, or 'all'")
-    return RawDrawingsConfig(drawings=int(drawings))
+        return {}
+    if drawings == "all":
+        return {"whole_files": True}
+    return {"drawings": Settings.load(drawings=drawings).drawings, "whole_files": False}
+
+
+def _recorded(runner: "PipelineRunner", stage: "Stage", key: str) -> Mapping[str, Any]:
+    """Return the configuration that a published partition was made with, empty without one.
+
+    Raises:
+        BadSetting: It is of another source than the default, and none was named.
+    """
+    from qd_pipeline.orchestration.stages.raw_drawings import require_same_source  # noqa: PLC0415 (imports Dagster)
+
+    try:
+        made = runner.store.find(stage.name, key)
+    except DamagedPartition:
+        return {}  # it does not say any more how it was made
+    if made is None:
+        return {}
+    if stage.external and "source" not in runner.pipeline.settings.model_fields_set:
+        require_same_source(made, runner.source.source())
+    known = runner.pipeline.config_types[stage.name].model_fields
+    return {name: value for name, value in made.metadata["run_config"].items() if name in known}

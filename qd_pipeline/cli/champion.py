@@ -5,11 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from qd_pipeline.cli.options import ClassSetsOption, HomeOption, apply
-from qd_pipeline.errors import BadSetting
+from qd_pipeline.cli.options import ClassSetsOption, HomeOption, chosen_class_set, load
 
 if TYPE_CHECKING:
-    from qd_pipeline.settings import Settings
     from qd_pipeline.tracking.registry import Registry
 
 ClassSetArgument = Annotated[str, typer.Argument(help="A class set: 2, 4, 8, …")]
@@ -21,10 +19,14 @@ def promote(
     class_sets: ClassSetsOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Make a registered version of a classifier the champion, whatever the test said."""
-    model, registry = _registry(class_set, apply(source=None, home=home, class_sets=class_sets))
+    """Make a registered version of a classifier the champion, whatever its evaluation said."""
+    model, registry, categories = _registry(class_set, class_sets, home)
+    # MLflow takes seconds to import, and the other commands should not wait for it.
+    from qd_pipeline.tracking.registry import DecidedBy  # noqa: PLC0415
+
     chosen = registry.version(model, version)
-    before = registry.appoint(chosen)
+    chosen.ensure_tells_apart(categories)
+    before = registry.set_champion(chosen, DecidedBy.PERSON)
     was = f"; {before} was" if before else ""
     Console().print(f"[green]✓[/] {chosen} is the champion{was}.", highlight=False)
 
@@ -32,20 +34,20 @@ def promote(
 def rollback(
     class_set: ClassSetArgument, class_sets: ClassSetsOption = None, home: HomeOption = None
 ) -> None:
-    """Put the champion of before back in its place."""
-    model, registry = _registry(class_set, apply(source=None, home=home, class_sets=class_sets))
-    Console().print(
-        f"[green]✓[/] {registry.roll_back(model)} is the champion again.", highlight=False
-    )
+    """Make the champion before the present one champion again."""
+    model, registry, categories = _registry(class_set, class_sets, home)
+    back = registry.roll_back(model, categories)
+    Console().print(f"[green]✓[/] {back} is the champion again.", highlight=False)
 
 
-def _registry(class_set: str, settings: "Settings") -> "tuple[str, Registry]":
-    if class_set not in settings.class_sets:
-        known = ", ".join(settings.class_sets)
-        raise BadSetting(f"class set {class_set[:80]!r}", "is not known", f"give one of {known}")
+def _registry(
+    class_set: str, class_sets: str | None, home: str | None
+) -> "tuple[str, Registry, tuple[str, ...]]":
+    settings = load(home=home, class_sets=class_sets)
+    key = chosen_class_set(settings, class_set)
     # Both take seconds to import, and the other commands should not wait for them.
     from qd_pipeline.orchestration.promotion import model_of  # noqa: PLC0415
     from qd_pipeline.tracking import Tracker  # noqa: PLC0415
 
-    tracker = Tracker(settings.tracking_uri, settings.home / "mlartifacts", settings.mlflow_ui)
-    return model_of(class_set), tracker.registry
+    tracker = Tracker(settings.mlflow_uri, settings.home / "mlartifacts", settings.mlflow_ui)
+    return model_of(key), tracker.registry, settings.class_sets[key]

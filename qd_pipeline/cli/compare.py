@@ -1,4 +1,4 @@
-"""`qd compare`: the last runs of each class count side by side."""
+"""`qd compare`: the last runs of each class set side by side."""
 
 import json
 from datetime import UTC, datetime
@@ -9,20 +9,20 @@ import typer
 from rich.table import Table
 
 from qd_pipeline.cli import summary
-from qd_pipeline.cli.options import ClassSetsOption, HomeOption, apply, chosen_class_sets
+from qd_pipeline.cli.options import ClassSetsOption, HomeOption, chosen_class_sets, load
 from qd_pipeline.errors import disk_failure
 
 if TYPE_CHECKING:
-    from qd_pipeline.learning.evaluation.run_comparison import RunComparison
+    from qd_pipeline.learning.evaluation.run_comparison import PairwiseComparison, RunComparison
 
 
 def compare(
     class_counts: Annotated[
-        str | None, typer.Argument(help="Class counts, as 2,4,8. (default: all)")
+        str | None, typer.Argument(help="Class sets, as 2,4,8. (default: all)")
     ] = None,
     runs: Annotated[int, typer.Option(help="Last runs of each.")] = 5,
     page: Annotated[
-        Path | None, typer.Option(help="Where to write the page. (default: in the home)")
+        Path | None, typer.Option(help="Where to write the page. (default: in the data directory)")
     ] = None,
     as_json: Annotated[  # noqa: FBT002 (a flag, to typer)
         bool, typer.Option("--json", help="Print the figures as JSON, and write no page.")
@@ -30,15 +30,16 @@ def compare(
     class_sets: ClassSetsOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Compare the last runs of each class count, as MLflow has them."""
-    settings = apply(source=None, home=home, class_sets=class_sets)
+    """Compare the last runs of each class set, as MLflow has them."""
+    settings = load(home=home, class_sets=class_sets)
     keys = chosen_class_sets(settings, class_counts)
     # Dagster and MLflow are slow to import, and want the settings first.
-    from qd_pipeline.definitions import workshop_of  # noqa: PLC0415
-    from qd_pipeline.learning.reports import comparison_report as comparison_page  # noqa: PLC0415
-    from qd_pipeline.orchestration.standings import standings_of  # noqa: PLC0415
+    from qd_pipeline.learning.reports import comparison_report  # noqa: PLC0415
+    from qd_pipeline.orchestration.run_comparisons import last_runs  # noqa: PLC0415
+    from qd_pipeline.tracking import Tracker  # noqa: PLC0415
 
-    found = [standings_of(workshop_of(settings), key, runs) for key in keys]
+    tracker = Tracker(settings.mlflow_uri, settings.home / "mlartifacts", settings.mlflow_ui)
+    found = [last_runs(tracker, key, settings.class_sets[key], runs) for key in keys]
     if as_json:
         typer.echo(json.dumps({each.key: each.to_json() for each in found}, ensure_ascii=False))
         return
@@ -47,7 +48,7 @@ def compare(
         console.print(_table(each))
     path = page or settings.home / "comparison.html"
     try:
-        path.write_text(comparison_page.html(found, made=datetime.now(UTC)), encoding="utf-8")
+        path.write_text(comparison_report.html(found, made=datetime.now(UTC)), encoding="utf-8")
     except OSError as error:
         raise disk_failure(error, path.parent) from error
     console.print(
@@ -55,20 +56,34 @@ def compare(
     )
 
 
-def _table(standings: "RunComparison") -> Table:
-    title = "" if standings.runs else " (no runs yet)"
-    title = f"{standings.key}: {', '.join(standings.class_set)}{title}"
-    headings = ("run", "started", "accuracy (95 % interval)", "training", "p against 1", "differs")
-    table = Table(*headings, title=title, title_justify="left")
-    tests = {duel.other: duel.comparison for duel in standings.duels}
-    for place, run in enumerate(standings.runs):
-        test = tests.get(place)
+def _table(compared: "RunComparison") -> Table:
+    newest = compared.newest
+    title = f"{compared.key}: {', '.join(compared.class_set)}"
+    title += "" if compared.runs else " (no runs yet)"
+    unequal = any(run.is_unequal for run in compared.runs)
+    against = "" if newest is None else f" against {newest + 1}"
+    headings = ["run", "started", "accuracy", *(["balanced"] if unequal else []), "training"]
+    table = Table(*headings, f"p{against}", "differs", title=title, title_justify="left")
+    pairs = {pair.other: pair for pair in compared.pairs}
+    for place, run in enumerate(compared.runs):
         table.add_row(
             str(place + 1),
             f"{run.started:%Y-%m-%d %H:%M}",
             str(run.accuracy),
+            *([_percent(run.balanced_accuracy)] if unequal else []),
             "–" if run.seconds is None else f"{run.seconds:.1f} s",
-            "–" if test is None else f"{test.test.different:.3g}",
-            standings.differences[place] or "–",
+            _p_value(pairs.get(place)),
+            compared.differences[place] or "–",
         )
     return table
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share * 100:.1f} %"
+
+
+def _p_value(pair: "PairwiseComparison | None") -> str:
+    if pair is None or pair.comparison is None:
+        return "–"
+    p_value = pair.comparison.p_value
+    return "too few" if p_value is None else f"{p_value:.3g}"

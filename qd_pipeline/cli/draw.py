@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from qd_pipeline.cli.options import ClassSetsOption, HomeOption, apply
+from qd_pipeline.cli.options import ClassSetsOption, HomeOption, load
 from qd_pipeline.errors import BadSetting
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def draw(class_sets: ClassSetsOption = None, home: HomeOption = None) -> None:
     """Start a page on this machine to draw on, and see what the champion makes of it."""
-    settings = apply(source=None, home=home, class_sets=class_sets)
+    settings = load(home=home, class_sets=class_sets)
     listening = _listen(settings.draw_port)
     # They are slow to import, and a port that is taken should be told at once.
     from qd_pipeline.serving.drawing_page import build  # noqa: PLC0415

@@ -1,18 +1,15 @@
-"""`qd categories`, `qd networks`, `qd status`: what there is to choose from, and what is made."""
+"""`qd categories`, `qd networks`, `qd status`: what there is to choose from, and what there is."""
 
 import inspect
-import os
 
 from rich.console import Console
 from rich.table import Table
 
 from qd_pipeline import catalog
-from qd_pipeline.cli.options import HomeOption
-from qd_pipeline.errors import DamagedPartition
+from qd_pipeline.cli.options import ClassSetsOption, HomeOption
+from qd_pipeline.errors import QdError
 from qd_pipeline.learning import networks
 from qd_pipeline.settings import Settings
-from qd_pipeline.stages import CATEGORY_STAGES, CLASS_SET_STAGES
-from qd_pipeline.store import Store
 
 
 def categories() -> None:
@@ -30,22 +27,44 @@ def list_networks() -> None:
         console.print()
 
 
-def status(home: HomeOption = None) -> None:
-    """Show which partitions are in the store, without asking the source."""
-    settings = Settings.from_environment({**os.environ, **({"QD_HOME": home} if home else {})})
-    store = Store(settings.home / "store")
-    console = Console()
-    keys = [catalog.partition_key(name) for name in settings.categories]
-    for stages, partitions in ((CATEGORY_STAGES, keys), (CLASS_SET_STAGES, settings.class_sets)):
-        table = Table("partition", *stages)
-        for key in partitions:
-            table.add_row(key, *(_state(store, stage, key) for stage in stages))
+def status(class_sets: ClassSetsOption = None, home: HomeOption = None) -> None:
+    """Show which partitions are in the store, and why some are stale.
+
+    The source is not asked.
+    """
+    settings = Settings.load(home=home, class_sets=class_sets)
+    # Dagster takes a second to import.
+    from qd_pipeline.orchestration.partitions import By  # noqa: PLC0415
+    from qd_pipeline.orchestration.pipeline import Pipeline  # noqa: PLC0415
+    from qd_pipeline.orchestration.staleness import MISSING, Staleness  # noqa: PLC0415
+    from qd_pipeline.storage import PartitionStore  # noqa: PLC0415
+
+    pipeline = Pipeline(settings)
+    staleness = Staleness(pipeline, PartitionStore(settings.store_url).snapshot())
+    console, reasons = Console(), dict[str, list[str]]()
+    for by in (By.CATEGORY, By.CLASS_SET):
+        chain = pipeline.chain(by)
+        table = Table(by.value, *(stage.name for stage in chain))
+        for key in pipeline.partitions.keys(by):
+            cells = []
+            for stage in chain:
+                try:
+                    reason = staleness.reason(stage, key)
+                except QdError as error:
+                    reason = str(error)
+                if reason is None:
+                    cells.append("[green]up to date[/]")
+                elif reason == MISSING:
+                    cells.append("[dim]–[/]")
+                else:
+                    cells.append("[yellow]stale[/]")
+                    reasons.setdefault(reason, []).append(f"{stage.name} {key}")
+            table.add_row(key, *cells)
         console.print(table)
+    for reason, partitions in reasons.items():
+        named = ", ".join(partitions[:_MOST_NAMED])
+        more = f" and {len(partitions) - _MOST_NAMED} more" if len(partitions) > _MOST_NAMED else ""
+        console.print(f"{named}{more}: {reason}.", highlight=False, markup=False)
 
 
-def _state(store: Store, stage: str, key: str) -> str:
-    try:
-        found = store.find(stage, key)
-    except DamagedPartition:
-        return "[red]damaged[/]"
-    return f"[green]✓[/] {found.version[:8]}" if found else "[dim]–[/]"
+_MOST_NAMED = 5

@@ -1,7 +1,6 @@
 """The options that commands share, and what they say."""
 
 import inspect
-import os
 from collections.abc import Callable, Collection
 from functools import wraps
 from typing import Annotated, Any
@@ -9,19 +8,22 @@ from typing import Annotated, Any
 import typer
 
 from qd_pipeline.errors import BadSetting
-from qd_pipeline.quickdraw.source import Source
+from qd_pipeline.quickdraw.download import parse_source
 from qd_pipeline.settings import Settings
 
 SourceOption = Annotated[
     str | None,
     typer.Option(
         help="Where drawings come from: sample (synthetic), quickdraw (the official bucket), or "
-        "the URL of a mirror (http://, https://, file://). (default: QD_SOURCE, else sample)"
+        "the URL of a mirror (http://, https://, file://, s3://, gs://). (default: QD_SOURCE, else "
+        "sample)"
     ),
 ]
 HomeOption = Annotated[
     str | None,
-    typer.Option(help="Folder for everything that is written. (default: QD_HOME, else .qd)"),
+    typer.Option(
+        help="Data directory: everything is written below it. (default: QD_HOME, else .qd)"
+    ),
 ]
 ClassSetsOption = Annotated[
     str | None,
@@ -35,27 +37,27 @@ DrawingsOption = Annotated[
         help="Drawings of each category: a number from 1, or all. (default: 10000; sample: 600)"
     ),
 ]
-RECIPE_HELP = (
+PRESET_HELP = (
     "Settings to begin from: default, fast, best, notebook (as it trained its CNN) or baseline "
-    "(as it trained its dense network). What is given besides takes their place."
+    "(as it trained its dense network). Other options take their place."
 )
-RecipeOption = Annotated[
+PresetOption = Annotated[
     str | None,
-    typer.Option(help=f"{RECIPE_HELP} Left out: the one made for --network, else default."),
+    typer.Option(help=f"{PRESET_HELP} (default: the one made for --network, else default)"),
 ]
 NetworkOption = Annotated[
     str | None,
-    typer.Option(help="Network to train; `qd networks` lists them. (default: the recipe's)"),
+    typer.Option(help="Network to train; `qd networks` lists them. (default: the preset's)"),
 ]
 EpochsOption = Annotated[
-    int | None, typer.Option(help="Passes over the training drawings. (default: the recipe's)")
+    int | None, typer.Option(help="Passes over the training drawings. (default: the preset's)")
 ]
 BatchSizeOption = Annotated[
-    int | None, typer.Option(help="Drawings a training step. (default: the recipe's)")
+    int | None, typer.Option(help="Drawings a training step. (default: the preset's)")
 ]
 LearningRateOption = Annotated[
     float | None,
-    typer.Option(help="Highest step size of the optimiser. (default: the recipe's)"),
+    typer.Option(help="Highest step size of the optimiser. (default: the preset's)"),
 ]
 UnitsOption = Annotated[
     int | None,
@@ -74,10 +76,10 @@ Command = Callable[..., None]
 
 
 def with_training(*, without: Collection[str] = ()) -> Callable[[Command], Command]:
-    """Give a command the options of a training, handed to it as one argument, `training`.
+    """Add the options of a training to a command, which gets them as one argument, `training`.
 
     Args:
-        without: Names of those that it does not take, or has in a way of its own.
+        without: Names of options that it does not take, or declares itself.
     """
     parameters = inspect.signature(_training).parameters.values()
     shared = [parameter for parameter in parameters if parameter.name not in without]
@@ -99,7 +101,7 @@ def with_training(*, without: Collection[str] = ()) -> Callable[[Command], Comma
 
 
 def _training(
-    recipe: RecipeOption = None,
+    preset: PresetOption = None,
     network: NetworkOption = None,
     epochs: EpochsOption = None,
     batch_size: BatchSizeOption = None,
@@ -108,42 +110,40 @@ def _training(
     seed: SeedOption = 0,
     settings_from_search: SearchedOption = False,  # noqa: FBT002 (a flag, to typer)
 ) -> None:
-    """Name the options of a training."""
+    """Declare the options of a training."""
 
 
-def apply(*, source: str | None, home: str | None, class_sets: str | None) -> Settings:
-    """Let options stand in for the environment's settings, here and in child processes.
+def load(**options: Any) -> Settings:
+    """Return the settings, with options in place of the environment's, over a usable home.
 
     Raises:
-        QdError: A setting is not valid, or the home cannot be written.
+        QdError: A setting is not valid, or the data directory cannot be written.
     """
-    given = {"QD_SOURCE": source, "QD_HOME": home, "QD_CLASS_SETS": class_sets}
-    os.environ.update({name: value for name, value in given.items() if value is not None})
-    settings = Settings.from_environment()
-    Source.parse(settings.source)
+    settings = Settings.load(**options)
+    parse_source(settings.source)
     settings.prepare_home()
     return settings
 
 
-def chosen_class_set(settings: Settings, count: str) -> str:
-    """Give the one class set that is named.
+def chosen_class_set(settings: Settings, key: str) -> str:
+    """Return the key of the class set that is named.
 
     Raises:
         BadSetting: It is not known.
     """
-    if count not in settings.class_sets:
+    if key not in settings.class_sets:
         known = ", ".join(settings.class_sets)
-        raise BadSetting(f"class count {count[:80]!r}", "is not known", f"give one of {known}")
-    return count
+        raise BadSetting(f"class set {key[:80]!r}", "is not known", f"give one of {known}")
+    return key
 
 
-def chosen_class_sets(settings: Settings, counts: str | None) -> tuple[str, ...]:
-    """Give the class sets that are named, as `2,4,8`, or all.
+def chosen_class_sets(settings: Settings, keys: str | None) -> tuple[str, ...]:
+    """Return the keys of the class sets that are named, as `2,4,8`, or all.
 
     Raises:
         BadSetting: One is not known.
     """
-    if counts is None:
+    if keys is None:
         return tuple(settings.class_sets)
-    chosen = dict.fromkeys(count.strip() for count in counts.split(","))
-    return tuple(chosen_class_set(settings, count) for count in chosen)
+    chosen = dict.fromkeys(key.strip() for key in keys.split(","))
+    return tuple(chosen_class_set(settings, key) for key in chosen)

@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from qd_pipeline.cli.options import ClassSetsOption, HomeOption, apply
+from qd_pipeline.cli.options import ClassSetsOption, HomeOption, load
 from qd_pipeline.errors import BadDrawing
 from qd_pipeline.settings import Settings
 
@@ -60,7 +60,7 @@ def predict(
     The champion in MLflow's registry is asked; where there is none, or MLflow does not answer,
     the newest classifier in the store.
     """
-    settings = apply(source=None, home=home, class_sets=class_sets)
+    settings = load(home=home, class_sets=class_sets)
     held = _held(settings, class_count)
     errors = Console(stderr=True)
     answers: list[_Answer] = []
@@ -89,7 +89,7 @@ def _held(settings: Settings, class_count: str | None) -> "LoadedModel":
 
 
 def _answers(file: Path, predictor: "Predictor") -> Iterator[_Answer]:
-    from qd_pipeline.quickdraw.pictures import read_drawings  # noqa: PLC0415 (scikit-image)
+    from qd_pipeline.quickdraw.sketches.pictures import read_drawings  # noqa: PLC0415 (scikit-image)
 
     for number, ranking in enumerate(predictor.predict(read_drawings(file)), 1):
         yield _Answer(file, number, ranking)
@@ -136,7 +136,7 @@ def _print(
 
 
 def _half_blocks(bitmap: NDArray[np.uint8], *, coloured: bool) -> Text:
-    """Give a bitmap as text, two rows of pixels in a line; without colours in black and white."""
+    """Return a bitmap as text, two rows of pixels in a line; without colours in black and white."""
     lines = []
     for upper, lower in zip(bitmap[::2], bitmap[1::2], strict=True):
         line = Text(no_wrap=True)

@@ -45,7 +45,7 @@ class Screen:
             self._console.print(f"{done + 1} of {total}: {name}")
 
     def stage(self, name: str, unit: str) -> progress.OnProgress:
-        """Give a function that moves the bar of a stage that begins."""
+        """Return a function that moves the bar of a stage that begins."""
         self._progress.reset(self._stage, description=name, unit=unit, visible=True, total=0)
 
         def show(done: int, total: int) -> None:

@@ -2,15 +2,15 @@
 
 from rich.console import Console
 
-from qd_pipeline.cli.options import HomeOption, apply
+from qd_pipeline.cli.options import HomeOption, load
 
 
 def send(home: HomeOption = None) -> None:
     """Send what MLflow did not take while it did not answer."""
-    settings = apply(source=None, home=home, class_sets=None)
+    settings = load(home=home)
     from qd_pipeline.tracking import Tracker  # noqa: PLC0415 (MLflow is slow to import)
 
-    tracker = Tracker(settings.tracking_uri, settings.home / "mlartifacts", settings.mlflow_ui)
+    tracker = Tracker(settings.mlflow_uri, settings.home / "mlartifacts", settings.mlflow_ui)
     sent = tracker.send_waiting()
     said = f"what {sent} runs logged is sent." if sent else "nothing waits to be sent."
     Console().print(f"[green]✓[/] MLflow answers: {said}", highlight=False)

@@ -45,7 +45,7 @@ class Server:
 
 
 def program(name: str) -> list[str]:
-    """Give a console script of this very environment, whatever the PATH says."""
+    """Return a console script of this very environment, whatever the PATH says."""
     return [sys.executable, str(Path(sys.executable).with_name(name))]
 
 
@@ -148,7 +148,7 @@ def _stop(*_: object) -> None:
 
 
 def _families(leaders: set[int]) -> list[psutil.Process]:
-    """Give the processes of some sessions, also where a leader has ended, and their children."""
+    """Return the processes of some sessions, also where a leader has ended, and their children."""
     family: dict[int, psutil.Process] = {}
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError, PermissionError):

@@ -5,18 +5,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from qd_pipeline.cli import summary
-from qd_pipeline.cli.chain import driver_of
+from qd_pipeline.cli.chain import runner_of, searched_config
 from qd_pipeline.cli.options import (
-    RECIPE_HELP,
+    PRESET_HELP,
     ClassSetsOption,
     HomeOption,
     SourceOption,
-    apply,
     chosen_class_set,
+    load,
     with_training,
 )
 from qd_pipeline.cli.screen import Screen
@@ -24,17 +23,19 @@ from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning.evaluation.intervals import Proportion
 from qd_pipeline.learning.studies.space import NOTEBOOK, Space
 from qd_pipeline.settings import Settings
-from qd_pipeline.store import Partition
 
 if TYPE_CHECKING:
-    import dagster as dg
+    from rich.console import Console
 
-ClassCountArgument = Annotated[str, typer.Argument(help="Class count, as 8.")]
+    from qd_pipeline.orchestration.runner import PipelineRunner
+    from qd_pipeline.storage import Partition
+
+ClassSetArgument = Annotated[str, typer.Argument(help="Class set, as 8.")]
 
 
 @with_training()
 def cross_validate(
-    class_count: ClassCountArgument,
+    class_set: ClassSetArgument,
     folds: Annotated[int, typer.Option(help="Folds; as many trainings.")] = 5,
     *,
     training: dict[str, Any],
@@ -46,15 +47,15 @@ def cross_validate(
 
     The drawings are those that `qd run` has made. The test side takes no part.
     """
-    settings = apply(source=source, home=home, class_sets=class_sets)
-    made, console = _make(settings, "cross_validations", class_count, training, {"folds": folds})
+    settings = load(source=source, home=home, class_sets=class_sets)
+    made, _, console = _make(settings, "cross_validations", class_set, training, {"folds": folds})
     table = Table("fold", "accuracy (95 % interval)", "log loss", "training")
-    for number, fold in enumerate(made.facts["folds"], start=1):
+    for number, fold in enumerate(made.metadata["folds"], start=1):
         table.add_row(
             str(number), _proportion(fold["accuracy"]), _figure(fold["loss"]), _time(fold)
         )
     console.print(table)
-    facts = made.facts
+    facts = made.metadata
     console.print(
         f"Accuracy {facts['cv_accuracy']:.2%} ± {facts['cv_accuracy_sd']:.2%}, "
         f"log loss {_figure(facts['cv_loss'])} ± {_figure(facts['cv_loss_sd'])} "
@@ -63,9 +64,9 @@ def cross_validate(
     )
 
 
-@with_training(without=("recipe", "settings_from_search"))
+@with_training(without=("preset", "settings_from_search"))
 def search(
-    class_count: ClassCountArgument,
+    class_set: ClassSetArgument,
     space: Annotated[
         Path | None,
         typer.Option(
@@ -76,10 +77,13 @@ def search(
     ] = None,
     trials: Annotated[
         int | None,
-        typer.Option(help="Trials to come to. (default: the whole grid; 20 with ranges)"),
+        typer.Option(
+            help="Total number of trials, earlier ones included. (default: the whole grid; 20 "
+            "with ranges)"
+        ),
     ] = None,
     folds: Annotated[int, typer.Option(help="Folds of each trial.")] = 3,
-    recipe: Annotated[str, typer.Option(help=RECIPE_HELP)] = "notebook",
+    preset: Annotated[str, typer.Option(help=PRESET_HELP)] = "notebook",
     *,
     training: dict[str, Any],
     source: SourceOption = None,
@@ -90,33 +94,36 @@ def search(
 
     The drawings are those that `qd run` has made. The test side takes no part.
     """
-    settings = apply(source=source, home=home, class_sets=class_sets)
+    settings = load(source=source, home=home, class_sets=class_sets)
     axes = Space.load(space) if space else NOTEBOOK
     if trials is not None and trials < 1:
         raise BadSetting("trials", f"is {trials}", "give a whole number from 1")
-    training["recipe"] = recipe
+    training["preset"] = preset
     own = {"space": axes.to_json(), "trials": trials, "folds": folds}
-    made, console = _make(settings, "searches", class_count, training, own)
+    made, _, console = _make(settings, "searches", class_set, training, own)
     table = Table("trial", "settings", "accuracy ± SD", "folds", "training")
-    ranked = sorted(made.facts["trials"], key=lambda each: (each["pruned"], -each["cv_accuracy"]))
-    for trial in ranked:
+    trials_made = made.metadata["trials"]
+    for trial in sorted(trials_made, key=lambda t: (t["pruned"], -t.get("cv_accuracy", 0.0))):
+        ended = "diverged" if trial["diverged"] else "pruned" if trial["pruned"] else ""
         table.add_row(
             str(trial["number"]),
             ", ".join(f"{name} {value}" for name, value in trial["settings"].items()),
-            f"{trial['cv_accuracy']:.2%} ± {trial['cv_accuracy_sd']:.2%}",
-            f"{len(trial['folds'])}{', given up' if trial['pruned'] else ''}",
-            f"{trial['training_seconds']:.1f} s",
+            f"{trial['cv_accuracy']:.2%} ± {trial['cv_accuracy_sd']:.2%}"
+            if "cv_accuracy" in trial
+            else "–",
+            f"{len(trial['folds'])}{ended and f', {ended}'}",
+            f"{trial.get('training_seconds', 0.0):.1f} s",
         )
     console.print(table)
     console.print(
-        f"Train with the best: `qd run --class-counts {class_count} --settings-from-search`.",
+        f"Train with the best: `qd run --class-set {class_set} --settings-from-search`.",
         highlight=False,
     )
 
 
 @with_training()
 def study(
-    class_count: ClassCountArgument,
+    class_set: ClassSetArgument,
     shares: Annotated[
         str, typer.Option(help="Per cent of the training drawings, rising.")
     ] = "10,30,100",
@@ -131,14 +138,14 @@ def study(
     The drawings are those that `qd run` has made. The evaluation's report, where there is one,
     is written again with what was found.
     """
-    settings = apply(source=source, home=home, class_sets=class_sets)
+    settings = load(source=source, home=home, class_sets=class_sets)
     own = {"shares": _shares(shares)}
-    made, console = _make(
-        settings, "data_studies", class_count, training, own, shown_by="evaluations"
+    made, runner, console = _make(
+        settings, "data_studies", class_set, training, own, shown_by="evaluations"
     )
     headings = ("trained on", "drawings", "accuracy", "recognised", "not recognised", "training")
     table = Table(*headings)
-    for trained in (*made.facts["curve"], made.facts["only_recognized"]):
+    for trained in (*made.metadata["curve"], made.metadata["only_recognized"]):
         accuracies = ("accuracy", "recognized", "unrecognized")
         table.add_row(
             trained["name"],
@@ -147,54 +154,38 @@ def study(
             _time(trained),
         )
     console.print(table)
-    console.print(f"Page: {made.folder / 'data_study.html'}", highlight=False, markup=False)
+    page = runner.store.open_local(made, "data_study.html")
+    console.print(f"Page: {page}", highlight=False, markup=False)
 
 
 def _make(
     settings: Settings,
     stage: str,
-    class_count: str,
+    class_set: str,
     training: Mapping[str, Any],
     own: Mapping[str, Any],
     *,
     shown_by: str | None = None,
-) -> tuple[Partition, Console]:
-    """Make a study, and a stage that shows it again, if that was made before.
-
-    Returns:
-        The study's partition, and the terminal to tell of it.
-    """
-    key = chosen_class_set(settings, class_count)
-
-    def studies() -> dict[str, "dg.Config"]:
-        given = {name: value for name, value in {**training, **own}.items() if value is not None}
-        return {stage: _config(stage, given)}
-
-    driver = driver_of(settings, (), None, dict(training), studies)
+) -> "tuple[Partition, PipelineRunner, Console]":
+    """Materialize a study, and again a stage that shows it, if that was materialized before."""
+    key = chosen_class_set(settings, class_set)
+    searched = training.get("settings_from_search")
+    given = {name: value for name, value in training.items() if name != "settings_from_search"}
+    runner = runner_of(settings, {stage: {**given, **own}})
+    if searched:
+        best = searched_config(runner, key, training).model_dump()["settings"]
+        chosen = runner.pipeline.config(runner.pipeline.stages[stage], settings=best, **own)
+        runner.configs = {stage: chosen}
     console = summary.console()
     with Screen(console) as screen:
         screen.partition(f"{stage} {key}", 0, 1)
-        driver.make(key, [stage])
-        if shown_by and not driver.failures and driver.workshop.store.find(shown_by, key):
-            driver.make(key, [shown_by])
-    summary.show_failures(console, driver)
-    if driver.failures:
+        for name in (stage, shown_by):
+            if name and not runner.failures and (name == stage or runner.store.find(name, key)):
+                runner.materialize(key, [runner.pipeline.stages[name]])
+    summary.show_failures(console, runner)
+    if runner.failures:
         raise typer.Exit(1)
-    return driver.workshop.store.read(stage, key), console
-
-
-def _config(stage: str, given: dict[str, Any]) -> "dg.Config":
-    # Dagster is slow to import, and wants the settings first.
-    from qd_pipeline.orchestration.assets.cross_validations import CrossValidationConfig  # noqa: PLC0415
-    from qd_pipeline.orchestration.assets.data_studies import DataStudyConfig  # noqa: PLC0415
-    from qd_pipeline.orchestration.assets.searches import SearchConfig  # noqa: PLC0415
-
-    kinds: dict[str, type[dg.Config]] = {
-        "cross_validations": CrossValidationConfig,
-        "searches": SearchConfig,
-        "data_studies": DataStudyConfig,
-    }
-    return kinds[stage](**given)
+    return runner.store.read(stage, key), runner, console
 
 
 def _shares(text: str) -> list[int]:

@@ -1,5 +1,6 @@
 """What a command has done, for people."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -8,46 +9,50 @@ from rich.markup import escape
 from rich.table import Table
 
 from qd_pipeline import catalog
-from qd_pipeline.class_sets import ClassSets, categories_of
-from qd_pipeline.store import Partition
+from qd_pipeline.class_sets import categories_of
+from qd_pipeline.quickdraw.download import Fetched
+from qd_pipeline.storage import Partition, PartitionStore
 
 if TYPE_CHECKING:
-    from qd_pipeline.orchestration.driver import Driver
+    from qd_pipeline.orchestration.runner import PipelineRunner
 
 
+_MOST_NAMED: Final = 8
 _WIDTH_OF_FILES: Final = 120
 
 
 def console() -> Console:
-    """Give the terminal, or what takes its place, wide enough for the table."""
+    """Return the terminal, or its stand-in, wide enough for the table."""
     terminal = Console()
     return terminal if terminal.is_terminal else Console(width=_WIDTH_OF_FILES)
 
 
-def show(console: Console, driver: "Driver", class_sets: ClassSets, seconds: float) -> None:
-    """Print the classifiers' table, what was made and what failed, and what to do next."""
-    source = driver.workshop.source_for(driver.choices.raw_drawings.drawings)
-    title = escape(f"Classifiers on the {source.describe()}")
-    table = Table(title=title, title_justify="left")
-    for heading in ("classes", "categories", "accuracy (95 % interval)", "training", "report"):
+def show(
+    console: Console, runner: "PipelineRunner", class_sets: Sequence[str], seconds: float
+) -> None:
+    """Print the classifiers' table, what was materialized, what failed, and what to do next."""
+    source = runner.source.source()
+    known = runner.pipeline.class_sets
+    table = Table(title=escape(f"Classifiers on the {source.describe()}"), title_justify="left")
+    for heading in ("class set", "categories", "accuracy (95 % interval)", "training", "report"):
         table.add_column(heading, overflow="fold")
     table.add_column("MLflow run", no_wrap=True)
-    for key in driver.choices.class_sets:
-        evaluated = driver.workshop.store.find("evaluations", key)
-        if evaluated and key not in driver.failures:
-            table.add_row(*_row(key, class_sets[key], evaluated))
+    for key in class_sets:
+        evaluated = runner.store.find("evaluations", key)
+        if evaluated and key not in runner.failures:
+            table.add_row(*_row(runner.store, key, known[key], evaluated))
     if table.row_count:
         console.print(table)
-    if driver.made:
+    if runner.materialized:
         console.print(
-            f"{len(driver.made)} partitions made, {len(driver.fresh)} fresh already; "
-            f"{seconds:.0f} s.",
+            f"{len(runner.materialized)} partitions materialized, {len(runner.up_to_date)} "
+            f"already up to date; {seconds:.0f} s.",
             highlight=False,
         )
-    elif not driver.failures:
-        console.print(f"Everything is fresh: nothing to do. {seconds:.1f} s.", highlight=False)
-    _show_shortages(console, driver, class_sets)
-    show_failures(console, driver)
+    elif not runner.failures:
+        console.print(f"Everything is up to date. {seconds:.1f} s.", highlight=False)
+    _show_shortages(console, runner, categories_of(known[key] for key in class_sets))
+    show_failures(console, runner)
     console.print(
         "Next: `make ui` shows every run and report in the browser; `make help` lists the rest.",
         highlight=False,
@@ -60,46 +65,60 @@ def show(console: Console, driver: "Driver", class_sets: ClassSets, seconds: flo
         )
 
 
-def show_failures(console: Console, driver: "Driver") -> None:
+def show_failures(console: Console, runner: "PipelineRunner") -> None:
     """Print one sentence for each run that failed."""
-    for sentence in driver.failures.values():
+    for sentence in runner.failures.values():
         console.print(f"[bold red]✗[/] {escape(sentence)}", highlight=False)
-    if waiting := driver.workshop.tracker.waiting:
+    if waiting := runner.tracker.waiting:
         console.print(
-            f"[bold yellow]![/] MLflow ceased to answer: what {waiting} runs logged waits in the "
-            "home, and `qd send` or the next `qd run` sends it.",
+            f"[bold yellow]![/] MLflow stopped answering: what {waiting} runs logged waits in the "
+            "data directory, and `qd send` or the next `qd run` sends it.",
             highlight=False,
         )
 
 
-def _show_shortages(console: Console, driver: "Driver", class_sets: ClassSets) -> None:
-    """Print a line for each category of which the source has fewer drawings than asked for."""
-    for category in categories_of(class_sets[key] for key in driver.choices.class_sets):
+def _show_shortages(console: Console, runner: "PipelineRunner", categories: Sequence[str]) -> None:
+    """Print the categories of which the source has fewer drawings than asked for."""
+    lacking = {}
+    for category in categories:
         key = catalog.partition_key(category)
-        if key in driver.failures:
+        made = runner.store.find("raw_drawings", key)
+        if made is None or key in runner.failures:
             continue
-        fetched = driver.workshop.store.read("raw_drawings", key).facts["fetched"]
-        asked, drawings = fetched["asked"], fetched["drawings"]
-        if asked and drawings < asked:
-            console.print(
-                f"{category}: the source has {drawings:,} of the {asked:,} drawings asked for.",
-                highlight=False,
-            )
+        fetched = Fetched.from_json(made.metadata["fetched"])
+        if fetched.requested and fetched.drawings < fetched.requested:
+            lacking[category] = fetched
+    if len(lacking) > _MOST_NAMED:
+        counts = [fetched.drawings for fetched in lacking.values()]
+        console.print(
+            f"{len(lacking)} categories have fewer drawings at the source than asked for: "
+            f"{min(counts):,} to {max(counts):,}.",
+            highlight=False,
+        )
+        return
+    for category, fetched in lacking.items():
+        console.print(
+            f"{category}: the source has {fetched.drawings:,} of the {fetched.requested:,} "
+            "drawings asked for.",
+            highlight=False,
+        )
 
 
-def _row(key: str, categories: tuple[str, ...], evaluated: Partition) -> tuple[str, ...]:
-    figures = evaluated.facts["figures"]
+def _row(
+    store: PartitionStore, key: str, categories: tuple[str, ...], evaluated: Partition
+) -> tuple[str, ...]:
+    figures = evaluated.metadata["figures"]
     low, high = figures["test_accuracy_low"], figures["test_accuracy_high"]
     return (
         key,
         ", ".join(categories),
         f"{figures['test_accuracy']:.2%} ({low:.2%} – {high:.2%})",
         f"{figures['training_seconds']:.1f} s",
-        escape(_short(evaluated.folder / "report.html")),
-        evaluated.facts["mlflow_run"][:8],
+        escape(_short(store.open_local(evaluated, "report.html"))),
+        evaluated.metadata["mlflow_run"][:8],
     )
 
 
 def _short(path: Path) -> str:
-    """Give a path from here where it lies below, whole otherwise."""
+    """Return a path relative to the working directory where it lies below."""
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

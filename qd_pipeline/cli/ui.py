@@ -1,4 +1,4 @@
-"""`qd ui`: Dagster's and MLflow's pages over one home."""
+"""`qd ui`: the web servers of Dagster and MLflow over one data directory."""
 
 import ipaddress
 import os
@@ -13,20 +13,23 @@ from qd_pipeline.cli.options import (
     EpochsOption,
     HomeOption,
     SourceOption,
-    apply,
+    load,
 )
 from qd_pipeline.cli.servers import Server, Servers, Stopped, program
 from qd_pipeline.settings import Settings
 
-_OURS: Final = ("-w", str(Path(__file__).parents[2] / "workspace.yaml"))
+_OURS: Final = ("-w", str(Path(__file__).parents[1] / "workspace.yaml"))
 _OPEN: Final = (
     "[bold yellow]![/] QD_UI_HOST is {}: the pages ask for no password, so whoever can reach this "
     "machine can start and stop runs, read all that is in the home and delete it. Keep them to a "
     "network that you trust, or behind a proxy that asks."
 )
 
-# The asset graph without the studies, so that "Materialize all" makes the chain and no more.
-_CHAIN: Final = "/asset-groups~not%20group%3A%22studies%22"
+# The asset graph, its groups opened and without the studies: "Materialize all" is the chain.
+_CHAIN: Final = (
+    "/asset-groups~not%20group%3A%22studies%22"
+    "?expanded=global%40global%3Adrawings%2Cglobal%40global%3Alearning"
+)
 
 
 def ui(
@@ -37,33 +40,38 @@ def ui(
     home: HomeOption = None,
 ) -> None:
     """Start Dagster's and MLflow's pages on this machine; Ctrl-C stops them."""
-    offered = {"QD_DRAWINGS": drawings, "QD_EPOCHS": epochs}
-    os.environ.update({name: str(value) for name, value in offered.items() if value is not None})
-    settings = apply(source=source, home=home, class_sets=class_sets)
-    # Dagster is slow to import.
-    from qd_pipeline.definitions import workshop_of  # noqa: PLC0415
-    from qd_pipeline.orchestration import instance, recovery  # noqa: PLC0415
+    settings = load(
+        source=source, home=home, class_sets=class_sets, drawings=drawings, epochs=epochs
+    )
+    # Dagster and MLflow take seconds to import.
+    from qd_pipeline.orchestration import instance, observations, recovery, resources  # noqa: PLC0415
+    from qd_pipeline.orchestration.pipeline import Pipeline  # noqa: PLC0415
     from qd_pipeline.tracking import CLASSIFIERS, EXPERIMENTS  # noqa: PLC0415
 
-    workshop = workshop_of(settings)
-    recovery.recover(workshop, instance.of(settings.home))
-    # All of them are there from the start: MLflow's page brings along what theirs show.
-    runs = {name: workshop.tracker.list_of(name) for name in EXPERIMENTS}
-    # Children are other processes: they see the settings as we do only through these.
-    os.environ.update(QD_HOME=str(settings.home), QD_SOURCE=settings.source)
-    # MLflow's own jobs, which we have none of, would take five processes more.
-    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
+    pipeline, dagster = Pipeline(settings), instance.of(settings.home)
+    store = resources.partition_store_of(settings).store
+    tracker = resources.mlflow_of(settings).tracker
+    recovery.recover(pipeline, store, tracker, dagster)
+    observations.report_settings(pipeline, dagster, store)
+    # All of them are there from the start, with their views.
+    runs = {name: tracker.run_list(name) for name in EXPERIMENTS}
+    environment = {
+        **os.environ,
+        **settings.to_environment(),
+        # MLflow's own jobs, which we have none of, would take five processes more.
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
     console = Console()
     try:
-        with Servers(settings.home / "logs", os.environ) as servers:
-            for page in _pages(settings):
-                servers.start(page)
+        with Servers(settings.home / "logs", environment) as servers:
+            for server in _servers(settings):
+                servers.start(server)
             with console.status("Starting Dagster and MLflow …"):
                 servers.wait_until_up()
-            # Nobody waits for the daemon: the pages have the processor to themselves until now.
+            # The web servers have the processor to themselves until they are up.
             servers.start(_daemon())
             console.print(
-                f"Dagster  http://{settings.ui_host}:{settings.dagster_port}{_CHAIN}",
+                f"Dagster  http://{settings.link_host}:{settings.dagster_port}{_CHAIN}",
                 highlight=False,
                 soft_wrap=True,
             )
@@ -76,7 +84,7 @@ def ui(
         console.print("Stopped.")
 
 
-def _pages(settings: Settings) -> list[Server]:
+def _servers(settings: Settings) -> list[Server]:
     dagster, mlflow = settings.dagster_port, settings.mlflow_port
     servers = [
         Server(
@@ -93,9 +101,8 @@ def _pages(settings: Settings) -> list[Server]:
             settings.ui_host,
         )
     ]
-    if settings.tracking_uri.startswith("sqlite:"):
-        store = ["--backend-store-uri", settings.tracking_uri, "--workers", "1"]
-        store += ["--app-name", "qd_pipeline"]
+    if settings.mlflow_uri.startswith("sqlite:"):
+        store = ["--backend-store-uri", settings.mlflow_uri, "--workers", "1"]
         artifacts = ["--artifacts-destination", str(settings.home / "mlartifacts")]
         command = [*program("mlflow"), "server", *store, *artifacts]
         command += _at(settings.ui_host, mlflow)

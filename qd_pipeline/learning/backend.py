@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Final
 
-from qd_pipeline import collector
+from qd_pipeline import garbage_collection
 
 _MODULES: Final = {"keras": "keras", "tf": "tensorflow"}
 
@@ -58,7 +58,7 @@ def _import(name: str) -> ModuleType:
     os.environ.update(_ENVIRONMENT)
     # It warns of retracing when several small networks are trained one after the other.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    with _without_absl_lines(), collector.paused():
+    with _without_absl_lines(), garbage_collection.paused():
         return importlib.import_module(name)
 
 

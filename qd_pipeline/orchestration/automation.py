@@ -1,61 +1,133 @@
-"""What is made again by itself once a schedule has found that the source changed.
+"""Automation: after a schedule has asked the source, materialize again what is stale.
 
-Only what a schedule or this automation made sets off more: what people start by hand, or
-with `qd run`, goes exactly as far as they said. And nothing is made for the first time.
+What is stale is what `qd run` says is stale. Only a scheduled observation sets automation off: what
+people start by hand goes exactly as far as they said. Nothing is materialized for the first time,
+and each partition at most once after an observation, so that a failure is not repeated.
 """
 
-from typing import Final
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
+from typing import Any, Final
 
 import dagster as dg
 
-KEEPS_UP: Final = "qd/keeps_up"
-"""Tag of runs that nobody started: by a schedule or by this automation."""
+from qd_pipeline.errors import QdError
+from qd_pipeline.orchestration.jobs import JOB_OF, OBSERVE_SOURCE
+from qd_pipeline.orchestration.observations import observed_versions
+from qd_pipeline.orchestration.partitions import By
+from qd_pipeline.orchestration.pipeline import Pipeline
+from qd_pipeline.orchestration.resources import PartitionStoreResource
+from qd_pipeline.orchestration.staleness import MISSING, Staleness
 
-KEEPS_UP_TAGS: Final = {KEEPS_UP: "yes"}
+AUTOMATED: Final = "qd/automated"
+"""Tag of runs that a schedule or this automation launched."""
 
-_ready: Final = (
-    ~dg.AutomationCondition.missing()
-    & ~dg.AutomationCondition.any_deps_missing()
-    & ~dg.AutomationCondition.any_deps_in_progress()
-    & ~dg.AutomationCondition.in_progress()
+AUTOMATED_TAGS: Final = {AUTOMATED: "yes"}
+
+_OBSERVATION: Final = "qd/observation"
+_SECONDS: Final = 30
+_ENDED: Final = (
+    dg.DagsterRunStatus.SUCCESS,
+    dg.DagsterRunStatus.FAILURE,
+    dg.DagsterRunStatus.CANCELED,
 )
 
-_changed: Final = (
-    dg.AutomationCondition.data_version_changed()
-    & dg.AutomationCondition.executed_with_tags(tag_keys={KEEPS_UP})
-)
-"""A run that nobody started has given a partition another content."""
 
-AFTER_PARENTS: Final = (
-    dg.AutomationCondition.any_deps_match(
-        _changed | dg.AutomationCondition.will_be_requested()
-    ).since_last_handled()
-    & _ready
-).with_label("an input changed, or is about to")
-"""For a stage partitioned as its inputs are: it is made in one run with them."""
+def sensor_of(pipeline: Pipeline, jobs: Sequence[Any]) -> dg.SensorDefinition:
+    """Return the sensor that materializes what is stale after a scheduled observation."""
 
-ACROSS_PARTITIONS: Final = (
-    dg.AutomationCondition.any_deps_match(_changed).since_last_handled()
-    & ~dg.AutomationCondition.any_deps_match(dg.AutomationCondition.will_be_requested())
-    & _ready
-).with_label("an input changed, and none is about to")
-"""For a stage partitioned otherwise than its inputs: it waits until all of them are made."""
-
-
-def sensor() -> dg.AutomationConditionSensorDefinition:
-    """Give what looks every half minute whether something is to be made again."""
-    return dg.AutomationConditionSensorDefinition(
-        "keep_up",
-        target=dg.AssetSelection.all(),
+    @dg.sensor(
+        name="keep_up_to_date",
+        jobs=[job for job in jobs if job.name in JOB_OF.values()],
+        minimum_interval_seconds=_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        minimum_interval_seconds=30,
-        run_tags=KEEPS_UP_TAGS,
-        # Runs start at once; a backfill would wait for its daemon's next look.
-        emit_backfills=False,
-        description="Make again what depends on what a schedule has found changed.",
+        description="After a schedule has asked the source: materialize again what is stale.",
     )
+    def keep_up_to_date(
+        context: dg.SensorEvaluationContext, partition_store: PartitionStoreResource
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        instance = context.instance
+        finished = dg.RunsFilter(
+            job_name=OBSERVE_SOURCE,
+            tags=AUTOMATED_TAGS,
+            statuses=[dg.DagsterRunStatus.SUCCESS],
+        )
+        last = instance.get_run_records(finished, limit=1)
+        if not last:
+            yield dg.SkipReason("No schedule has asked the source yet.")
+            return
+        observation = last[0].dagster_run.run_id
+        launched = instance.get_runs(dg.RunsFilter(tags={_OBSERVATION: observation}))
+        if any(run.status not in _ENDED for run in launched):
+            yield dg.SkipReason("What follows the last observation is being materialized.")
+            return
+        versions = observed_versions(instance, observation)
+        staleness = Staleness(
+            pipeline,
+            partition_store.store.snapshot(),
+            source_version=lambda key, _config: versions.get(key),
+        )
+        done = {run.tags.get("dagster/partition") for run in launched}
+        found = requests(staleness, observation, done)
+        yield from found
+        if not found:
+            yield dg.SkipReason("Everything that was materialized is up to date, or was tried.")
+
+    return keep_up_to_date
 
 
-def is_automatic(context: dg.AssetExecutionContext) -> bool:
-    """Tell whether nobody started this run."""
-    return KEEPS_UP in context.run.tags
+def requests(staleness: Staleness, observation: str, done: set[str | None]) -> list[dg.RunRequest]:
+    """Return the runs that bring stale partitions up to date, upstream ones first.
+
+    Args:
+        staleness: Says what is stale.
+        observation: Run id of the observation that they follow.
+        done: Partition keys that were tried after it.
+    """
+    for by in (By.CATEGORY, By.CLASS_SET):
+        found = [
+            _request(staleness, by, key, stages, observation)
+            for key in staleness.pipeline.partitions.keys(by)
+            if key not in done and (stages := _stale(staleness, by, key))
+        ]
+        if found:
+            return found
+    return []
+
+
+def _stale(staleness: Staleness, by: By, key: str) -> list[str]:
+    """Return the stale stages of a chain whose inputs are up to date, up to a missing one."""
+    try:
+        stale = staleness.stale(by, key)
+        outside = [
+            staleness.reason(upstream, upstream_key)
+            for stage in staleness.pipeline.chain(by)
+            for name, upstream_key, optional in staleness.pipeline.input_keys(stage, key)
+            if (upstream := staleness.pipeline.stages[name]).by is not by and not optional
+        ]
+    except QdError:
+        return []  # the run of `qd run` or of the UI says why
+    if any(outside):
+        return []
+    return [name for name, _ in takewhile(lambda each: each[1] != MISSING, stale.items())]
+
+
+def _request(
+    staleness: Staleness, by: By, key: str, stages: list[str], observation: str
+) -> dg.RunRequest:
+    pipeline = staleness.pipeline
+    configs = {
+        name: staleness.config(pipeline.stages[name], staleness.store.find(name, key))
+        for name in stages
+    }
+    return dg.RunRequest(
+        run_key=f"{observation} {by.value} {key}",
+        job_name=JOB_OF[by],
+        partition_key=key,
+        # What the run says of itself if it is killed before its first step.
+        asset_selection=[dg.AssetKey(name) for name in stages],
+        run_config={
+            "ops": {name: {"config": config.model_dump()} for name, config in configs.items()}
+        },
+        tags={**AUTOMATED_TAGS, _OBSERVATION: observation},
+    )

@@ -1,4 +1,4 @@
-"""Telling people of runs that failed while nobody was looking."""
+"""Notification of failed runs: a log in the data directory, and a webhook."""
 
 import json
 import time
@@ -36,8 +36,8 @@ class Failed:
         return f"{self.asset} {self.partition} failed: {self.sentence}{run}"
 
 
-def announce(failed: Failed, settings: Settings) -> str | None:
-    """Write a line to `logs/failures.log` of the home, and tell the webhook if there is one.
+def notify(failed: Failed, settings: Settings) -> str | None:
+    """Write a line to `logs/failures.log` of the data directory, and post it to the webhook.
 
     The webhook gets a POST of JSON: `text`, the line, for chats; and `asset`, `partition`,
     `sentence` and `run`. It gets ten seconds and is not tried again.
@@ -69,30 +69,36 @@ def announce(failed: Failed, settings: Settings) -> str | None:
     return None if good else f"the webhook answered {answer.status}"
 
 
-@dg.run_failure_sensor(
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Write a line for each failed step to logs/failures.log, and tell the webhook.",
-)
-def report_failures(context: dg.RunFailureSensorContext) -> None:
-    """Tell of a run that failed."""
-    run = context.dagster_run
-    partition = run.tags.get("dagster/partition", "")
-    steps = context.get_step_failure_events()
-    failures = [
-        Failed(event.step_key or run.job_name, partition, _sentence(event), run.run_id)
-        for event in steps
-    ] or [_killed(run, partition, context.failure_event.message or "it failed")]
-    for failed in failures:
-        missed = announce(failed, Settings.from_environment())
-        if missed:
-            context.log.warning(missed)
+def failure_sensor_of(settings: Settings) -> dg.SensorDefinition:
+    """Return the sensor that notifies of each failed step."""
+
+    @dg.run_failure_sensor(
+        name="report_failures",
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Write a line for each failed step to logs/failures.log, and post it to the "
+        "webhook.",
+    )
+    def report_failures(context: dg.RunFailureSensorContext) -> None:
+        run = context.dagster_run
+        partition = run.tags.get("dagster/partition", "")
+        steps = context.get_step_failure_events()
+        failures = [
+            Failed(event.step_key or run.job_name, partition, _sentence(event), run.run_id)
+            for event in steps
+        ] or [_killed(run, partition, context.failure_event.message or "it failed")]
+        for failed in failures:
+            missed = notify(failed, settings)
+            if missed:
+                context.log.warning(missed)
+
+    return report_failures
 
 
 def _killed(run: dg.DagsterRun, partition: str, cause: str) -> Failed:
-    """Tell of a run that failed outside of its steps: its process was killed, or never came."""
+    """Describe a run that failed outside of its steps: its process was killed or never started."""
     assets = sorted(key.path[-1] for key in run.asset_selection or ())
     commands = [f"`qd make {asset} {partition}`" for asset in assets] or ["`qd run`"]
-    sentence = f"{cause.rstrip('.')}: make it again with {' and '.join(commands)}."
+    sentence = f"{cause.rstrip('.')}: materialize again with {' and '.join(commands)}."
     return Failed(" and ".join(assets) or run.job_name, partition, sentence, run.run_id)
 
 

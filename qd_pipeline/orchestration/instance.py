@@ -1,7 +1,8 @@
-"""The Dagster instance of a home."""
+"""The Dagster instance of a data directory."""
 
 import contextlib
 import os
+import secrets
 import shutil
 import sqlite3
 import time
@@ -15,30 +16,28 @@ import dagster as dg
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
-from qd_pipeline import owner
 from qd_pipeline.errors import HomeFailed, disk_failure
-
-_OWNER_TAG: Final = "qd/owner"
 
 _CONFIG: Final = "dagster.yaml"
 _SECONDS_TO_WAIT: Final = 120
+_SECONDS_TO_MAKE: Final = 3600
 
 
 @event.listens_for(Engine, "connect")
-def _be_patient(connection: Any, _record: Any) -> None:
-    """Let SQLite wait for its turn: by default it gives up after five seconds."""
+def _wait_for_lock(connection: Any, _record: Any) -> None:
+    """Have SQLite wait for its lock: by default it gives up after five seconds."""
     if isinstance(connection, sqlite3.Connection):
         connection.execute(f"PRAGMA busy_timeout = {_SECONDS_TO_WAIT * 1000}")
 
 
 def prepare(home: Path) -> Path:
-    """Make the instance's folder in a home, with our configuration unless it has one.
+    """Make the instance's folder in a data directory, with our configuration unless it has one.
 
     Returns:
         The folder, which is also put into `DAGSTER_HOME` for this process and its children.
 
     Raises:
-        HomeFailed: The home cannot be written.
+        HomeFailed: The data directory cannot be written.
     """
     folder = home / "dagster"
     try:
@@ -51,18 +50,18 @@ def prepare(home: Path) -> Path:
 
 
 def of(home: Path) -> dg.DagsterInstance:
-    """Open the instance of a home, making it when it is new."""
-    with explained(home):
+    """Open the instance of a data directory, making it when it is new."""
+    with translate_errors(home):
         prepare(home)
         return dg.DagsterInstance.get()
 
 
 @contextmanager
-def explained(home: Path) -> Iterator[None]:
-    """Say in one sentence what Dagster's databases fail at.
+def translate_errors(home: Path) -> Iterator[None]:
+    """Translate errors of Dagster's databases into one sentence.
 
     Raises:
-        HomeFailed: The home cannot be written or read.
+        HomeFailed: The data directory cannot be written or read.
     """
     try:
         yield
@@ -71,55 +70,23 @@ def explained(home: Path) -> Iterator[None]:
         raise HomeFailed(
             str(home / "dagster"),
             f"cannot be written or read ({reason})",
-            "see that the disk has room and may be written, then run again",
+            "check that the disk has room and may be written, then run again",
         ) from error
     except OSError as error:
         raise disk_failure(error, home) from error
 
 
-def owned(run_id: str) -> dict[str, str]:
-    """Give the tag by which a run names the process that makes it, this one.
-
-    It names the run too: Dagster hands the tags of a run on to that which makes it again.
-    """
-    return {_OWNER_TAG: f"{run_id} {owner.token()}"}
-
-
-def close_abandoned(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    """Close the runs that killed processes left open, as failed.
-
-    Returns:
-        Those runs.
-    """
-    closed = []
-    open_ones = dg.RunsFilter(
-        statuses=[
-            dg.DagsterRunStatus.NOT_STARTED,
-            dg.DagsterRunStatus.STARTING,
-            dg.DagsterRunStatus.STARTED,
-            dg.DagsterRunStatus.CANCELING,
-        ]
-    )
-    for record in instance.get_run_records(open_ones):
-        run, _, name = record.dagster_run.tags.get(_OWNER_TAG, "").partition(" ")
-        silent = time.time() - record.update_timestamp.timestamp()
-        if run == record.dagster_run.run_id and not owner.is_alive(name, silent):
-            instance.report_run_failed(record.dagster_run, "The process that made it was killed.")
-            closed.append(record.dagster_run)
-    return closed
-
-
 def _make(folder: Path) -> None:
-    """Make the folder with its databases in one stroke.
+    """Make the folder with its databases elsewhere, then rename it.
 
     Dagster makes them in several steps, and two processes must not do so at once.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     for entry in folder.parent.glob(f"{folder.name}~*"):
-        with contextlib.suppress(FileNotFoundError):  # another process is done with it
-            if not owner.is_claimed(entry):
+        with contextlib.suppress(FileNotFoundError):  # another process has renamed it
+            if time.time() - entry.stat().st_mtime > _SECONDS_TO_MAKE:
                 shutil.rmtree(entry, ignore_errors=True)
-    own = owner.claim(folder)
+    own = folder.with_name(f"{folder.name}~{secrets.token_hex(8)}")
     try:
         own.mkdir()
         text = resources.files(__package__).joinpath(_CONFIG).read_text(encoding="utf-8")

@@ -1,25 +1,49 @@
-"""The two jobs: one for the categories, one for the classifiers.
+"""The jobs: one per kind of partition, and one that asks the source.
 
-A Dagster run covers partitions of one kind only, so what is partitioned by category and
-what is partitioned by class set cannot share a job.
+A Dagster run covers partitions of one kind only, so what is partitioned by category and what is
+partitioned by class set cannot share a job.
 """
+
+from collections.abc import Sequence
+from typing import Any, Final
 
 import dagster as dg
 
-from qd_pipeline.orchestration.assets.bitmaps import bitmaps
-from qd_pipeline.orchestration.assets.classifiers import classifiers
-from qd_pipeline.orchestration.assets.evaluations import evaluations
-from qd_pipeline.orchestration.assets.raw_drawings import raw_drawings
-from qd_pipeline.orchestration.assets.strokes import strokes
+from qd_pipeline.orchestration.partitions import By
+from qd_pipeline.orchestration.pipeline import Pipeline
+from qd_pipeline.orchestration.stages.raw_drawings import FILES
 
-categories_job = dg.define_asset_job(
-    "categories",
-    selection=dg.AssetSelection.assets(raw_drawings, strokes, bitmaps),
-    description="Download, parse and draw one category.",
-)
+CATEGORIES: Final = "categories"
+CLASS_SETS: Final = "classifiers_and_evaluations"
+OBSERVE_SOURCE: Final = "observe_source"
 
-classifiers_job = dg.define_asset_job(
-    "classifiers_and_evaluations",
-    selection=dg.AssetSelection.assets(classifiers, evaluations),
-    description="Train and evaluate one class set on the categories in the store.",
-)
+_SECONDS_TO_RETRY: Final = 60
+
+JOB_OF: Final = {By.CATEGORY: CATEGORIES, By.CLASS_SET: CLASS_SETS}
+
+
+def jobs_of(pipeline: Pipeline) -> Sequence[Any]:
+    """Return the jobs of a pipeline, in a type that Dagster does not export."""
+    return [
+        dg.define_asset_job(
+            CATEGORIES,
+            selection=_chain(pipeline, By.CATEGORY),
+            description="Download, parse and draw one category.",
+        ),
+        dg.define_asset_job(
+            CLASS_SETS,
+            selection=_chain(pipeline, By.CLASS_SET),
+            description="Train and evaluate one class set on the categories in the store.",
+        ),
+        dg.define_asset_job(
+            OBSERVE_SOURCE,
+            selection=dg.AssetSelection.assets(FILES),
+            description="Ask the source which of the downloaded files have changed.",
+            # A server that was away for a moment should not cost a week.
+            op_retry_policy=dg.RetryPolicy(max_retries=2, delay=_SECONDS_TO_RETRY),
+        ),
+    ]
+
+
+def _chain(pipeline: Pipeline, by: By) -> dg.AssetSelection:
+    return dg.AssetSelection.assets(*(stage.name for stage in pipeline.chain(by)))

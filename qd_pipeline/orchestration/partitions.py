@@ -1,52 +1,99 @@
-"""The two sets of partitions, and which category goes into which class set.
+"""Partitions of the stages, and the mappings between them, made from class sets."""
 
-Both come from the class sets in the environment (`QD_CLASS_SETS`): Dagster wants to know
-them when the definitions are loaded.
-"""
-
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
 
 import dagster as dg
 
 from qd_pipeline import catalog
+from qd_pipeline.class_sets import ClassSets, categories_of
 from qd_pipeline.errors import BadSetting
-from qd_pipeline.settings import Settings
-
-SETTINGS: Final = Settings.from_environment()
-"""As they were when the definitions were loaded."""
-
-CLASS_SETS: Final = SETTINGS.class_sets
-"""Categories in the order of the network's outputs, by partition key."""
-
-category_partitions = dg.StaticPartitionsDefinition(
-    [catalog.partition_key(name) for name in SETTINGS.categories]
-)
-
-class_set_partitions = dg.StaticPartitionsDefinition(list(CLASS_SETS))
-
-class_sets_of_category = dg.StaticPartitionMapping(
-    {
-        key: {
-            class_set
-            for class_set, names in CLASS_SETS.items()
-            if catalog.category_of(key) in names
-        }
-        for key in category_partitions.get_partition_keys()
-    }
-)
-"""From each category to the class sets that need it."""
 
 
-def category_keys(class_set: str) -> tuple[str, ...]:
-    """Give the category partitions that a class set needs, in the order of its outputs."""
-    return tuple(catalog.partition_key(name) for name in CLASS_SETS[class_set])
+class By(Enum):
+    """What a stage is partitioned by."""
+
+    CATEGORY = "category"
+    CLASS_SET = "class set"
+    NOTHING = "nothing"
+
+
+UNPARTITIONED = "all"
+"""Key of the one partition of an unpartitioned stage."""
+
+
+@dataclass(frozen=True)
+class Partitions:
+    """Partition keys, Dagster's definitions of them, and the keys that one needs of another.
+
+    Args:
+        class_sets: Categories by class set, in the order of the network's outputs.
+    """
+
+    class_sets: ClassSets
+
+    @cached_property
+    def _categories(self) -> dg.StaticPartitionsDefinition:
+        names = categories_of(self.class_sets.values())
+        return dg.StaticPartitionsDefinition([catalog.partition_key(name) for name in names])
+
+    @cached_property
+    def _class_sets(self) -> dg.StaticPartitionsDefinition:
+        return dg.StaticPartitionsDefinition(list(self.class_sets))
+
+    def definition(self, by: By) -> dg.StaticPartitionsDefinition | None:
+        """Return Dagster's definition, None for unpartitioned stages."""
+        return {By.CATEGORY: self._categories, By.CLASS_SET: self._class_sets}.get(by)
+
+    def keys(self, by: By) -> Sequence[str]:
+        """Return all partition keys."""
+        definition = self.definition(by)
+        return definition.get_partition_keys() if definition else (UNPARTITIONED,)
+
+    def upstream_keys(self, key: str, *, of: By, upstream: By) -> Sequence[str]:
+        """Return the upstream partitions that a partition needs, class sets' in output order."""
+        if of is upstream:
+            return (key,)
+        if (of, upstream) == (By.CLASS_SET, By.CATEGORY):
+            return tuple(catalog.partition_key(name) for name in self.class_sets[key])
+        return self.keys(upstream)
+
+    def mapping(self, *, of: By, upstream: By) -> dg.PartitionMapping | None:
+        """Return Dagster's mapping from upstream partitions to downstream ones."""
+        if (of, upstream) != (By.CLASS_SET, By.CATEGORY):
+            return None
+        return dg.StaticPartitionMapping(
+            {
+                category: {
+                    key
+                    for key, names in self.class_sets.items()
+                    if catalog.category_of(category) in names
+                }
+                for category in self.keys(By.CATEGORY)
+            }
+        )
+
+    def check(self, key: str, by: By) -> str:
+        """Return a partition key that a user gave, spelled as a key.
+
+        Raises:
+            BadSetting: There is no such partition.
+        """
+        if by is By.CATEGORY:
+            return catalog.partition_key(key.replace("_", " "))
+        if key not in self.keys(by):
+            known = ", ".join(self.keys(by))
+            raise BadSetting(f"{by.value} {key[:80]!r}", "is not known", f"give one of {known}")
+        return key
 
 
 def key_of(context: dg.AssetExecutionContext) -> str:
-    """Give the partition that a step makes; what has no partitions is one, `all`.
+    """Return the partition key of a step.
 
     Raises:
-        BadSetting: The asset has partitions, and whoever launched the run chose none.
+        BadSetting: The asset has partitions, and the run was launched without one.
     """
     if context.has_partition_key:
         return str(context.partition_key)
@@ -56,4 +103,4 @@ def key_of(context: dg.AssetExecutionContext) -> str:
             "has no partition in this run",
             "choose one in the launchpad, or press Materialize on the asset's page",
         )
-    return "all"
+    return UNPARTITIONED

@@ -1,4 +1,4 @@
-"""How far a long stage has come: a bar on a terminal, lines in Dagster's log elsewhere."""
+"""Progress of a long stage: a bar on a terminal, lines in Dagster's log elsewhere."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from typing import Final
 OnProgress = Callable[[int, int], None]
 
 screen: ContextVar[Callable[[str, str], OnProgress] | None] = ContextVar("screen", default=None)
-"""Set by whoever runs stages in this process and shows bars.
+"""Set by a command that runs stages in this process and shows bars.
 
 Called with the partition (`bitmaps cow`) and what is counted (`drawings`).
 """
@@ -18,7 +18,7 @@ _SECONDS_BETWEEN_LINES: Final = 5.0
 
 
 def of(partition: str, unit: str, log: Logger) -> OnProgress:
-    """Give a function to call with what is done and the total, as often as one likes.
+    """Return a function that is called with the amount done and the total, however often.
 
     Args:
         partition: What is being made (`bitmaps cow`).

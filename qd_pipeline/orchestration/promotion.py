@@ -1,6 +1,8 @@
 """From an evaluation to the registry: is the new classifier the champion?"""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -8,63 +10,103 @@ import pyarrow.parquet as pq
 from qd_pipeline.errors import MissingPartition
 from qd_pipeline.learning.evaluation import promotion
 from qd_pipeline.learning.evaluation.comparison import Comparison, mcnemar
-from qd_pipeline.learning.evaluation.promotion import Champion, PromotionDecision
-from qd_pipeline.orchestration.stage import Stage
-from qd_pipeline.orchestration.workshop import Workshop
-from qd_pipeline.tracking.registry import Registry, Version
+from qd_pipeline.learning.evaluation.metrics import categories_of
+from qd_pipeline.learning.evaluation.promotion import Champion, Outcome, PromotionDecision
+from qd_pipeline.tracking.registry import DecidedBy, Registry, Version
 
-PREDICTIONS = "predictions.parquet"
-
-_ALREADY = "it is the champion already; when it was judged: "
+PREDICTIONS: Final = "predictions.parquet"
 
 
 def model_of(class_set: str) -> str:
-    """Give the name of a class set's registered model."""
+    """Return the name of a class set's registered model."""
     return f"quickdraw-{class_set}"
 
 
-def judge(workshop: Workshop, stage: Stage, predictions: pa.Table) -> PromotionDecision:
-    """Compare the classifier of a stage's MLflow run with the present champion.
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """An evaluated classifier; all from one read of its partition, which may be replaced.
+
+    Attributes:
+        class_set: Partition key of its class set.
+        run: The MLflow run that trained it.
+        version: Data version of its partition.
+        predictions: As `Evaluation.predictions`.
+        source: Where its drawings are from.
+        synthetic: Whether they were generated rather than drawn by people.
+    """
+
+    class_set: str
+    run: str
+    version: str
+    predictions: pa.Table
+    source: str
+    synthetic: bool
+
+
+def decide(registry: Registry, candidate: Candidate, margin: float) -> PromotionDecision:
+    """Decide whether a classifier becomes champion, or return what was decided about it before.
+
+    Args:
+        registry: The model registry.
+        candidate: The classifier.
+        margin: Loss of accuracy that is put up with, above 0 and below 1.
 
     Raises:
         TrackingFailed: MLflow cannot be reached.
     """
-    registry, model = workshop.tracker.registry, model_of(stage.draft.key)
-    champion = registry.champion(model)
-    significance = workshop.promotion_significance
-    if champion is not None and champion.run == stage.run.id:
-        return _of_before(champion, significance)
-    return promotion.judge(
+    registered = _find(registry, candidate)
+    if registered is not None:
+        return _decided_before(registered, margin)
+    champion = registry.champion(model_of(candidate.class_set))
+    return promotion.decide(
         _champion(registry, champion) if champion else None,
-        predictions,
-        synthetic=stage.origin.synthetic,
-        significance=significance,
+        candidate.predictions,
+        synthetic=candidate.synthetic,
+        margin=margin,
     )
 
 
-def register(workshop: Workshop, stage: Stage, verdict: PromotionDecision) -> Version:
-    """Register the classifier of a stage's MLflow run as the verdict says.
+def register(registry: Registry, candidate: Candidate, decision: PromotionDecision) -> Version:
+    """Register a classifier and carry the decision out, once.
+
+    A classifier that is registered already stays as people have left it since.
 
     Raises:
         TrackingFailed: MLflow cannot be reached.
     """
-    registry = workshop.tracker.registry
-    version = registry.register(
-        model_of(stage.draft.key),
-        stage.run.id,
-        {
-            "decision": "champion" if verdict.promoted else "challenger",
-            "reason": verdict.reason,
-            "significance": f"{verdict.significance:g}",
-            **stage.origin.tags(),
-            **_figures(verdict),
-        },
-    )
-    if verdict.promoted:
-        registry.appoint(version)
+    version = _find(registry, candidate)
+    if version is None:
+        version = registry.register(
+            model_of(candidate.class_set),
+            run=candidate.run,
+            classifier=candidate.version,
+            categories=categories_of(candidate.predictions),
+            tags={
+                "source": candidate.source,
+                "synthetic": str(candidate.synthetic).lower(),
+                **_tags(decision),
+            },
+        )
+    elif version.was_champion or not _is_as_it_was(registry, version):
+        return version
+    # Also after a process was killed between the registration and this.
+    if decision.promoted:
+        registry.set_champion(version, DecidedBy.EVALUATION)
     else:
-        registry.challenge(version)
+        registry.set_challenger(version)
     return version
+
+
+def _find(registry: Registry, candidate: Candidate) -> Version | None:
+    return registry.find(
+        model_of(candidate.class_set), run=candidate.run, classifier=candidate.version
+    )
+
+
+def _is_as_it_was(registry: Registry, version: Version) -> bool:
+    """Return whether the champion is still the one that the version was decided against."""
+    champion = registry.champion(version.model)
+    return version.tags.get("compared_with", "") == (str(champion) if champion else "")
 
 
 def _champion(registry: Registry, version: Version) -> Champion:
@@ -76,22 +118,22 @@ def _champion(registry: Registry, version: Version) -> Champion:
     return Champion(str(version), predictions, version.tags.get("synthetic") == "true")
 
 
-def _of_before(champion: Version, significance: float) -> PromotionDecision:
-    """Give what the registry says of how the present champion was judged."""
-    tags = champion.tags
-    # Each evaluation writes its reason there; and who registers by hand in MLflow gives none.
-    reason = tags.get("reason", "nobody asked").removeprefix(_ALREADY)
+def _decided_before(version: Version, margin: float) -> PromotionDecision:
+    """Return the decision that a version's tags tell."""
+    tags = version.tags
+    # A version that was registered by hand has none of them.
     return PromotionDecision(
-        promoted=True,
-        reason=f"{_ALREADY}{reason}",
-        significance=float(tags.get("significance", significance)),
-        champion=tags.get("compared_with"),
+        outcome=Outcome(tags.get("decision", Outcome.KEPT)),
+        reason=tags.get("reason", "it was registered by hand"),
+        margin=float(tags.get("margin", margin)),
+        champion=tags.get("compared_with") or None,
         comparison=_comparison(tags),
+        repeated=True,
     )
 
 
 def _comparison(tags: Mapping[str, str]) -> Comparison | None:
-    """Give the figures that `_figures` gave."""
+    """Return the comparison whose figures `_tags` wrote."""
     if "compared_drawings" not in tags:
         return None
     return Comparison(
@@ -102,16 +144,24 @@ def _comparison(tags: Mapping[str, str]) -> Comparison | None:
     )
 
 
-def _figures(verdict: PromotionDecision) -> dict[str, str]:
-    if verdict.comparison is None:
-        return {}
-    compared = verdict.comparison
-    return {
-        "compared_with": verdict.champion or "",
+def _tags(decision: PromotionDecision) -> dict[str, str]:
+    tags = {
+        "decision": decision.outcome.value,
+        "reason": decision.reason,
+        "margin": f"{decision.margin:g}",
+        "compared_with": decision.champion or "",
+        "decided_by": DecidedBy.EVALUATION.value,
+    }
+    compared = decision.comparison
+    if compared is None:
+        return tags
+    low, high = compared.gain(decision.confidence)
+    return tags | {
         "compared_drawings": str(compared.drawings),
         "champion_correct": str(compared.first_correct),
         "own_correct": str(compared.second_correct),
         "champion_alone_correct": str(compared.test.only_first),
         "own_alone_correct": str(compared.test.only_second),
-        "p_value": f"{compared.test.first_better:.6g}",
+        "difference_low": f"{low:.6g}",
+        "difference_high": f"{high:.6g}",
     }

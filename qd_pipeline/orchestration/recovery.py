@@ -1,58 +1,69 @@
-"""Taking up the home where processes that were killed have left it."""
+"""Recovery: clean up after processes that were killed."""
 
-from pathlib import Path
-from typing import Final
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from qd_pipeline.orchestration import instance as instances
-from qd_pipeline.orchestration import slots
-from qd_pipeline.orchestration.workshop import Workshop
-from qd_pipeline.quickdraw import partial
+from qd_pipeline.orchestration import ownership, pool
+from qd_pipeline.orchestration.observations import DATA_VERSION
+from qd_pipeline.orchestration.pipeline import Pipeline
+from qd_pipeline.quickdraw import download
+from qd_pipeline.storage import PartitionStore
 
-_VERSION_TAG: Final = "dagster/data_version"
+if TYPE_CHECKING:
+    from qd_pipeline.tracking import Tracker
 
 
-def recover(workshop: Workshop, instance: dg.DagsterInstance) -> None:
-    """Sweep what was left, close runs that nobody makes any more, send what waits for MLflow.
+def recover(
+    pipeline: Pipeline, store: PartitionStore, tracker: "Tracker", instance: dg.DagsterInstance
+) -> None:
+    """Collect garbage, close abandoned runs, and send what waits for MLflow.
 
-    This also shows before any work whether the disk and MLflow are there.
+    This also shows before any work whether the store and MLflow can be reached.
 
     Raises:
-        HomeFailed: The home cannot be written.
+        HomeFailed: The data directory cannot be written.
+        StoreFailed: The partition store cannot be reached.
         TrackingFailed: MLflow cannot be reached, or refuses what waits.
     """
-    with instances.explained(Path(workshop.home)):
-        workshop.store.sweep()
-        partial.sweep(workshop.partials)
-        close_abandoned(workshop, instance)
-    workshop.tracker.settle()
+    home = pipeline.settings.home
+    with instances.translate_errors(home):
+        store.collect_garbage()
+        download.sweep(home / "partial")
+        close_abandoned(pipeline, store, instance)
+    tracker.reconcile()
 
 
-def close_abandoned(workshop: Workshop, instance: dg.DagsterInstance) -> None:
-    """Close the runs that killed processes left open, tell what they made, take their slots."""
-    for run in instances.close_abandoned(instance):
-        _report_published(workshop, instance, run)
-    slots.free_those_of_ended_runs(instance)
+def close_abandoned(
+    pipeline: Pipeline, store: PartitionStore, instance: dg.DagsterInstance
+) -> None:
+    """Close runs of killed processes, report what they published, free their pool slots."""
+    after = timedelta(seconds=pipeline.settings.abandoned_after)
+    for run in ownership.close_abandoned(instance, store, after):
+        _report_published(store, instance, run)
+    pool.free_slots_of_ended_runs(instance)
 
 
-def _report_published(workshop: Workshop, instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
-    """Tell Dagster of what a run had published and not told before it was killed."""
+def _report_published(
+    store: PartitionStore, instance: dg.DagsterInstance, run: dg.DagsterRun
+) -> None:
+    """Report to Dagster what a killed run had published but not reported."""
     key = run.tags.get("dagster/partition")
     for asset in run.asset_selection or ():
-        made = workshop.store.find(asset.path[-1], key) if key else None
+        made = store.find(asset.path[-1], key) if key else None
         if made is None:
             continue
         records = dg.AssetRecordsFilter(asset_key=asset, asset_partitions=[made.key])
-        told = instance.fetch_materializations(records, limit=1).records
-        known = told[0].asset_materialization if told else None
-        if known is None or (known.tags or {}).get(_VERSION_TAG) != made.version:
+        reported = instance.fetch_materializations(records, limit=1).records
+        known = reported[0].asset_materialization if reported else None
+        if known is None or (known.tags or {}).get(DATA_VERSION) != made.version:
             instance.report_runless_asset_event(
                 dg.AssetMaterialization(
                     asset,
-                    description="Published by a run that was killed before it could say so.",
+                    description="Published by a run that was killed before it could report it.",
                     partition=made.key,
-                    tags={_VERSION_TAG: made.version},
-                    metadata={"folder": dg.MetadataValue.path(made.folder)},
+                    tags={DATA_VERSION: made.version},
                 )
             )

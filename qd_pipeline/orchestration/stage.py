@@ -1,110 +1,153 @@
-"""A stage at work on one partition: its draft, its MLflow run, its progress."""
+"""What a stage declares; its asset, staleness, provenance and commands follow from it."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 import dagster as dg
 
-from qd_pipeline.errors import DamagedPartition
-from qd_pipeline.orchestration import progress
-from qd_pipeline.orchestration.origin import Origin
-from qd_pipeline.store import Draft, Partition
-
 if TYPE_CHECKING:
-    from qd_pipeline.tracking import TrackedRun
+    from collections.abc import Callable, Mapping, Sequence
+
+    from qd_pipeline.class_sets import ClassSets
+    from qd_pipeline.orchestration.materialization import MaterializationContext
+    from qd_pipeline.orchestration.partitions import By
+    from qd_pipeline.settings import Settings
+    from qd_pipeline.tracking import LoggedDataset
+
+
+class StageConfig(dg.Config):
+    """Settings of one materialization; the launchpad shows the fields."""
+
+    def effective(self, key: str, class_sets: ClassSets) -> Mapping[str, Any]:
+        """Return the settings that have an effect on a partition: its fingerprint's part (JSON).
+
+        Raises:
+            BadSetting: A setting is out of its range.
+        """
+        del key, class_sets
+        return {}
+
+
+@dataclass(frozen=True)
+class Input:
+    """An upstream stage whose partitions are read.
+
+    Args:
+        stage: Its name.
+        optional: Whether a partition that does not exist is left out instead of refused.
+    """
+
+    stage: str
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Check:
+    """A promise about a partition, shown as an asset check.
+
+    Args:
+        name: Of the asset check.
+        description: What must hold.
+        blocking: Whether a partition that fails it is kept from being published.
+    """
+
+    name: str
+    description: str
+    blocking: bool = True
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What a check found.
+
+    Args:
+        name: Of the check.
+        passed: Whether the promise holds.
+        found: In words and figures.
+        metadata: Figures for the check's page.
+    """
+
+    name: str
+    passed: bool
+    found: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a stage made, beside the files that it staged.
+
+    Args:
+        metadata: Kept in the manifest beside the files (JSON).
+        metrics: Logged to MLflow.
+        shown: Metadata for the asset's page.
+        checks: What the stage's checks found.
+        version: Hash of the content; by default of all files.
+        external: Version of what was read from outside the store, for stages with such an input.
+        dataset: MLflow dataset that the metrics were measured on.
+    """
+
+    metadata: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    shown: Mapping[str, Any]
+    checks: Sequence[CheckResult] = ()
+    version: str | None = None
+    external: str | None = None
+    dataset: LoggedDataset | None = None
+
+
+class Materialize(Protocol):
+    """Make one partition: stage its files and say what was found."""
+
+    def __call__(self, context: MaterializationContext, config: Any, /) -> Result:
+        """Materialize the context's partition as configured."""
+        ...
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One partition of one asset, being made.
+    """A stage, declared once.
 
-    Attributes:
-        context: Dagster's context of the step.
-        draft: What is written, unseen until it is published.
-        run: The MLflow run that it logs to.
-        origin: Where the drawings come from.
+    Args:
+        name: Of the asset.
+        description: Of the asset.
+        by: What it is partitioned by.
+        code_version: Raised when the code begins to write something else from the same inputs.
+        materialize: Makes a partition.
+        inputs: All that it reads of the store.
+        external: Asset outside of the store that it reads.
+        config: Type of its settings.
+        declared: Returns the settings' own values for fields of `config`.
+        checks: What it promises.
+        group: Of the asset: `drawings`, `learning`, or `studies`, which are made on request only.
+        kinds: Of the asset, as Dagster's UI shows them.
+        pool: Dagster's concurrency pool, for stages that keep all cores busy.
+        continues: Input in whose MLflow run this stage goes on logging.
     """
 
-    context: dg.AssetExecutionContext
-    draft: Draft
-    run: "TrackedRun"
-    origin: Origin
+    name: str
+    description: str
+    by: By
+    code_version: str
+    materialize: Materialize
+    inputs: Sequence[Input] = ()
+    external: str | None = None
+    config: type[StageConfig] = StageConfig
+    declared: Callable[[Settings], Mapping[str, Any]] = lambda _: {}
+    checks: Sequence[Check] = ()
+    group: str = "learning"
+    kinds: frozenset[str] = frozenset()
+    pool: str | None = None
+    continues: str | None = None
 
-    def path(self, name: str) -> Path:
-        """Give the place of a file to write."""
-        return self.draft.path(name)
+    @property
+    def on_request(self) -> bool:
+        """Whether neither `qd run` nor automation makes it."""
+        return self.group == "studies"
 
-    def on_progress(self, unit: str) -> progress.OnProgress:
-        """Give a function that shows how far this stage has come."""
-        return progress.of(f"{self.draft.stage} {self.draft.key}", unit, self.context.log)
-
-    def log_inputs(self, partitions: Iterable[Partition]) -> None:
-        """Name partitions as datasets that this stage's MLflow run worked on."""
-        for made in partitions:
-            facts = {name: fact for name, fact in made.facts.items() if isinstance(fact, int)}
-            self.run.log_dataset(
-                f"{made.stage}/{made.key}", made.version, self.origin.source, facts
-            )
-
-    def publish(
-        self,
-        *,
-        recipe: Mapping[str, Any],
-        facts: Mapping[str, Any],
-        metrics: Mapping[str, float],
-        metadata: Mapping[str, Any],
-        checks: Sequence[dg.AssetCheckResult] = (),
-        version: str | None = None,
-    ) -> dg.MaterializeResult[None]:
-        """Publish the draft, log it to MLflow, and tell Dagster.
-
-        Args:
-            recipe: What the partition was made from.
-            facts: What was measured, kept beside the files (JSON).
-            metrics: Figures for MLflow.
-            metadata: What the Dagster page shows.
-            checks: What was checked; if one that blocks has failed, nothing is published and
-                the partition of before stays.
-            version: Hash of the content, by default of all files.
-
-        Raises:
-            DamagedPartition: A blocking check has failed.
-        """
-        self.refuse_failed(checks)
-        partition = self.draft.publish(
-            recipe=recipe,
-            facts={**facts, **self.origin.facts(), "mlflow_run": self.run.id},
-            version=version,
-        )
-        self.run.log(
-            params=recipe["settings"], metrics=metrics, tags={"data_version": partition.version}
-        )
-        return dg.MaterializeResult(
-            metadata={
-                **metadata,
-                "source": self.origin.source,
-                "MLflow run": dg.MetadataValue.url(self.run.link),
-                "MLflow run id": self.run.id,
-                "folder": dg.MetadataValue.path(partition.folder),
-            },
-            data_version=dg.DataVersion(partition.version),
-            check_results=checks,
-        )
-
-    def refuse_failed(self, checks: Sequence[dg.AssetCheckResult]) -> None:
-        """See that no check that blocks has failed.
-
-        Raises:
-            DamagedPartition: One has.
-        """
-        blocking = {spec.name for spec in self.context.assets_def.check_specs if spec.blocking}
-        for check in checks:
-            if check.check_name in blocking and not check.passed:
-                asset, key = self.draft.stage, self.draft.key
-                raise DamagedPartition(
-                    f"{asset} {key}",
-                    f"failed its check {check.check_name} ({check.description})",
-                    f"nothing was published; make it again with `qd make {asset} {key}`",
-                )
+    @property
+    def owner(self) -> str:
+        """Team that owns the asset."""
+        return "team:drawings" if self.group == "drawings" else "team:learning"

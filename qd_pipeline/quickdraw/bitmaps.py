@@ -37,7 +37,7 @@ class BitmapFacts:
     mean_ink: float
 
     def to_json(self) -> dict[str, Any]:
-        """Give the facts by name."""
+        """Return the facts by name."""
         return asdict(self)
 
 

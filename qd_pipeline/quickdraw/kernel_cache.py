@@ -23,12 +23,12 @@ _PREFIX: Final = "kernels-"
 
 
 def folder() -> Path:
-    """Give a folder for the kernels as they are now, made and writable.
+    """Return a folder for the kernels as they are now, made and writable.
 
     It lies with the code, else in the user's cache (`XDG_CACHE_HOME`), else, where neither can
-    be written, in the folder for temporary files, in a place that nobody else can write to:
+    be written, in the folder for temporary files, in a place that no other user can write to:
     what lies there is run. Where there is no such place either, it lasts as long as this
-    process. Folders of other sources that nobody has begun to use for a day are
+    process. Folders of other sources that no process has begun to use for a day are
     removed.
     """
     name = f"{_PREFIX}{_digest()}"

@@ -79,7 +79,7 @@ class Rejects:
         )
 
     def finish(self) -> None:
-        """Tell how many were not kept, if so."""
+        """Report how many were not kept, if so."""
         if self.count > KEPT:
             more = f"{self.count - KEPT} more lines were rejected, and only counted"
             self._file.write(f'{{"line": null, "reason": "{more}"}}\n')

@@ -59,7 +59,7 @@ class StrokeFacts:
         return self.table_bytes / self.drawings
 
     def metrics(self) -> dict[str, float]:
-        """Give the figures by which conversions compare."""
+        """Return the figures by which conversions compare."""
         return {
             "drawings": self.drawings,
             "strokes": self.strokes,
@@ -72,7 +72,7 @@ class StrokeFacts:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Give all facts as JSON takes them, the timestamps in ISO 8601."""
+        """Return all facts as JSON takes them, the timestamps in ISO 8601."""
         return {
             **asdict(self),
             "first": self.first.isoformat(),

@@ -1,1 +1,1 @@
-"""The page for drawing: strokes go to the server as they are drawn, probabilities come back."""
+"""Prediction: model cache, drawing page, and the code of the model in MLflow."""

@@ -1,4 +1,4 @@
-"""The page's server: three files, the list of classifiers, and predictions."""
+"""Web server of the drawing page: three files, the list of classifiers, and predictions."""
 
 import base64
 import contextlib
@@ -21,7 +21,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from qd_pipeline.errors import BadDrawing, BadSetting, MissingPartition, QdError
-from qd_pipeline.quickdraw.pictures import strokes_of_points, to_column
+from qd_pipeline.quickdraw.sketches.points import strokes_of_points
+from qd_pipeline.quickdraw.sketches.sketch import to_column
 from qd_pipeline.serving.model_cache import LoadedModel, ModelCache
 from qd_pipeline.serving.prediction import Ranking
 
@@ -48,25 +49,25 @@ _STATUS: Final[Mapping[type[QdError], HTTPStatus]] = {
 }
 
 
-def build(shelf: ModelCache) -> Starlette:
-    """Put the page together.
+def build(models: ModelCache) -> Starlette:
+    """Build the web application.
 
     Args:
-        shelf: The classifiers to predict with; they are loaded while the page is up already.
+        models: The classifiers to predict with; they are loaded while the page is up already.
     """
 
     async def classifiers(_: Request) -> Response:
-        found = await run_in_threadpool(shelf.refresh)
-        return JSONResponse({"classifiers": [_described(held) for held in found]})
+        found = await run_in_threadpool(models.refresh)
+        return JSONResponse({"classifiers": [_described(each) for each in found]})
 
     async def predict(request: Request) -> Response:
-        asked = _asked(request, await _body(request))
-        return JSONResponse(await run_in_threadpool(_answer, shelf, asked))
+        content = _parsed(request, await _body(request))
+        return JSONResponse(await run_in_threadpool(_answer, models, content))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        # Nobody waits for it at the end: it holds nothing that must be put away.
-        threading.Thread(target=_warm_up, args=(shelf,), daemon=True).start()
+        # A daemon: it holds nothing that has to be closed at the end.
+        threading.Thread(target=_warm_up, args=(models,), daemon=True).start()
         yield
 
     return Starlette(
@@ -79,7 +80,7 @@ def build(shelf: ModelCache) -> Starlette:
         ],
         middleware=[
             Middleware(_Headers),
-            # Another site's name that leads to this address is not let in.
+            # Requests by another site's name that resolves to this address are refused.
             Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]),
         ],
         exception_handlers={QdError: _refused, HTTPException: _not_http},
@@ -94,16 +95,16 @@ def _file(name: str) -> Any:
     return give
 
 
-def _described(held: LoadedModel) -> dict[str, Any]:
-    categories = held.predictor.classifier.class_set
-    return {"class_set": held.key, "categories": categories, "origin": held.origin}
+def _described(loaded: LoadedModel) -> dict[str, Any]:
+    categories = loaded.predictor.classifier.class_set
+    return {"class_set": loaded.key, "categories": categories, "origin": loaded.origin}
 
 
 async def _body(request: Request) -> bytes:
-    """Read what was sent, and no more than is allowed.
+    """Return the body of a request.
 
     Raises:
-        BadDrawing: It is too much.
+        BadDrawing: It is too large.
     """
     body = bytearray()
     async for chunk in request.stream():
@@ -113,8 +114,8 @@ async def _body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _asked(request: Request, body: bytes) -> dict[str, Any]:
-    """Read what is asked.
+def _parsed(request: Request, body: bytes) -> dict[str, Any]:
+    """Return the request's JSON object.
 
     Raises:
         BadDrawing: It is not what the page sends.
@@ -123,24 +124,26 @@ def _asked(request: Request, body: bytes) -> dict[str, Any]:
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise BadDrawing("the request", "is no JSON", "send it as application/json")
     try:
-        asked: dict[str, Any] = json.loads(body)
+        content: dict[str, Any] = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise BadDrawing("the request", "is no JSON", "send a JSON object") from error
-    strokes = asked.get("strokes") if isinstance(asked, dict) else None
-    if not isinstance(strokes, list) or not isinstance(asked.get("class_set"), str):
+    strokes = content.get("strokes") if isinstance(content, dict) else None
+    if not isinstance(strokes, list) or not isinstance(content.get("class_set"), str):
         form = '{"class_set": "8", "strokes": [[[x, …], [y, …]], …], "simplified": false}'
         raise BadDrawing("the request", "names no class set or no strokes", f"send {form}")
-    if not isinstance(asked.get("simplified", False), bool):
+    if not isinstance(content.get("simplified", False), bool):
         raise BadDrawing("simplified", "is neither true nor false", "give one of them")
     if len(strokes) > MOST_STROKES:
         raise BadDrawing("the drawing", "has too many strokes", f"draw at most {MOST_STROKES:,}")
-    return asked
+    return content
 
 
-def _answer(shelf: ModelCache, asked: Mapping[str, Any]) -> dict[str, Any]:
-    held = shelf.get(asked["class_set"])
-    strokes = strokes_of_points(asked["strokes"], simplified=asked.get("simplified", False))
-    (ranking,) = held.predictor.predict(to_column([strokes]))
+def _answer(models: ModelCache, content: Mapping[str, Any]) -> dict[str, Any]:
+    loaded = models.get(content["class_set"])
+    strokes = strokes_of_points(
+        content["strokes"], simplified=content.get("simplified", False), layout="columns"
+    )
+    (ranking,) = loaded.predictor.predict(to_column([strokes]))
     return _as_json(ranking)
 
 
@@ -154,11 +157,11 @@ def _as_json(ranking: Ranking) -> dict[str, Any]:
     }
 
 
-def _warm_up(shelf: ModelCache) -> None:
-    """Load and trace the networks, and compile the kernels, before somebody draws."""
-    strokes = strokes_of_points([[[0.0, 100.0, 40.0], [0.0, 30.0, 90.0]]])
-    for held in shelf.refresh():
-        held.predictor.predict(to_column([strokes]))
+def _warm_up(models: ModelCache) -> None:
+    """Load and trace the networks, and compile the kernels, before the first drawing."""
+    strokes = strokes_of_points([[[0.0, 100.0, 40.0], [0.0, 30.0, 90.0]]], layout="columns")
+    for loaded in models.refresh():
+        loaded.predictor.predict(to_column([strokes]))
 
 
 def _refused(_: Request, error: Exception) -> Response:
@@ -173,7 +176,7 @@ def _not_http(_: Request, error: Exception) -> Response:
 
 
 class _Headers:
-    """Says with every answer that the page needs nothing from elsewhere."""
+    """Middleware that adds the security headers to every answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,20 +1,31 @@
 """The code of the classifier in MLflow: drawings in any form in, categories out.
 
 MLflow copies this file into each logged model and runs the copy when that is loaded. The
-classifier's files lie beside it; the preparation is this package's, which must be installed.
+classifier's files lie beside it, and in `code` what it imports of this package.
 """
 
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
-from qd_pipeline.errors import BadDrawing
-from qd_pipeline.learning.classifier import Classifier
-from qd_pipeline.serving.prediction import Predictor, drawings_of
+# MLflow puts `code` first on the path. It is for where this package is not installed; where it
+# is, nothing that the process imports later may come from a model.
+_CODE = str(Path(__file__).with_name("code"))
+if _CODE in sys.path:
+    sys.path[:] = [place for place in sys.path if place != _CODE]
+    if find_spec("qd_pipeline") is None:
+        sys.path.append(_CODE)
+
+from qd_pipeline.errors import BadDrawing  # noqa: E402
+from qd_pipeline.learning.classifier import Classifier  # noqa: E402
+from qd_pipeline.serving.prediction import Predictor, drawings_of  # noqa: E402
 
 
 class DrawingModel(PythonModel):
@@ -30,14 +41,19 @@ class DrawingModel(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
-        """Name the category of each drawing.
+        """Predict the category of each drawing.
+
+        Over HTTP, `dataframe_split`, `dataframe_records`, `inputs` (as rows or as columns) and
+        `instances` can be sent. MLflow takes `instances` as arrays: strokes of different
+        lengths must be JSON text there.
 
         Args:
             context: Where the files are; they are loaded already.
             model_input: A row a drawing. In the column `drawing`, strokes
                 `[[[x, …], [y, …]], …]`, as lists or as JSON text, or a picture (PNG, JPEG,
-                WebP, SVG), as bytes or as Base64 text. In the column `simplified`, if there
-                is one, whether strokes are simplified already; otherwise their geometry tells.
+                WebP, SVG), as bytes, Base64 text or data URL. In the column `simplified`, if
+                there is one, whether strokes are simplified already; otherwise their geometry
+                tells.
             params: None are known.
 
         Returns:
@@ -48,15 +64,15 @@ class DrawingModel(PythonModel):
             mlflow.exceptions.MlflowException: One of them is no drawing.
         """
         del context, params
-        known = model_input.get("simplified", [None] * len(model_input))
+        drawings = _rows(model_input["drawing"])
+        simplified = _rows(model_input.get("simplified", pd.Series([None] * len(drawings))))
         try:
-            drawings = drawings_of(
-                model_input["drawing"],
-                [None if pd.isna(simplified) else bool(simplified) for simplified in known],
+            column = drawings_of(
+                drawings, [None if pd.isna(each) else bool(each) for each in simplified]
             )
-        except BadDrawing as error:
+        except (BadDrawing, ValueError) as error:
             raise MlflowException.invalid_parameter_value(str(error)) from error
-        rankings = self._predictor.predict(drawings)
+        rankings = self._predictor.predict(column)
         return pd.DataFrame(
             {
                 "category": [ranking.categories[0] for ranking in rankings],
@@ -67,6 +83,16 @@ class DrawingModel(PythonModel):
                 ],
             }
         )
+
+
+def _rows(column: "pd.Series[Any]") -> list[Any]:
+    """Return a column's cells; MLflow makes one cell of a list of texts or flags."""
+    cells: list[Any] = column.tolist()
+    if len(cells) != 1 or not isinstance(cells[0], list | tuple | np.ndarray):
+        return cells
+    values = list(cells[0])
+    # A drawing is a list of strokes, never of texts.
+    return values if any(isinstance(each, str | bytes | bool | None) for each in values) else cells
 
 
 set_model(DrawingModel())

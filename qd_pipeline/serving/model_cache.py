@@ -1,18 +1,18 @@
-"""The classifiers that predict: champions, or else what the store holds."""
+"""Model cache: the classifiers that predict, champions or else the newest in the store."""
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from qd_pipeline.errors import BadSetting, MissingPartition, QdError, TrackingFailed
+from qd_pipeline.errors import BadSetting, MissingPartition, QdError
 from qd_pipeline.learning.classifier import Classifier
 from qd_pipeline.serving.prediction import Predictor
 from qd_pipeline.settings import Settings
-from qd_pipeline.store import Partition, Store
+from qd_pipeline.storage import PartitionStore
 
 _SQLITE: Final = "sqlite:///"
 
@@ -23,8 +23,8 @@ class LoadedModel:
 
     Attributes:
         key: Its class set's key.
-        origin: Where it comes from, as one says it to people.
-        identity: What another one in its place would have another of.
+        origin: Where it comes from, for people.
+        identity: Changes when the model changes.
         predictor: The classifier itself.
     """
 
@@ -44,20 +44,20 @@ class _Candidate:
 
 
 class ModelCache:
-    """The newest classifiers of a home, each loaded when it is first asked for.
+    """The present classifier of each class set, loaded when it is first requested.
 
     Args:
-        settings: Where the home, the registry and the class sets are.
+        settings: Data directory, MLflow's store and class sets.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._store = Store(settings.home / "store")
-        self._held: dict[str, LoadedModel] = {}
+        self._store = PartitionStore(settings.store_url, cache=settings.home / "cache")
+        self._loaded: dict[str, LoadedModel] = {}
         self._lock = threading.Lock()
 
     def refresh(self) -> tuple[LoadedModel, ...]:
-        """Look which classifiers there are, and load those that are new.
+        """Load the classifiers that are new since the last time.
 
         Returns:
             At most one for each class set, the largest class set first.
@@ -65,25 +65,25 @@ class ModelCache:
         with self._lock:
             for key in self._settings.class_sets:
                 with contextlib.suppress(QdError):
-                    self._look(key)
-            found = [self._held[key] for key in self._settings.class_sets if key in self._held]
-        return tuple(sorted(found, key=lambda held: -len(held.predictor.classifier.class_set)))
+                    self._update(key)
+            found = [self._loaded[key] for key in self._settings.class_sets if key in self._loaded]
+        return tuple(sorted(found, key=lambda loaded: -len(loaded.predictor.classifier.class_set)))
 
     def get(self, key: str) -> LoadedModel:
-        """Give the classifier of a class set, as it was when last looked.
+        """Return the classifier of a class set, as of the last refresh.
 
         Raises:
             BadSetting: There is no such class set.
             MissingPartition: It has no classifier yet.
             QdError: It has one, which cannot be loaded.
         """
-        held = self._held.get(key)
-        if held is None:
+        loaded = self._loaded.get(key)
+        if loaded is None:
             with self._lock:
-                self._look(key)
-                held = self._held.get(key)
-        if held is not None:
-            return held
+                self._update(key)
+                loaded = self._loaded.get(key)
+        if loaded is not None:
+            return loaded
         if key not in self._settings.class_sets:
             known = ", ".join(self._settings.class_sets)
             raise BadSetting(f"class set {key[:80]!r}", "is not known", f"give one of {known}")
@@ -92,7 +92,7 @@ class ModelCache:
         )
 
     def largest(self) -> LoadedModel:
-        """Give the classifier of the largest class set that has one.
+        """Return the classifier of the largest class set that has one.
 
         Raises:
             MissingPartition: None has.
@@ -106,8 +106,8 @@ class ModelCache:
             str(self._settings.home), "holds no classifier yet", "train one with `qd run`"
         )
 
-    def _look(self, key: str) -> None:
-        """Hold a class set's classifier of now, or none.
+    def _update(self, key: str) -> None:
+        """Load a class set's present classifier, or forget the one of before.
 
         Raises:
             QdError: There are some, and none can be loaded.
@@ -117,56 +117,63 @@ class ModelCache:
             found = self._first(key)
         finally:
             if found is None:
-                self._held.pop(key, None)
+                self._loaded.pop(key, None)
             else:
-                self._held[key] = found
+                self._loaded[key] = found
 
     def _first(self, key: str) -> LoadedModel | None:
-        """Give the first candidate that can be loaded; one that is held already is kept.
+        """Return the first candidate that can be loaded; one that is loaded already stays.
 
-        Those of before somebody gave the class set other categories are passed over.
+        Those of other categories than the class set has now are passed over.
         """
-        held, failure = self._held.get(key), None
-        for candidate in self._candidates(key):
-            if held is not None and held.identity == candidate.identity:
-                return held
+        if key not in self._settings.class_sets:
+            return None
+        loaded, failure = self._loaded.get(key), None
+        for find in (self._champion, self._newest_stored):
             try:
+                candidate = find(key)
+                if candidate is None:
+                    continue
+                if loaded is not None and loaded.identity == candidate.identity:
+                    return loaded
                 with candidate.folder() as folder:
                     predictor = Predictor(Classifier.load(folder))
             except QdError as error:
                 failure = error
                 continue
             if set(predictor.classifier.class_set) == set(self._settings.class_sets[key]):
-                return LoadedModel(key, candidate.origin, candidate.identity, predictor)
+                origin = candidate.origin
+                if failure is not None:
+                    origin += f", since the champion cannot be had: {failure}"
+                return LoadedModel(key, origin, candidate.identity, predictor)
         if failure is not None:
             raise failure
         return None
 
-    def _candidates(self, key: str) -> Iterator[_Candidate]:
-        if key not in self._settings.class_sets:
-            return
-        with contextlib.suppress(TrackingFailed):
-            yield from self._champion(key)
-        stored = self._store.find("classifiers", key)
-        if stored is not None:
-            yield _Candidate("the newest in the store", stored.version, _folder_of(stored))
-
-    def _champion(self, key: str) -> Iterator[_Candidate]:
-        uri = self._settings.tracking_uri
+    def _champion(self, key: str) -> _Candidate | None:
+        uri = self._settings.mlflow_uri
         if uri.startswith(_SQLITE) and not Path(uri.removeprefix(_SQLITE)).is_file():
-            return
-        # They take seconds to import; the page itself is there before.
+            return None
+        # They take seconds to import; the page itself is up before.
         from qd_pipeline.orchestration.promotion import model_of  # noqa: PLC0415
         from qd_pipeline.tracking import Tracker  # noqa: PLC0415
 
         home, ui = self._settings.home, self._settings.mlflow_ui
         registry = Tracker(uri, home / "mlartifacts", ui).registry
         champion = registry.champion(model_of(key))
-        if champion is not None:
-            yield _Candidate(
-                f"{champion}, champion", str(champion), lambda: registry.classifier_of(champion)
-            )
+        if champion is None:
+            return None
+        return _Candidate(
+            f"{champion}, champion", str(champion), lambda: registry.classifier_of(champion)
+        )
 
-
-def _folder_of(partition: Partition) -> Callable[[], AbstractContextManager[Path]]:
-    return lambda: contextlib.nullcontext(partition.verified())
+    def _newest_stored(self, key: str) -> _Candidate | None:
+        stored = self._store.find("classifiers", key)
+        if stored is None:
+            return None
+        folder = self._store.open_all
+        return _Candidate(
+            "the newest in the store",
+            stored.version,
+            lambda: contextlib.nullcontext(folder(stored)),
+        )

@@ -6,28 +6,33 @@ import base64
 import binascii
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote, unquote_to_bytes
 
 import numpy as np
 
 from qd_pipeline.errors import BadDrawing
 from qd_pipeline.learning.inputs import prepare
-from qd_pipeline.quickdraw.pictures import strokes_of_picture, strokes_of_points, to_column
 from qd_pipeline.quickdraw.raster import rasterize
+from qd_pipeline.quickdraw.sketches.pictures import sketch_of_picture
+from qd_pipeline.quickdraw.sketches.points import strokes_of_points
+from qd_pipeline.quickdraw.sketches.sketch import to_column
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
 
     from qd_pipeline.learning.classifier import Classifier
-    from qd_pipeline.quickdraw.simplify import Stroke
+    from qd_pipeline.quickdraw.sketches.simplify import Stroke
+
+_FORMS: Final = "give strokes, [[[x, …], [y, …]], …], or a picture as Base64"
 
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """What a classifier makes of one drawing.
+    """The prediction for one drawing.
 
     Attributes:
         categories: The class set, the most probable first.
@@ -51,7 +56,7 @@ class Predictor:
 
         Args:
             drawings: list<struct<x: list<uint8>, y: list<uint8>>>, simplified, as
-                `qd_pipeline.quickdraw.pictures` gives them.
+                `qd_pipeline.quickdraw.sketches` reads them.
 
         Raises:
             BadDrawing: They cannot be drawn.
@@ -72,27 +77,33 @@ class Predictor:
         ]
 
 
-def drawings_of(given: Iterable[Any], simplified: Iterable[bool | None]) -> pa.Array:
-    """Take several drawings in any form, ready for `Predictor.predict`.
+def drawings_of(given: Sequence[Any], simplified: Sequence[bool | None]) -> pa.Array:
+    """Read several drawings in any form, ready for `Predictor.predict`.
 
     Args:
         given: As `strokes_of` takes each.
-        simplified: What `strokes_of` is told of each.
+        simplified: For each, what `strokes_of` takes.
 
     Raises:
-        BadDrawing: One of them is no drawing.
+        BadDrawing: One of them is no drawing, or the lengths differ.
     """
+    if len(given) != len(simplified):
+        raise BadDrawing(
+            "the column simplified",
+            f"has {len(simplified)} values for {len(given)} drawings",
+            "give one for each drawing, or leave it out",
+        )
     pairs = zip(given, simplified, strict=True)
     return to_column([strokes_of(each, simplified=told) for each, told in pairs])
 
 
 def strokes_of(given: Any, *, simplified: bool | None = None) -> list[Stroke]:
-    """Take a drawing in any form that can be sent.
+    """Read a drawing in any form that can be sent.
 
     Args:
         given: Strokes `[[[x, …], [y, …]], …]`, or an object with them under the name
-            `drawing`, or either as JSON text; a picture (PNG, JPEG, WebP, SVG) as bytes, or
-            those as Base64 text.
+            `drawing`, or either as JSON text; a picture (PNG, JPEG, WebP, SVG) as bytes, as
+            Base64 text, as data URL, or an SVG as text.
         simplified: Whether strokes are simplified already; None to tell by their geometry.
 
     Raises:
@@ -103,32 +114,35 @@ def strokes_of(given: Any, *, simplified: bool | None = None) -> list[Stroke]:
     ([0, 255], [0, 128])
     """
     if isinstance(given, bytes):
-        return strokes_of_picture(given)
+        return sketch_of_picture(given).strokes
     if isinstance(given, str):
         text = given.strip()
         if text[:1] not in {"[", "{"}:
-            return strokes_of_picture(_decoded(text))
+            return sketch_of_picture(_decoded(text)).strokes
         try:
             given = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise BadDrawing("the drawing", "is no JSON", "give [[[x, …], [y, …]], …]") from error
     if isinstance(given, dict):
-        given = given.get("drawing")
+        return strokes_of(given.get("drawing"), simplified=simplified)
     if not isinstance(given, list | tuple | np.ndarray):
-        raise BadDrawing(
-            "the drawing",
-            f"is a {type(given).__name__}",
-            "give strokes, [[[x, …], [y, …]], …], or a picture as Base64",
-        )
+        raise BadDrawing("the drawing", f"is a {type(given).__name__}", _FORMS)
+    if any(isinstance(each, str | bytes) for each in given):
+        raise BadDrawing("the drawing", "is a list of texts", "give each drawing a row of its own")
     return strokes_of_points(given, simplified=simplified)  # type: ignore[arg-type]
 
 
 def _decoded(text: str) -> bytes:
+    """Return the bytes of a picture that is a data URL, Base64 with or without breaks, or SVG."""
+    if text.startswith("<"):
+        return text.encode()
+    if text[:5].lower() == "data:":
+        header, comma, text = text.partition(",")
+        if comma and not header.lower().endswith(";base64"):
+            return unquote_to_bytes(text)
+        text = unquote(text)
     try:
-        return base64.b64decode(text, validate=True)
+        return base64.b64decode("".join(line.strip() for line in text.splitlines()), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise BadDrawing(
-            "the drawing",
-            "is a text that is neither JSON nor Base64",
-            "give strokes, [[[x, …], [y, …]], …], or a picture as Base64",
-        ) from error
+        cause = "is a text that is neither JSON nor Base64 nor a data URL"
+        raise BadDrawing("the drawing", cause, _FORMS) from error

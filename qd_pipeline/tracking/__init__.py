@@ -1,28 +1,38 @@
-"""What is logged to MLflow; the only package that imports it.
+"""What is logged to MLflow; the only package that imports it, but for the served model.
 
-Runs are flat and comparable: the same metric names for every class count, and all that one
-may want to group or filter by as tags. A step that is retried or re-executed finds the run
-that it opened before and continues it, so that no run stays open for ever.
+Runs are flat and comparable: the same metric names for every class set, and all that one may
+want to group or filter by as tags. A step that is retried or re-executed finds the run that it
+opened before and continues it, so that no run stays open for ever.
 """
 
 import os
+from typing import Final
 
-from qd_pipeline import collector
+from qd_pipeline import garbage_collection
 
-# MLflow waits minutes for a dead server by default; a user should hear of it in seconds.
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
-# Every database statement would be announced when the store is first made.
-os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
-# Each file that is read back would draw a bar of its own.
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+_DEFAULTS: Final = {
+    # MLflow waits minutes for a dead server by default; a user should hear of it in seconds.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    # Every database statement would be logged when the store is first created.
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    # Each file that is read back would draw a bar of its own.
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # "View run … at:" would be printed for each run, with the server's password if the URI has one.
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    # A logged model would get the lock file of whatever project is the current folder.
+    "MLFLOW_UV_AUTO_DETECT": "false",
+}
+"""MLflow's settings, where the environment has none. It reads some of them when imported."""
 
-# MLflow reads the variables above when it is imported.
-with collector.paused():
+for _name, _value in _DEFAULTS.items():
+    os.environ.setdefault(_name, _value)
+
+with garbage_collection.paused():
     from qd_pipeline.tracking.experiments import CLASSIFIERS, DATA, EXPERIMENTS, STUDIES
     from qd_pipeline.tracking.logged import LoggedRun
-    from qd_pipeline.tracking.runs import Identity, TrackedRun
+    from qd_pipeline.tracking.runs import Identity, LoggedDataset, TrackedRun
     from qd_pipeline.tracking.tracker import Tracker
 
 __all__ = [
@@ -31,6 +41,7 @@ __all__ = [
     "EXPERIMENTS",
     "STUDIES",
     "Identity",
+    "LoggedDataset",
     "LoggedRun",
     "TrackedRun",
     "Tracker",

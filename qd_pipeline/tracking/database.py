@@ -1,37 +1,49 @@
 """The SQLite file of a local store: whole, or not there.
 
-MLflow makes it in dozens of steps, and refuses one in which a killed process left some of
-them undone: so it is made under another name.
+MLflow creates it in dozens of steps, and refuses one in which a killed process left some of
+them undone: so it is created under another name.
 """
 
 import contextlib
 import os
+import secrets
 from pathlib import Path
 from typing import Final
 
 from mlflow import MlflowClient
 
-from qd_pipeline import owner
+from qd_pipeline.tracking.leases import Leases
 
 _SCHEME: Final = "sqlite:///"
 
 
-def prepare(uri: str) -> None:
-    """Make the database that a tracking URI names, if it is one of SQLite and not there.
+def path_of(uri: str) -> Path | None:
+    """Return the file that a tracking URI names, or None if it is not one of SQLite."""
+    path = uri.removeprefix(_SCHEME).partition("?")[0]
+    return Path(path).absolute() if uri.startswith(_SCHEME) and path else None
+
+
+def prepare(uri: str, leases: Leases) -> None:
+    """Create the database that a tracking URI names, if it is one of SQLite and not there.
+
+    Args:
+        uri: The tracking URI.
+        leases: They tell which process creates it, and whether that was killed.
 
     Raises:
         OSError: The disk refuses.
-        mlflow.exceptions.MlflowException: MLflow cannot make it.
+        mlflow.exceptions.MlflowException: MLflow cannot create it.
     """
-    path = Path(uri.removeprefix(_SCHEME).partition("?")[0])
-    if not uri.startswith(_SCHEME) or path.exists():
+    path = path_of(uri)
+    if path is None or path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     for entry in path.parent.glob(f"{path.name}~*"):
-        with contextlib.suppress(FileNotFoundError):  # another process is done with it
-            if not owner.is_claimed(entry):
+        with contextlib.suppress(FileNotFoundError):  # another process has completed it
+            owner = entry.name.rpartition("~")[0].rpartition("~")[2]
+            if leases.has_expired(owner, entry.stat().st_mtime):
                 entry.unlink()
-    own = owner.claim(path)
+    own = path.with_name(f"{path.name}~{leases.owner}~{secrets.token_hex(4)}")
     try:
         MlflowClient(tracking_uri=f"{_SCHEME}{own}").search_experiments(max_results=1)
         _put_in_place(own, path)
@@ -40,7 +52,7 @@ def prepare(uri: str) -> None:
 
 
 def _put_in_place(own: Path, path: Path) -> None:
-    """Give the file its name, unless another process was faster."""
+    """Return the file its name, unless another process was faster."""
     try:
         os.link(own, path)
     except FileExistsError:

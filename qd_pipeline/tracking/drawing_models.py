@@ -1,15 +1,15 @@
 """What is logged of a classifier, so that MLflow can load and serve it by itself."""
 
 import shutil
-import warnings
+import tempfile
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
-import mlflow
 from mlflow import MlflowClient
-from mlflow.models import ModelSignature
+from mlflow.entities import LoggedModel, LoggedModelOutput, Run
+from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import AnyType, Map
 
@@ -21,9 +21,14 @@ NAME: Final = "classifier"
 FILES: Final = "artifacts"
 """Folder of the classifier's own files in the model."""
 
-_CODE: Final = Path(__file__).parents[1] / "serving" / "mlflow_model.py"
-_ANY: Final = AnyType()  # type: ignore[no-untyped-call]  # as MLflow has it
+_PACKAGE: Final = Path(__file__).parents[1]
+_SERVED: Final = Path("serving", "mlflow_model.py")
+_NOT_SERVED: Final = ("__pycache__", "orchestration", "cli", "tracking", "studies", "reports")
+"""Parts of the package that a served model does not import."""
+
+_ANY: Final = AnyType()  # type: ignore[no-untyped-call]  # MLflow's
 _SIGNATURE: Final = ModelSignature(
+    # Strokes are lists or JSON text, pictures are bytes or Base64 text: no one type fits.
     inputs=Schema([ColSpec(_ANY, "drawing"), ColSpec(_ANY, "simplified", required=False)]),
     outputs=Schema(
         [
@@ -33,9 +38,13 @@ _SIGNATURE: Final = ModelSignature(
         ]
     ),
 )
-_NEEDS: Final = (
-    "qd_pipeline",
+_EXAMPLE: Final[dict[str, Any]] = {
+    "columns": ["drawing"],
+    "data": [["[[[0, 255, 128, 0], [255, 255, 0, 255]]]"]],
+}
+_REQUIREMENTS: Final = (
     "keras",
+    "llvmlite",
     "mlflow",
     "numba",
     "numpy",
@@ -47,6 +56,7 @@ _NEEDS: Final = (
     "svgelements",
     "tensorflow",
 )
+"""What serving imports; each is pinned to the version that is installed."""
 
 
 @dataclass(frozen=True)
@@ -61,29 +71,85 @@ class DrawingModel:
 
     def send(self, client: MlflowClient, run: str) -> None:
         """Log it to a run, as code and files: nothing in it is a pickle."""
-        del client  # flavours know no client, only the address in force
-        # MLflow's flavour takes time to import, and most runs log no model.
-        from mlflow import pyfunc  # noqa: PLC0415
+        logged = client.get_run(run)
+        model = _logged_model(client, logged)
+        outputs = logged.outputs.model_outputs if logged.outputs else []
+        if model.model_id not in {output.model_id for output in outputs}:
+            client.log_outputs(run, [LoggedModelOutput(model.model_id, step=0)])
+        with tempfile.TemporaryDirectory() as folder:
+            place = Path(folder) / "model"
+            self._save(place, model, run, _code(Path(folder)))
+            client.log_model_artifacts(model.model_id, str(place))
+        client.finalize_logged_model(model.model_id, "READY")
 
-        folder = Path(self.path)
-        with warnings.catch_warnings(), mlflow.start_run(run_id=run, log_system_metrics=False):
-            # An example of the input, for which MLflow asks, would cost loading the classifier.
-            warnings.filterwarnings("ignore", "An input example was not provided|.*input_example")
-            pyfunc.log_model(
-                name=NAME,
-                python_model=str(_CODE),
-                artifacts={
-                    "network": str(folder / NETWORK_FILE),
-                    "facts": str(folder / METADATA_FILE),
-                },
-                signature=_SIGNATURE,
-                pip_requirements=[f"{name}=={version(name)}" for name in _NEEDS],
-            )
-
-    def kept(self, folder: Path) -> Self:
-        """Copy its files into a folder, and give the same of these."""
+    def copied_to(self, folder: Path) -> Self:
+        """Copy its files into a folder, and return the same of these."""
         place = folder / NAME
         place.mkdir(exist_ok=True)
         for name in (NETWORK_FILE, METADATA_FILE):
             shutil.copyfile(Path(self.path) / name, place / name)
         return replace(self, path=str(place.relative_to(folder)))
+
+    def _save(self, place: Path, model: LoggedModel, run: str, code: Path) -> None:
+        # MLflow's flavour takes time to import, and most runs log no model.
+        from mlflow import pyfunc  # noqa: PLC0415
+
+        files = Path(self.path)
+        pyfunc.save_model(
+            path=str(place),
+            mlflow_model=Model(
+                artifact_path=model.artifact_location,
+                run_id=run,
+                model_uuid=model.model_id,
+                model_id=model.model_id,
+            ),
+            python_model=str(code / _SERVED),
+            code_paths=[str(code)],
+            artifacts={"network": str(files / NETWORK_FILE), "facts": str(files / METADATA_FILE)},
+            signature=_SIGNATURE,
+            input_example=_example(),
+            pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],
+        )
+
+
+def model_id_of(client: MlflowClient, run: Run) -> str | None:
+    """Return the id of the classifier that a run logged last, or None."""
+    models = [model for model in _models_of(client, run) if str(model.status) == "READY"]
+    return str(models[-1].model_id) if models else None
+
+
+def _logged_model(client: MlflowClient, run: Run) -> LoggedModel:
+    """Return the run's logged model to fill, a new one unless an attempt before left one."""
+    registered = {
+        found.source for found in client.search_model_versions(f"run_id = '{run.info.run_id}'")
+    }
+    for model in reversed(_models_of(client, run)):
+        # What is registered may predict already, and stays as it is.
+        if f"models:/{model.model_id}" not in registered:
+            return model
+    return client.create_logged_model(
+        run.info.experiment_id,
+        name=NAME,
+        source_run_id=run.info.run_id,
+        params=dict(run.data.params),
+        model_type="classifier",
+    )
+
+
+def _models_of(client: MlflowClient, run: Run) -> list[LoggedModel]:
+    found = client.search_logged_models(
+        [run.info.experiment_id], f"source_run_id = '{run.info.run_id}' AND name = '{NAME}'"
+    )
+    return sorted(found, key=lambda model: model.creation_timestamp)
+
+
+def _code(folder: Path) -> Path:
+    """Copy what a served model imports of this package into a folder."""
+    place = folder / "code" / _PACKAGE.name
+    return Path(shutil.copytree(_PACKAGE, place, ignore=shutil.ignore_patterns(*_NOT_SERVED)))
+
+
+def _example() -> Any:
+    import pandas as pd  # noqa: PLC0415 (slow to import)
+
+    return pd.DataFrame(_EXAMPLE["data"], columns=_EXAMPLE["columns"])

@@ -1,10 +1,12 @@
-"""The registry of classifiers: which version of each is the champion."""
+"""Model registry of classifiers: which version of each is the champion, and who decided it."""
 
+import json
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +18,7 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from qd_pipeline.errors import BadSetting, MissingPartition
 from qd_pipeline.tracking.drawing_models import FILES, NAME
-from qd_pipeline.tracking.failures import explained
+from qd_pipeline.tracking.failures import translate_errors as explained
 
 CHAMPION: Final = "champion"
 """Alias of the version that predicts."""
@@ -26,12 +28,21 @@ CHALLENGER: Final = "challenger"
 
 _SUCCEEDED: Final = "succeeded"
 _SINCE: Final = "champion_since"
+_CLASSIFIER: Final = "classifier"
+_CATEGORIES: Final = "categories"
 
-_WITHHELD: Final = "does not give its files"
+_WITHHELD: Final = "has files that MLflow does not return"
 _REMEDY: Final = (
-    "see that MLflow finds its artifacts where they were; if they are gone, make another version "
+    "check that MLflow finds its artifacts where they were; if they are gone, make another version "
     "the champion with `qd promote`"
 )
+
+
+class DecidedBy(StrEnum):
+    """Who made a version the champion, or took that from it; a tag of the version."""
+
+    PERSON = "person"
+    EVALUATION = "evaluation"
 
 
 @dataclass(frozen=True)
@@ -42,7 +53,7 @@ class Version:
         model: Name of the registered model.
         number: Counted by MLflow, from 1.
         run: The MLflow run that trained and evaluated it.
-        tags: What stands about it in the registry.
+        tags: Its tags in the registry.
     """
 
     model: str
@@ -52,6 +63,31 @@ class Version:
 
     def __str__(self) -> str:
         return f"{self.model} version {self.number}"
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The categories that it tells apart; empty where its tags do not say."""
+        return tuple(json.loads(self.tags.get(_CATEGORIES, "[]")))
+
+    @property
+    def was_champion(self) -> bool:
+        """Whether it is or ever was the champion."""
+        return _SINCE in self.tags
+
+    def ensure_tells_apart(self, categories: Collection[str]) -> None:
+        """Raise if it was trained for other categories than the class set has now.
+
+        Raises:
+            BadSetting: It was.
+        """
+        if self.categories and set(self.categories) != set(categories):
+            raise BadSetting(
+                str(self),
+                f"tells other categories apart ({', '.join(self.categories)}) than the class set "
+                f"has now ({', '.join(categories)})",
+                "name a version of these with `qd promote`, or give the class sets of then with "
+                "`--class-sets`",
+            )
 
 
 class Registry:
@@ -65,7 +101,7 @@ class Registry:
         self._client = client
 
     def champion(self, model: str) -> Version | None:
-        """Give the champion, or None where there is none yet."""
+        """Return the champion, or None where there is none yet."""
         with explained():
             try:
                 return _version(self._client.get_model_version_by_alias(model, CHAMPION))
@@ -78,42 +114,69 @@ class Registry:
                 raise
 
     def version(self, model: str, number: int) -> Version:
-        """Give one version.
+        """Return one version.
 
         Raises:
             BadSetting: There is none of that number.
         """
-        for found in self._versions(model):
+        versions = self._versions(model)
+        for found in versions:
             if found.number == number:
                 return found
-        known = ", ".join(str(found.number) for found in self._versions(model))
+        known = ", ".join(str(found.number) for found in versions)
         remedy = f"give one of {known}" if known else "train one with `qd run`"
         raise BadSetting(f"{model} version {number}", "is not in the registry", remedy)
 
-    def register(self, model: str, run: str, tags: Mapping[str, str]) -> Version:
-        """Register the classifier that a run logged, once.
+    def find(self, model: str, *, run: str, classifier: str) -> Version | None:
+        """Return the version of a classifier, or None where it is not registered.
+
+        Args:
+            model: Name of the registered model.
+            run: The MLflow run that trained it.
+            classifier: Its data version; training again with the same result is no new one.
+        """
+        for found in self._versions(model):
+            if found.run == run or found.tags.get(_CLASSIFIER) == classifier:
+                return found
+        return None
+
+    def register(
+        self,
+        model: str,
+        *,
+        run: str,
+        classifier: str,
+        categories: Collection[str],
+        tags: Mapping[str, str],
+    ) -> Version:
+        """Register the classifier that a run logged.
 
         Args:
             model: Name of the registered model.
             run: The MLflow run.
-            tags: What the registry is to say about it.
+            classifier: The classifier's data version.
+            categories: What it tells apart.
+            tags: What else the registry is to say about it.
 
         Raises:
             MissingPartition: The run logged no classifier.
         """
         with explained():
-            source = f"models:/{self._logged(run)}"
-            for found in self._client.search_model_versions(f"run_id = '{run}'"):
-                if (found.name, found.source) == (model, source):
-                    return self._tagged(_version(found), tags)
+            logged = self._logged(run)
             if not self._client.search_registered_models(f"name = '{model}'"):
                 self._client.create_registered_model(model)
-            made = self._client.create_model_version(
-                model, source, run_id=run, tags=dict(tags), model_id=self._logged(run)
+            said = {
+                **tags,
+                _CLASSIFIER: classifier,
+                _CATEGORIES: json.dumps(list(categories), ensure_ascii=False),
+            }
+            return _version(
+                self._client.create_model_version(
+                    model, f"models:/{logged}", run_id=run, tags=said, model_id=logged
+                )
             )
-            return _version(made)
 
-    def appoint(self, version: Version) -> Version | None:
+    def set_champion(self, version: Version, by: DecidedBy) -> Version | None:
         """Make a version the champion.
 
         Returns:
@@ -122,51 +185,59 @@ class Registry:
         """
         before = self.champion(version.model)
         if before is not None and before.number == version.number:
+            self._tag(version, _decided(by))
             return None
-        tags = {_SINCE: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
-        if before is not None:
-            tags[_SUCCEEDED] = str(before.number)
         with explained():
-            self._tagged(version, tags)
-            self._client.set_registered_model_alias(version.model, CHAMPION, str(version.number))
             if before is not None:
-                self.challenge(before)
+                self._tag(version, {_SUCCEEDED: str(before.number)})
+            self._client.set_registered_model_alias(version.model, CHAMPION, str(version.number))
+            # Last: a version without it was registered by a process that was killed before.
+            self._tag(version, {_SINCE: _now(), **_decided(by)})
+            if before is not None:
+                self.set_challenger(before)
         return before
 
-    def challenge(self, version: Version) -> None:
+    def set_challenger(self, version: Version) -> None:
         """Make a version the challenger."""
         with explained():
             self._client.set_registered_model_alias(version.model, CHALLENGER, str(version.number))
 
-    def roll_back(self, model: str) -> Version:
-        """Put the champion before the present one back in its place.
+    def roll_back(self, model: str, categories: Collection[str]) -> Version:
+        """Make the champion before the present one champion again, as a person's decision.
+
+        Args:
+            model: Name of the registered model.
+            categories: What the class set has now.
 
         Returns:
             The champion that is back.
 
         Raises:
-            BadSetting: There is no champion, or none before it.
+            BadSetting: There is no champion, none before it, or one of other categories.
         """
         present = self.champion(model)
         if present is None:
             raise BadSetting(model, "has no champion", "train one with `qd run`")
         if _SUCCEEDED not in present.tags:
             raise BadSetting(
-                str(present), "took nobody's place", "name a version with `qd promote`"
+                str(present), "is the first champion", "name a version with `qd promote`"
             )
         before = self.version(model, int(present.tags[_SUCCEEDED]))
+        before.ensure_tells_apart(categories)
         with explained():
             self._client.set_registered_model_alias(model, CHAMPION, str(before.number))
-            self.challenge(present)
+            for each in (before, present):
+                self._tag(each, _decided(DecidedBy.PERSON))
+            self.set_challenger(present)
         return before
 
     @contextmanager
     def file_of(self, version: Version, name: str) -> Iterator[Path]:
-        """Give a file that was kept with a version's run, for as long as the block lasts.
+        """Yield the path of a file that was kept with a version's run; it exists within the block.
 
         Raises:
-            MissingPartition: The run keeps no such file, or somebody deleted the run.
-            TrackingFailed: MLflow does not give it.
+            MissingPartition: The run keeps no such file, or the run was deleted.
+            TrackingFailed: MLflow does not return it.
         """
         if name not in self._kept(version.run):
             raise MissingPartition(str(version), f"has lost {name}", _REMEDY)
@@ -177,10 +248,10 @@ class Registry:
 
     @contextmanager
     def classifier_of(self, version: Version) -> Iterator[Path]:
-        """Give the folder of a version's classifier, for as long as the block lasts.
+        """Yield the folder of a version's classifier; it exists within the block.
 
         Raises:
-            TrackingFailed: Its files are not to be had.
+            TrackingFailed: MLflow does not return its files.
         """
         with tempfile.TemporaryDirectory() as folder:
             with explained(str(version), _WITHHELD, _REMEDY):
@@ -189,7 +260,7 @@ class Registry:
             yield path
 
     def _kept(self, run: str) -> set[str]:
-        """Name the files that were kept with a run; none if there is no such run any more."""
+        """Return the names of the files kept with a run; none if the run was deleted."""
         with explained():
             try:
                 return {str(file.path) for file in self._client.list_artifacts(run)}
@@ -199,7 +270,7 @@ class Registry:
                 raise
 
     def _logged(self, run: str) -> str:
-        """Give the id of the classifier that a run logged last; it logs a bare network too."""
+        """Return the id of the classifier that a run logged last; it logs a bare network too."""
         outputs = self._client.get_run(run).outputs
         ids = [] if outputs is None else [output.model_id for output in outputs.model_outputs]
         models = [self._client.get_logged_model(model) for model in ids]
@@ -215,10 +286,17 @@ class Registry:
             found = self._client.search_model_versions(f"name = '{model}'")
             return sorted((_version(each) for each in found), key=lambda each: each.number)
 
-    def _tagged(self, version: Version, tags: Mapping[str, str]) -> Version:
+    def _tag(self, version: Version, tags: Mapping[str, str]) -> None:
         for key, value in tags.items():
             self._client.set_model_version_tag(version.model, str(version.number), key, value)
-        return Version(version.model, version.number, version.run, {**version.tags, **tags})
+
+
+def _decided(by: DecidedBy) -> dict[str, str]:
+    return {"decided_by": by.value, "decided_at": _now()}
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def _version(found: ModelVersion) -> Version:

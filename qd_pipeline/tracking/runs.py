@@ -3,18 +3,19 @@
 import json
 import time
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import Run
+from mlflow.entities import Run, RunTag
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from qd_pipeline.tracking.drawing_models import DrawingModel
-from qd_pipeline.tracking.entries import Batch, End, Entry, File, Input, Network, Picture
-from qd_pipeline.tracking.failures import TrackingUnreachable, explained
-from qd_pipeline.tracking.spool import Kept, Spool
+from qd_pipeline.tracking.entries import Batch, End, Entry, File, Input, Picture, Table
+from qd_pipeline.tracking.failures import TrackingUnreachable, translate_errors
+from qd_pipeline.tracking.spool import PendingLog, Spool
 
 
 @dataclass(frozen=True)
@@ -44,23 +45,40 @@ class Identity:
         }
 
 
+@dataclass(frozen=True)
+class LoggedDataset:
+    """A dataset that a run named as its input, for metrics that were measured on it.
+
+    Attributes:
+        name: `bitmaps/cow`, for one.
+        digest: At most 36 characters of its data version.
+    """
+
+    name: str
+    digest: str
+
+
 class TrackedRun:
     """One MLflow run, open for logging.
 
-    Where MLflow ceases to answer, what is logged from then on is kept in the home and sent
-    later: a training of hours does not fail for its log.
+    Where MLflow ceases to answer, what is logged from then on is written to a pending log and
+    sent later: a training of hours does not fail for its log.
 
     Args:
         client: The store's client.
         run: The run.
         link: Its page in MLflow's UI.
-        spool: Where it keeps what MLflow does not take.
+        spool: For what MLflow does not take.
+        has_model: Whether it has a logged classifier already, which its metrics are of.
     """
 
-    def __init__(self, client: MlflowClient, run: Run, link: str, spool: Spool) -> None:
+    def __init__(
+        self, client: MlflowClient, run: Run, link: str, spool: Spool, *, has_model: bool = False
+    ) -> None:
         self._client = client
         self._spool = spool
-        self._kept: Kept | None = None
+        self._pending: PendingLog | None = None
+        self._has_model = has_model
         self.id: str = run.info.run_id
         self.name: str = run.info.run_name
         self.link = link
@@ -68,7 +86,7 @@ class TrackedRun:
     @property
     def waits(self) -> bool:
         """Whether some of what it logged waits to be sent."""
-        return self._kept is not None
+        return self._pending is not None
 
     def log(
         self,
@@ -77,8 +95,19 @@ class TrackedRun:
         metrics: Mapping[str, float] | None = None,
         tags: Mapping[str, str] | None = None,
         step: int = 0,
+        dataset: LoggedDataset | None = None,
     ) -> None:
-        """Log parameters, metrics (at an epoch, for curves) and tags in one request."""
+        """Log parameters, metrics and tags in one request.
+
+        Once the run has a logged classifier, metrics are logged as that model's too.
+
+        Args:
+            params: Settings.
+            metrics: Figures.
+            tags: What runs are grouped by.
+            step: Epoch of the metrics, for curves.
+            dataset: What the metrics were measured on.
+        """
         self._log(
             Batch(
                 params={name: str(value) for name, value in (params or {}).items()},
@@ -86,78 +115,114 @@ class TrackedRun:
                 tags={name: str(value) for name, value in (tags or {}).items()},
                 step=step,
                 time=_now(),
+                dataset=(dataset.name, dataset.digest) if dataset else None,
+                of_model=self._has_model and bool(metrics),
             )
         )
 
     def rename(self, name: str) -> None:
-        """Give it another name in the run list.
+        """Return it another name in the run list.
 
         Raises:
             TrackingFailed: MLflow cannot be reached.
         """
-        with explained():
+        with translate_errors():
             self._client.update_run(self.id, name=name)
         self.name = name
 
+    def describe(self, markdown: str) -> None:
+        """Set the description on the run's page."""
+        self.log(tags={MLFLOW_RUN_NOTE: markdown})
+
     def log_file(self, path: Path, folder: str | None = None) -> None:
-        """Keep a file with the run."""
+        """Store a file among the run's artifacts."""
         self._log(File(str(path), folder))
 
     def log_picture(self, png: bytes, name: str) -> None:
-        """Keep a PNG with the run, for its page."""
+        """Store a PNG among the run's artifacts, for its page."""
         self._log(Picture(b64encode(png).decode(), name))
 
-    def link_to(self, name: str) -> str:
-        """Give the page of one of the files kept with the run."""
-        return f"{self.link}/artifacts/{name}"
-
-    def log_network(self, network: Any, side: int, class_count: int) -> None:
-        """Keep a Keras model with the run, with its signature and explicit requirements.
+    def log_table(self, name: str, columns: Mapping[str, Sequence[Any]]) -> None:
+        """Add rows to a table among the run's artifacts.
 
         Args:
-            network: A `keras.Model`, from `float32 (n, side, side, 1)` in 0–1 to
-                `float32 (n, class_count)`.
-            side: Height and width of its pictures.
-            class_count: Number of its outputs.
+            name: `partitions.json`, for one; MLflow's UI shows it as a table.
+            columns: Cells by column, of equal lengths: text or numbers.
         """
-        self._log(Network(network, side, class_count))
+        self._log(Table(columns, name))
+
+    def link_to(self, name: str) -> str:
+        """Return the page of one of the run's artifacts."""
+        return f"{self.link}/artifacts/{name}"
 
     def log_classifier(self, folder: Path) -> None:
-        """Keep a classifier with the run as what is registered: a model that takes drawings.
+        """Log a classifier as the run's model: the one that is registered, and takes drawings.
+
+        The plain Keras network lies among the model's artifacts.
 
         Args:
             folder: What `Classifier.save` wrote.
         """
         self._log(DrawingModel(str(folder)))
+        self._has_model = True
 
-    def log_dataset(self, name: str, version: str, source: str, facts: Mapping[str, Any]) -> None:
-        """Name a data partition as an input of the run.
+    def log_dataset(
+        self,
+        name: str,
+        version: str,
+        source: str,
+        metadata: Mapping[str, Any],
+        context: str = "training",
+    ) -> LoggedDataset:
+        """Name data as an input of the run.
 
         Args:
             name: `bitmaps/cow`, for one.
             version: Its data version; the first 36 characters are shown.
             source: Where the drawings came from.
-            facts: Figures to show beside it.
+            metadata: Figures to show beside it.
+            context: What it was used for: `training` or `testing`.
+
+        Returns:
+            What metrics that were measured on it are logged with.
         """
-        self._log(Input(name, version[:36], source, json.dumps(facts, default=str)))
+        dataset = LoggedDataset(name, version[:36])
+        profile = json.dumps(metadata, default=str)
+        self._log(Input(name, dataset.digest, source, profile, context))
+        return dataset
+
+    def renew(self, lease: Mapping[str, str]) -> None:
+        """Show other processes that this one still works on the run.
+
+        Args:
+            lease: Tags to set.
+
+        Raises:
+            TrackingFailed: MLflow cannot be reached.
+            OSError: The disk refuses.
+        """
+        if self._pending is not None:
+            self._pending.renew()
+        with translate_errors():
+            self._client.log_batch(self.id, tags=[RunTag(*tag) for tag in lease.items()])
 
     def end(self, status: str) -> None:
         """Close it as FINISHED, FAILED or KILLED."""
         self._log(End(status, _now()))
-        if self._kept is not None:
-            self._kept.close()
+        if self._pending is not None:
+            self._pending.close()
 
     def _log(self, entry: Entry) -> None:
-        if self._kept is None:
+        if self._pending is None:
             try:
-                with explained():
+                with translate_errors():
                     entry.send(self._client, self.id)
             except TrackingUnreachable:
                 # What comes after waits too: in its order, and without another time-out each.
-                self._kept = self._spool.open(self.id)
+                self._pending = self._spool.open(self.id)
             else:
                 return
-        self._kept.add(entry)
+        self._pending.add(entry)
 
 
 def _now() -> int:

@@ -1,18 +1,18 @@
-"""What MLflow could not take while a run was under way, kept in the home until it can.
+"""What MLflow could not take while a run was under way, kept on disk until it can.
 
-    spool/<run>~<owner>~<random>/     a run that logs there now
+    spool/<run>~<owner>~<random>/     a run that logs there now, or that is being sent
     spool/<run>-<random>/             what waits to be sent
         entries.ndjson                what was logged, in its order
         sent                          how many of those have been sent
         0/, 1/, …                     the files among them
 
-Whoever sends claims by renaming, which only one of several processes can do.
+A sender claims by renaming, which only one of several processes can do.
 """
 
+import contextlib
 import json
 import os
 import secrets
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -22,24 +22,27 @@ from typing import Final
 
 from mlflow import MlflowClient
 
-from qd_pipeline import owner
 from qd_pipeline.errors import TrackingFailed, disk_failure
 from qd_pipeline.tracking.drawing_models import DrawingModel
-from qd_pipeline.tracking.entries import KINDS, Entry, File, Network
-from qd_pipeline.tracking.failures import TrackingUnreachable, explained
+from qd_pipeline.tracking.entries import KINDS, Entry, File
+from qd_pipeline.tracking.failures import TrackingUnreachable, translate_errors
+from qd_pipeline.tracking.leases import Leases, renewed
+
+_SCHEMA: Final = 1
+"""Version of the lines' form."""
 
 _ENTRIES: Final = "entries.ndjson"
 _SENT: Final = "sent"
 
 
-class Kept:
+class PendingLog:
     """What one run logs while MLflow does not answer.
 
     Args:
         folder: A new folder.
 
     Raises:
-        HomeFailed: The home cannot be written.
+        HomeFailed: The disk cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -48,117 +51,143 @@ class Kept:
             folder.mkdir(parents=True)
 
     def add(self, entry: Entry) -> None:
-        """Keep one entry, with its files.
+        """Write one entry, with its files.
 
         Raises:
-            HomeFailed: The home cannot be written.
+            HomeFailed: The disk cannot be written.
         """
         with _on_disk(self._folder):
-            kept = entry.kept(self._folder)
-            line = json.dumps({"kind": type(kept).__name__, **asdict(kept)})
+            written = entry.copied_to(self._folder)
+            fields = {"schema": _SCHEMA, "kind": type(written).__name__, **asdict(written)}
             with (self._folder / _ENTRIES).open("a", encoding="utf-8") as entries:
-                entries.write(line + "\n")
+                entries.write(json.dumps(fields) + "\n")
                 entries.flush()
                 os.fsync(entries.fileno())
 
+    def renew(self) -> None:
+        """Show other processes that it is still written to."""
+        _touch(self._folder)
+
     def close(self) -> None:
-        """Let it wait to be sent."""
+        """Leave it to be sent."""
         _put_back(self._folder)
 
 
 class Spool:
-    """All that waits to be sent, under one folder."""
+    """The pending logs under one folder.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: It need not exist.
+        leases: They tell which pending logs a process still works on.
+    """
+
+    def __init__(self, folder: Path, leases: Leases) -> None:
         self._folder = folder
+        self._leases = leases
 
-    def open(self, run: str) -> Kept:
-        """Begin to keep what a run logs.
+    def open(self, run: str) -> PendingLog:
+        """Begin the pending log of a run.
 
         Raises:
-            HomeFailed: The home cannot be written.
+            HomeFailed: The disk cannot be written.
         """
-        return Kept(self._claim(run))
+        return PendingLog(self._claim(run))
 
     def waiting(self) -> list[Path]:
-        """Give what waits, in the order of its beginning; that of killed processes too."""
-        if not self._folder.is_dir():
-            return []
-        found = [entry for entry in self._folder.iterdir() if _waits(entry)]
-        return sorted(found, key=lambda entry: (entry / _ENTRIES).stat().st_mtime)
+        """Return what waits to be sent, oldest first; what killed processes left, too."""
+        found = []
+        with contextlib.suppress(FileNotFoundError):
+            for entry in self._folder.iterdir():
+                # Another process may claim it meanwhile, and some folders are being begun.
+                with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                    written = (entry / _ENTRIES).stat().st_mtime
+                    owner = entry.name.partition("~")[2].partition("~")[0]
+                    if not owner or self._leases.has_expired(owner, written):
+                        found.append((written, entry))
+        return [entry for _, entry in sorted(found)]
 
     def send(self, client: MlflowClient) -> int:
-        """Send what waits; what is refused stays, and does not keep the rest from being sent.
+        """Send what waits; what cannot be sent stays, and the rest is sent all the same.
 
         Returns:
             How many runs' entries were sent.
 
         Raises:
-            HomeFailed: The home cannot be written; what waits stays.
+            HomeFailed: The disk cannot be written; what waits stays.
             TrackingUnreachable: MLflow does not answer; all stays as it is.
-            TrackingFailed: It refused some; they stay.
+            TrackingFailed: It refused some, or some cannot be read; they stay.
         """
-        sent, refused = 0, list[str]()
+        sent, failures = 0, list[TrackingFailed]()
         for place in self.waiting():
-            run = _run_of(place)
-            claim = self._claim(run)
+            claim = self._claim(_run_of(place))
             try:
                 place.rename(claim)
             except FileNotFoundError:
                 continue  # another process sends it
             try:
-                with _on_disk(claim):
-                    _send(claim, client, run)
+                with _on_disk(claim), renewed(lambda claim=claim: _touch(claim)):  # type: ignore[misc]
+                    _send(claim, client)
                     rmtree(claim)
                 sent += 1
             except TrackingFailed as failed:
                 if isinstance(failed, TrackingUnreachable):
                     raise
-                refused.append(f"{run}: {failed.cause}")
+                failures.append(failed)
             finally:
                 if claim.exists():
                     _put_back(claim)
-        if refused:
-            raise TrackingFailed(
-                f"MLflow run {refused[0]}",
-                "so what it logged still waits",
-                f"if that run is gone, remove its folder from {self._folder}",
-            )
+        if failures:
+            raise failures[0]
         return sent
 
     def _claim(self, run: str) -> Path:
-        return owner.claim(self._folder / run)
+        return self._folder / f"{run}~{self._leases.owner}~{secrets.token_hex(4)}"
 
 
-def _send(folder: Path, client: MlflowClient, run: str) -> None:
-    lines = (folder / _ENTRIES).read_text(encoding="utf-8").splitlines()
+def _send(folder: Path, client: MlflowClient) -> None:
+    run = _run_of(folder)
+    # A line without its end was being written when its process was killed.
+    lines = (folder / _ENTRIES).read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
     begun = int((folder / _SENT).read_text()) if (folder / _SENT).exists() else 0
     written = folder / f"{_SENT}~"
     for number, line in enumerate(lines[begun:], start=begun + 1):
-        try:
-            entry = _read(line, folder)
-        except (ValueError, KeyError, TypeError):
-            # A process was killed in the middle of its last line.
-            return
-        with explained():
+        entry = _read(folder, number, line)
+        with translate_errors(
+            f"MLflow run {run}",
+            "does not take what it logged while MLflow did not answer, which still waits",
+            f"if that run is gone, remove its folder from {folder.parent}",
+        ):
             entry.send(client, run)
         written.write_text(str(number), encoding="ascii")
         written.replace(folder / _SENT)
 
 
-def _read(line: str, folder: Path) -> Entry:
-    fields = json.loads(line)
-    entry = KINDS[fields.pop("kind")](**fields)
-    if isinstance(entry, File | Network | DrawingModel):
-        return replace(entry, path=str(folder / entry.path))
+def _read(folder: Path, number: int, line: str) -> Entry:
+    """Read a line of a pending log.
+
+    Raises:
+        TrackingFailed: It is of another version, or damaged.
+    """
+    entry: Entry | None = None
+    try:
+        fields = json.loads(line)
+        schema, kind = fields.pop("schema"), KINDS[fields.pop("kind")]
+        cause = f"it is of schema {schema}, this version reads {_SCHEMA}"
+        entry = kind(**fields) if schema == _SCHEMA else None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        cause = "it is damaged"
+    if isinstance(entry, File | DrawingModel):
+        file = folder / entry.path
+        cause = f"its file {file.name} is missing"
+        entry = replace(entry, path=str(file)) if file.exists() else None
+    if entry is None:
+        raise TrackingFailed(
+            f"line {number} of what MLflow run {_run_of(folder)} logged",
+            f"cannot be read ({cause}), and still waits",
+            "run `qd send` with the version that wrote it, or remove the run's folder from "
+            f"{folder.parent}",
+        )
     return entry
-
-
-def _waits(entry: Path) -> bool:
-    if not (entry / _ENTRIES).is_file():
-        return False
-    silent = time.time() - (entry / _ENTRIES).stat().st_mtime
-    return not owner.is_claimed(entry, silent)
 
 
 def _run_of(place: Path) -> str:
@@ -167,6 +196,10 @@ def _run_of(place: Path) -> str:
 
 def _put_back(claim: Path) -> None:
     claim.rename(claim.with_name(f"{_run_of(claim)}-{secrets.token_hex(4)}"))
+
+
+def _touch(folder: Path) -> None:
+    (folder / _ENTRIES).touch()
 
 
 @contextmanager

@@ -1,48 +1,70 @@
-"""The store that runs lie in."""
+"""MLflow tracking client."""
 
+import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 import mlflow
 from mlflow import MlflowClient
-from mlflow.entities import Run, RunTag
+from mlflow.entities import LifecycleStage, Run, RunTag
 from mlflow.exceptions import MlflowException
 
-from qd_pipeline import owner
-from qd_pipeline.tracking import database, views
-from qd_pipeline.tracking.experiments import CLASSIFIERS, DATA, EXPERIMENTS, STUDIES
-from qd_pipeline.tracking.failures import explained
+from qd_pipeline import tracking_uri
+from qd_pipeline.errors import TrackingFailed
+from qd_pipeline.tracking import database, relocation, views
+from qd_pipeline.tracking.experiments import CLASSIFIERS, EXPERIMENTS
+from qd_pipeline.tracking.failures import (
+    TrackingUnreachable,
+    translate_errors,
+    translate_opening_errors,
+)
+from qd_pipeline.tracking.leases import Leases, renewed
 from qd_pipeline.tracking.logged import LoggedRun
 from qd_pipeline.tracking.registry import Registry
+from qd_pipeline.tracking.run_tags import run_tags
 from qd_pipeline.tracking.runs import Identity, TrackedRun
 from qd_pipeline.tracking.spool import Spool
 
-_OWNER: Final = "owner"
+_OWNER: Final = "lease_owner"
+_RENEWED: Final = "lease_renewed"
+_USER: Final = "MLFLOW_TRACKING_USERNAME"
+_PASSWORD: Final = "MLFLOW_TRACKING_PASSWORD"  # noqa: S105 (a variable's name)
 
 
 class Tracker:
     """An MLflow store.
 
+    A local store in a data directory that was moved or copied is made to follow it.
+
     Args:
-        uri: Its tracking URI; SQLite in the home by default.
-        artifacts: Folder of the artifacts of a local store; a server has its own. What waits
-            to be sent lies beside it, in `spool`.
+        uri: Its tracking URI. User and password in it are handed to MLflow as the variables
+            `MLFLOW_TRACKING_USERNAME` and `MLFLOW_TRACKING_PASSWORD` of this process.
+        artifacts: Folder of the artifacts of a local store; a server has its own. Pending logs
+            lie beside it, in `spool`, and lock files in `leases`.
         ui: Address of MLflow's UI, for links.
+
+    Raises:
+        BadSetting: MLflow has no store of this kind.
+        TrackingFailed: The store cannot be opened.
     """
 
     def __init__(self, uri: str, artifacts: Path, ui: str) -> None:
-        self._uri = uri
+        self._uri = _without_credentials(tracking_uri.checked(uri))
         self._artifacts = artifacts
         self._ui = ui.rstrip("/")
-        self._spool = Spool(artifacts.parent / "spool")
-        with explained():
-            database.prepare(uri)
-        # The model flavours know no client, only the address in force.
-        mlflow.set_tracking_uri(uri)
-        self._client = MlflowClient(tracking_uri=uri)
+        self._leases = Leases(artifacts.parent / "leases")
+        self._spool = Spool(artifacts.parent / "spool", self._leases)
+        with translate_opening_errors(self._uri):
+            file = database.path_of(self._uri)
+            if file is not None:
+                relocation.follow(file, artifacts)
+            database.prepare(self._uri, self._leases)
+            # MLflow's registry looks for logged models with the URI in force.
+            mlflow.set_tracking_uri(self._uri)
+            self._client = MlflowClient(tracking_uri=self._uri)
 
     @property
     def registry(self) -> Registry:
@@ -59,7 +81,9 @@ class Tracker:
         tags: Mapping[str, str],
         may_exist: bool = True,
     ) -> Iterator[TrackedRun]:
-        """Open the run of an identity, new or again, and close it as it went.
+        """Start or resume the run of an identity, and set its final status on exit.
+
+        Finished runs are never resumed: materializing again is another run.
 
         Args:
             experiment: `DATA`, `CLASSIFIERS` or `STUDIES`.
@@ -71,35 +95,34 @@ class Tracker:
         Raises:
             TrackingFailed: MLflow cannot be reached.
         """
-        all_tags = {
-            **tags,
-            **identity.tags,
-            _OWNER: owner.token(),
-        }
-        with explained():
+        all_tags = {**run_tags(), **tags, **identity.tags, **self._lease()}
+        with translate_opening_errors(self._uri):
             home = self._experiment_id(experiment)
             found = self._find(home, identity) if may_exist else None
             if found is None:
                 run = self._client.create_run(home, run_name=name, tags=all_tags)
             else:
-                run = self._reopened(found, all_tags)
+                run = self._resumed(found, all_tags)
         with self._closing(run) as tracked:
             yield tracked
 
     @contextmanager
     def again(self, run_id: str) -> Iterator[TrackedRun]:
-        """Continue a run that is known by its id, and close it as it went.
+        """Continue a run by its id, and set its final status on exit.
+
+        Its metrics are of the classifier that it logged, too.
 
         Raises:
             TrackingFailed: MLflow cannot be reached, or has no such run.
         """
-        with explained():
-            run = self._reopened(self._client.get_run(run_id), {_OWNER: owner.token()})
-        with self._closing(run) as tracked:
+        gone = "train the classifier again, or restore the run if it was deleted"
+        with translate_errors(f"MLflow run {run_id}", "cannot be continued", gone):
+            run = self._resumed(self._client.get_run(run_id), self._lease())
+        with self._closing(run, has_model=True) as tracked:
             yield tracked
 
-    def list_of(self, experiment: str) -> str:
-        """Give the address of an experiment's run list, with the columns that matter.
+    def run_list(self, experiment: str) -> str:
+        """Return the address of an experiment's run list, with the columns that matter.
 
         Args:
             experiment: `DATA`, `CLASSIFIERS` or `STUDIES`.
@@ -107,12 +130,12 @@ class Tracker:
         Raises:
             TrackingFailed: MLflow cannot be reached.
         """
-        with explained():
+        with translate_opening_errors(self._uri):
             home = self._experiment_id(experiment)
         return f"{self._ui}/#/experiments/{home}/runs?viewStateShareKey={views.KEY}"
 
     def last_runs(self, partition: str, count: int) -> tuple[LoggedRun, ...]:
-        """Give the last runs that trained and evaluated a classifier, the newest first.
+        """Return the last runs that trained and evaluated a classifier, the newest first.
 
         Args:
             partition: The class set's key.
@@ -121,7 +144,7 @@ class Tracker:
         Raises:
             TrackingFailed: MLflow cannot be reached.
         """
-        with explained():
+        with translate_errors():
             home = self._client.get_experiment_by_name(CLASSIFIERS)
             if home is None:
                 return ()
@@ -143,26 +166,33 @@ class Tracker:
         Raises:
             TrackingFailed: MLflow cannot be reached, or does not hold the file.
         """
-        with explained():
+        with translate_errors():
             return Path(self._client.download_artifacts(run_id, name, str(folder)))
 
-    def settle(self) -> None:
-        """Send what waits, and close the runs that killed processes left open.
+    def reconcile(self) -> None:
+        """Send pending logs, and close the runs whose leases have expired.
+
+        What cannot be sent stays, and counts in `waiting`; `send_waiting` tells why.
 
         Raises:
-            TrackingFailed: MLflow cannot be reached, or does not take what waits.
+            TrackingUnreachable: MLflow does not answer.
+            TrackingFailed: MLflow refuses to list or close runs.
         """
-        self.send_waiting()
-        with explained():
-            names = (DATA, CLASSIFIERS, STUDIES)
-            found = [self._client.get_experiment_by_name(name) for name in names]
+        try:
+            self.send_waiting()
+        except TrackingUnreachable:
+            raise
+        except TrackingFailed:
+            pass  # a log that MLflow never takes must not keep all that follows from being made
+        with translate_opening_errors(self._uri):
+            found = [self._client.get_experiment_by_name(name) for name in EXPERIMENTS]
             for run in self._client.search_runs(
                 [each.experiment_id for each in found if each], "attributes.status = 'RUNNING'"
             ):
-                silent = time.time() - run.info.start_time / 1000
-                name = run.data.tags.get(_OWNER)
-                if name is not None and not owner.is_alive(name, silent):
+                tags = run.data.tags
+                if _OWNER in tags and self._leases.has_expired(tags[_OWNER], _renewed(tags)):
                     self._client.set_terminated(run.info.run_id, "KILLED")
+        self._leases.sweep()
 
     def send_waiting(self) -> int:
         """Send what MLflow did not take when it was logged.
@@ -177,21 +207,25 @@ class Tracker:
 
     @property
     def waiting(self) -> int:
-        """Runs of which something waits to be sent."""
+        """Number of runs of which something waits to be sent."""
         return len(self._spool.waiting())
 
-    def _reopened(self, run: Run, tags: Mapping[str, str]) -> Run:
-        said = [RunTag(name, value) for name, value in tags.items()]
-        self._client.log_batch(run.info.run_id, tags=said)
+    def _lease(self) -> dict[str, str]:
+        return {_OWNER: self._leases.owner, _RENEWED: str(int(time.time()))}
+
+    def _resumed(self, run: Run, tags: Mapping[str, str]) -> Run:
+        self._client.log_batch(run.info.run_id, tags=[RunTag(*tag) for tag in tags.items()])
         self._client.update_run(run.info.run_id, status="RUNNING")
         return run
 
     @contextmanager
-    def _closing(self, run: Run) -> Iterator[TrackedRun]:
-        tracked = TrackedRun(self._client, run, self._link(run), self._spool)
+    def _closing(self, run: Run, *, has_model: bool = False) -> Iterator[TrackedRun]:
+        link = self._link(run)
+        tracked = TrackedRun(self._client, run, link, self._spool, has_model=has_model)
         status = "KILLED"
         try:
-            yield tracked
+            with renewed(lambda: tracked.renew(self._lease())):
+                yield tracked
             status = "FINISHED"
         except Exception:
             status = "FAILED"
@@ -205,24 +239,47 @@ class Tracker:
     def _experiment_id(self, name: str) -> str:
         found = self._client.get_experiment_by_name(name)
         if found is None:
-            local = self._uri.startswith("sqlite:")
+            local = database.path_of(self._uri) is not None
             location = (self._artifacts / name).absolute().as_uri() if local else None
-            try:
+            with suppress(MlflowException):  # another process may have been faster
                 return str(
                     self._client.create_experiment(
                         name, artifact_location=location, tags=views.tags(EXPERIMENTS[name])
                     )
                 )
-            except MlflowException:
-                # Another process may have been faster.
-                found = self._client.get_experiment_by_name(name)
-                if found is None:
-                    raise
+            found = self._client.get_experiment_by_name(name)
+            if found is None:
+                raise TrackingFailed(
+                    f"MLflow experiment {name}",
+                    "cannot be created",
+                    "check that MLFLOW_TRACKING_URI names a store that you may write to",
+                )
+        if found.lifecycle_stage == LifecycleStage.DELETED:
+            restore = f"mlflow experiments restore --experiment-id {found.experiment_id}"
+            raise TrackingFailed(
+                f"MLflow experiment {name}",
+                "was deleted",
+                f"restore it with `MLFLOW_TRACKING_URI={self._uri} {restore}`",
+            )
         return str(found.experiment_id)
 
     def _find(self, experiment_id: str, identity: Identity) -> Run | None:
-        # What has ended well is told of: making it again is another run, with other settings maybe.
         terms = ["attributes.status != 'FINISHED'"]
         terms += [f"tags.`{key}` = '{value}'" for key, value in identity.tags.items()]
         runs = self._client.search_runs([experiment_id], " and ".join(terms), max_results=1)
         return runs[0] if runs else None
+
+
+def _without_credentials(uri: str) -> str:
+    """Hand the user and password of a URI to MLflow, and return the rest of it."""
+    bare, user, password = tracking_uri.split_credentials(uri)
+    for name, value in ((_USER, user), (_PASSWORD, password)):
+        if value is not None:
+            os.environ[name] = value
+    return bare
+
+
+def _renewed(tags: Mapping[str, str]) -> float:
+    """Return when a run's lease was renewed, in seconds since 1970; long ago if nothing says."""
+    text = tags.get(_RENEWED, "")
+    return float(text) if text.isdecimal() else 0.0

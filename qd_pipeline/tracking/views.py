@@ -1,8 +1,8 @@
-"""A saved view of an experiment's run list, for MLflow servers that are not ours (`pages`).
+"""A saved view of an experiment's run list: the columns that matter.
 
 It belongs to the experiment, as one of its tags: `mlflow.sharedViewState.` and a key, with the
 browser's state as JSON, deflated, in Base64. It stands in the list's menu "Views", and a link
-with its key opens it.
+with its key opens it. Another version of MLflow that does not know it shows its own columns.
 """
 
 import json
@@ -40,7 +40,7 @@ _STATE: Final = {
 
 
 def tags(experiment: Experiment) -> dict[str, str]:
-    """Give the tags of an experiment: its kind, its note, and a view of its columns."""
+    """Return the tags of an experiment: its kind, its note, and a view of its columns."""
     state = {**_STATE, "selectedColumns": list(experiment.columns)}
     packed = b64encode(zlib.compress(json.dumps(state, separators=(",", ":")).encode())).decode()
     view = {"name": _NAME, "createdAt": 0, "updatedAt": 0, "state": f"deflate;{packed}"}

@@ -14,7 +14,7 @@ from playwright.sync_api import Page
 from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig
 from qd_pipeline.orchestration.driver import Driver
 from qd_pipeline.tracking import CLASSIFIERS
-from qd_pipeline_tests.browser import PATIENCE, needs_browser, page
+from qd_pipeline_tests.browser import needs_browser, page
 from qd_pipeline_tests.cli.comparison import compare_classifiers
 from qd_pipeline_tests.cli.pages import Ui, running, wait_for
 from qd_pipeline_tests.orchestration.chain import driver, run
@@ -42,16 +42,6 @@ def browser() -> Iterator[Page]:
         yield opened
 
 
-@pytest.fixture
-def newcomer(browser: Page) -> Iterator[Page]:
-    """Give a page of a browser that nobody has used."""
-    used = browser.context.browser
-    assert used is not None
-    with used.new_context(viewport={"width": 1600, "height": 900}) as fresh:
-        fresh.set_default_timeout(PATIENCE)
-        yield fresh.new_page()
-
-
 def here(ui: Ui, address: str | None) -> str:
     """Give an address of MLflow's pages as it is here: they were made for the default port."""
     usual = "http://127.0.0.1:5000"
@@ -76,40 +66,6 @@ def test_the_page_of_an_evaluation_leads_to_its_report_and_its_run(ui: Ui, brows
 
 INTERVAL = ("test_accuracy_low", "test_accuracy_high")
 COLUMNS = ("test_accuracy", *INTERVAL, "network", "epochs", "test_drawings", "source", "Duration")
-
-
-def test_mlflow_lists_the_classifiers_with_the_columns_that_matter(ui: Ui, newcomer: Page) -> None:
-    newcomer.goto(f"{ui.mlflow}/#/experiments")
-    newcomer.get_by_role("link", name=CLASSIFIERS).first.click()
-    newcomer.get_by_text("2 categories, ", exact=False).first.wait_for()
-    for column in COLUMNS:
-        newcomer.get_by_role("columnheader", name=column, exact=True).first.wait_for()
-
-
-def test_columns_that_somebody_chose_stay(ui: Ui, newcomer: Page) -> None:
-    experiment = MlflowClient(ui.mlflow).get_experiment_by_name(CLASSIFIERS)
-    assert experiment is not None
-    newcomer.goto(f"{ui.mlflow}/#/experiments/{experiment.experiment_id}/runs")
-    network = newcomer.locator("[role=columnheader][col-id*=network]")
-    network.wait_for()
-    newcomer.get_by_role("button", name="Columns").click()
-    newcomer.get_by_title("network", exact=True).click()
-    network.wait_for(state="detached")
-    newcomer.reload()
-    newcomer.get_by_role("columnheader", name="epochs", exact=True).first.wait_for()
-    assert network.count() == 0
-
-
-def test_the_columns_reach_a_browser_that_was_there_before(ui: Ui, newcomer: Page) -> None:
-    experiment = MlflowClient(ui.mlflow).get_experiment_by_name(CLASSIFIERS)
-    assert experiment is not None
-    key = (
-        f'MLflowLocalStorage-1.1-ExperimentPage-["{experiment.experiment_id}"]-ReactComponentState'
-    )
-    newcomer.goto(f"{ui.mlflow}/version")
-    newcomer.evaluate("key => localStorage.setItem(key, '{\"selectedColumns\": []}')", key)
-    newcomer.goto(f"{ui.mlflow}/#/experiments/{experiment.experiment_id}/runs")
-    newcomer.get_by_role("columnheader", name="test_accuracy", exact=True).first.wait_for()
 
 
 def test_an_evaluation_leads_to_all_runs_in_a_view_of_those_columns(ui: Ui, browser: Page) -> None:

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from qd_pipeline.cli import main
 from qd_pipeline.learning.classifier import Classifier
-from qd_pipeline.quickdraw.pictures import read_drawings
+from qd_pipeline.quickdraw.sketches.pictures import read_drawings
 from qd_pipeline.serving.prediction import Predictor
 from qd_pipeline_tests.serving.serving import store_untrained
 

@@ -1,43 +1,52 @@
-"""A chain to make in the tests' own process: a home, a source, a Dagster instance."""
+"""A pipeline to run in the tests' own process: a data directory, a source, a Dagster instance."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from qd_pipeline.definitions import build_definitions
-from qd_pipeline.orchestration import instance
-from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig
-from qd_pipeline.orchestration.assets.raw_drawings import RawDrawingsConfig
-from qd_pipeline.orchestration.driver import Choices, Driver
-from qd_pipeline.orchestration.workshop import Workshop
+from qd_pipeline.definitions import definitions_of
+from qd_pipeline.orchestration import instance, resources
+from qd_pipeline.orchestration.pipeline import Pipeline
+from qd_pipeline.orchestration.runner import PipelineRunner
+from qd_pipeline.settings import Settings
 
 
-def driver(
+def runner(
     home: Path,
     *,
-    source: str = "sample",
-    class_sets: Sequence[str] = ("2", "4", "8"),
+    settings: dict[str, Any] | None = None,
     drawings: int = 40,
-    tracking_uri: str | None = None,
+    pipeline: Pipeline | None = None,
     **training: Any,
-) -> Driver:
-    """Give a driver over a home, for one short training unless told otherwise."""
-    workshop = Workshop(
-        home=str(home),
-        drawings_from=source,
-        tracking_uri=tracking_uri or f"sqlite:///{home}/mlflow.db",
-        mlflow_ui="http://127.0.0.1:5000",
+) -> PipelineRunner:
+    """Return a runner over a data directory, for one short training unless told otherwise.
+
+    Args:
+        home: The data directory.
+        settings: Fields of `Settings` besides.
+        drawings: Drawings of each category.
+        pipeline: In place of that of the settings.
+        training: Settings of the training.
+    """
+    pipeline = pipeline or Pipeline(Settings.load(home=home, **(settings or {})))
+    store = resources.partition_store_of(pipeline.settings)
+    source, mlflow = resources.source_of(pipeline.settings), resources.mlflow_of(pipeline.settings)
+    classifiers = {"preset": "notebook", "epochs": 1, **training}
+    return PipelineRunner(
+        pipeline,
+        definitions_of(pipeline, {"partition_store": store, "source": source, "mlflow": mlflow}),
+        instance.of(pipeline.settings.home),
+        store.store,
+        source,
+        mlflow.tracker,
+        {
+            "raw_drawings": pipeline.config(pipeline.stages["raw_drawings"], drawings=drawings),
+            "classifiers": pipeline.config(pipeline.stages["classifiers"], **classifiers),
+        },
     )
-    choices = Choices(
-        class_sets,
-        RawDrawingsConfig(drawings=drawings),
-        ClassifierConfig(**{"recipe": "notebook", "epochs": 1, **training}),
-    )
-    definitions = build_definitions({"workshop": workshop})
-    return Driver(definitions, workshop, instance.of(home), choices)
 
 
-def run(made: Driver) -> Driver:
-    """Bring its chain up to date."""
-    made.run_chain(lambda _name, _done, _total: None)
+def run(made: PipelineRunner, class_sets: Sequence[str] | None = None) -> PipelineRunner:
+    """Bring class sets up to date, by default all."""
+    made.run(class_sets or tuple(made.pipeline.class_sets), lambda _name, _done, _total: None)
     return made

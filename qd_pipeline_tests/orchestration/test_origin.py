@@ -44,9 +44,8 @@ def test_an_evaluation_made_again_says_where_its_drawings_came_from(
     figures = json.loads(evaluated.path("evaluation.json").read_text())
     assert figures["source"] == f"mirror {mirror.url}"
     assert figures["synthetic"] is False
-    champion = now.workshop.tracker.registry.champion("quickdraw-2")
-    assert champion is not None
-    assert champion.tags["synthetic"] == "false"
+    registered = now.workshop.tracker.registry.version("quickdraw-2", 1)
+    assert registered.tags["synthetic"] == "false"
 
 
 def test_a_schedule_does_not_put_another_source_s_drawings_in_their_place(

@@ -18,7 +18,8 @@ from qd_pipeline.orchestration.assets.data_studies import DataStudyConfig
 from qd_pipeline.orchestration.assets.searches import SearchConfig
 from qd_pipeline.orchestration.driver import Driver
 from qd_pipeline.orchestration.freshness import stale_of_class_set
-from qd_pipeline.orchestration.standings import standings_of
+from qd_pipeline.orchestration.partitions import CLASS_SETS
+from qd_pipeline.orchestration.standings import last_runs
 from qd_pipeline.store import Partition
 from qd_pipeline.tracking import STUDIES
 from qd_pipeline_tests.orchestration.chain import driver, run
@@ -123,15 +124,15 @@ def test_the_last_runs_are_compared_out_of_mlflow(chain: Driver) -> None:
     retrained = replace(chain.choices, classifiers=longer)
     second = run(Driver(chain.definitions, chain.workshop, chain.instance, retrained))
     assert second.failures == {}
-    standings = standings_of(chain.workshop, "2", 5)
-    assert [each.settings["epochs"] for each in standings.runs] == ["2", "1"]
-    assert standings.differences == ("epochs 2", "epochs 1")
-    (duel,) = standings.duels
-    assert duel.comparison is not None
-    newest = standings.runs[0]
-    assert duel.comparison.drawings == newest.accuracy.count
-    assert duel.comparison.first_correct == newest.accuracy.hits
-    shown = (*duel.only_newest, *duel.only_other)
+    compared = last_runs(chain.workshop.tracker, "2", CLASS_SETS["2"], 5)
+    assert [each.settings["epochs"] for each in compared.runs] == ["2", "1"]
+    assert compared.differences == ("epochs 2", "epochs 1")
+    (pair,) = compared.pairs
+    assert pair.comparison is not None
+    newest = compared.runs[0]
+    assert pair.comparison.drawings == newest.accuracy.count
+    assert pair.comparison.first_correct == newest.accuracy.hits
+    shown = (*pair.only_newest, *pair.only_other)
     assert shown
     assert all(drawing.bitmap is not None for drawing in shown)
 
@@ -149,8 +150,8 @@ def test_the_last_runs_are_compared_out_of_mlflow(chain: Driver) -> None:
 
 def test_a_comparison_needs_nothing_but_mlflow(chain: Driver, tmp_path: Path) -> None:
     bare = chain.workshop.model_copy(update={"home": str(tmp_path)})
-    (duel,) = standings_of(bare, "2", 5).duels
-    shown = (*duel.only_newest, *duel.only_other)
+    (pair,) = last_runs(bare.tracker, "2", CLASS_SETS["2"], 5).pairs
+    shown = (*pair.only_newest, *pair.only_other)
     assert shown
     assert all(drawing.bitmap is not None for drawing in shown)
-    assert standings_of(bare, "4", 5).runs == ()
+    assert last_runs(bare.tracker, "4", CLASS_SETS["4"], 5).runs == ()

@@ -12,7 +12,7 @@ import pytest
 
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.quickdraw.sample import ANIMALS, VERSION, ndjson_lines, write_ndjson
-from qd_pipeline.quickdraw.simplify import ramer_douglas_peucker
+from qd_pipeline.quickdraw.sketches.simplify import ramer_douglas_peucker
 
 COUNT = 400
 

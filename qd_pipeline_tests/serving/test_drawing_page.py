@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from qd_pipeline.learning.classifier import Classifier
-from qd_pipeline.quickdraw.pictures import strokes_of_points, to_column
+from qd_pipeline.quickdraw.sketches.points import strokes_of_points
+from qd_pipeline.quickdraw.sketches.sketch import to_column
 from qd_pipeline.serving.drawing_page import MOST_BYTES, MOST_STROKES
 from qd_pipeline.serving.prediction import Predictor
 from qd_pipeline_tests.serving.serving import serving, store_untrained

@@ -25,9 +25,10 @@ from PIL import Image, ImageDraw
 from qd_pipeline.learning import networks
 from qd_pipeline.learning.classifier import Classifier, Training
 from qd_pipeline.learning.training.config import TrainingConfig
-from qd_pipeline.quickdraw.pictures import to_column
+from qd_pipeline.quickdraw.sketches.sketch import to_column
 from qd_pipeline.serving.prediction import Predictor, strokes_of
 from qd_pipeline.tracking import CLASSIFIERS, Identity, Tracker
+from qd_pipeline.tracking.registry import DecidedBy
 
 CLASS_SET = ("paint can", "The Eiffel Tower", "cow")
 SIMPLIFIED = [[[0, 255, 128, 0], [0, 10, 200, 0]], [[60, 61], [60, 60]]]
@@ -57,9 +58,11 @@ def address(classifier: Classifier, tmp_path_factory: pytest.TempPathFactory) ->
     tracker = Tracker(f"sqlite:///{home}/mlflow.db", home / "mlartifacts", "http://127.0.0.1:5000")
     identity = Identity("1", "classifiers", "3")
     with tracker.run(CLASSIFIERS, identity, name="3 categories", tags={}) as run:
-        run.log_network(classifier.network, 28, 3)
         run.log_classifier(folder)
-    tracker.registry.appoint(tracker.registry.register("quickdraw-3", run.id, {}))
+    version = tracker.registry.register(
+        "quickdraw-3", run=run.id, classifier="1", categories=CLASS_SET, tags={}
+    )
+    tracker.registry.set_champion(version, DecidedBy.EVALUATION)
     return "models:/quickdraw-3@champion"
 
 
@@ -109,15 +112,59 @@ def test_what_is_no_drawing_is_told_in_one_sentence(model: Any) -> None:
         model.predict(pd.DataFrame({"drawing": [[]]}))
 
 
-def test_it_holds_no_pickle_and_names_what_it_needs(address: str, tmp_path: Path) -> None:
+def test_it_holds_no_pickle_and_requires_public_packages_of_exact_versions(
+    address: str, tmp_path: Path
+) -> None:
     folder = Path(download_artifacts(address, dst_path=str(tmp_path)))
     files = {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert {"network.keras", "classifier.json", "mlflow_model.py"} <= set(files)
     assert not any(name.endswith((".pkl", ".pickle")) for name in files)
     assert not any(content.startswith(b"\x80") for content in files.values())
-    needs = files["requirements.txt"].decode().splitlines()
-    assert all("==" in need for need in needs)
-    assert {"qd_pipeline", "keras", "numpy"} <= {need.partition("==")[0] for need in needs}
+    requirements = files["requirements.txt"].decode().splitlines()
+    names = {each.partition("==")[0] for each in requirements if "==" in each}
+    assert len(names) == len(requirements)
+    # A name on the public index that is not ours: its owner's code would run.
+    assert "qd_pipeline" not in {name.replace("-", "_") for name in names}
+    assert {"keras", "mlflow", "numba", "numpy", "pyarrow", "tensorflow"} <= names
+
+
+ALONE = """
+import sys
+sys.meta_path[:] = [each for each in sys.meta_path if "editable" not in repr(each)]
+sys.path[:] = [place for place in sys.path if place != ""]
+import importlib.util
+assert importlib.util.find_spec("qd_pipeline") is None, sys.path
+import json, mlflow, pandas
+model = mlflow.pyfunc.load_model({address!r})
+answers = model.predict(pandas.DataFrame({{"drawing": {drawings!r}}}))
+import qd_pipeline
+print(json.dumps([qd_pipeline.__file__, answers["probabilities"].tolist()]))
+"""
+
+
+def test_it_carries_the_code_that_it_runs(
+    address: str, classifier: Classifier, tmp_path: Path
+) -> None:
+    drawings = [json.dumps(RAW), base64.b64encode(drawn("PNG")).decode()]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    alone = subprocess.run(
+        [sys.executable, "-c", ALONE.format(address=address, drawings=drawings)],
+        env={**environment, "MLFLOW_TRACKING_URI": mlflow.get_tracking_uri()},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert alone.returncode == 0, alone.stderr
+    code, probabilities = json.loads(alone.stdout.splitlines()[-1])
+    assert not Path(code).is_relative_to(Path(__file__).parents[2])
+    for given, found in zip(drawings, probabilities, strict=True):
+        assert found == pytest.approx(expected(classifier, given), abs=1e-6)
+
+
+def test_where_the_package_is_installed_its_code_stays_out_of_the_way(model: Any) -> None:
+    assert model is not None
+    assert [place for place in sys.path if place.endswith("code")] == []
 
 
 @pytest.fixture(scope="module")
@@ -177,15 +224,70 @@ def predictions(port: int, body: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def test_it_answers_over_http(served: int, classifier: Classifier) -> None:
-    given: list[Any] = [RAW, base64.b64encode(drawn("PNG")).decode()]
-    answers = predictions(served, {"dataframe_records": [{"drawing": each} for each in given]})
-    for each, answer in zip(given, answers, strict=True):
+PICTURE = drawn("PNG")
+BASE64 = base64.b64encode(PICTURE).decode()
+TEXT = json.dumps(RAW)
+
+
+def in_lines(text: str) -> str:
+    """Break Base64 as mail and `base64` do."""
+    return "\n".join(text[place : place + 76] for place in range(0, len(text), 76))
+
+
+@pytest.mark.parametrize(
+    ("body", "drawings"),
+    [
+        ({"dataframe_split": {"columns": ["drawing"], "data": [[TEXT], [RAW]]}}, [RAW, RAW]),
+        ({"dataframe_records": [{"drawing": RAW}, {"drawing": BASE64}]}, [RAW, PICTURE]),
+        ({"inputs": [{"drawing": RAW}, {"drawing": TEXT}]}, [RAW, RAW]),
+        ({"inputs": {"drawing": [BASE64]}}, [PICTURE]),
+        ({"inputs": {"drawing": [TEXT, BASE64]}}, [RAW, PICTURE]),
+        ({"inputs": {"drawing": [RAW, SIMPLIFIED]}}, [RAW, SIMPLIFIED]),
+        ({"inputs": {"drawing": TEXT}}, [RAW]),
+        ({"instances": [{"drawing": TEXT}, {"drawing": BASE64}]}, [RAW, PICTURE]),
+        ({"instances": [{"drawing": RAW}]}, [RAW]),
+        ({"inputs": [{"drawing": in_lines(BASE64)}]}, [PICTURE]),
+        ({"inputs": [{"drawing": f"data:image/png;base64,{BASE64}"}]}, [PICTURE]),
+    ],
+)
+def test_every_form_that_mlflow_describes_is_answered_over_http(
+    served: int, classifier: Classifier, body: dict[str, Any], drawings: list[Any]
+) -> None:
+    answers = predictions(served, body)
+    assert len(answers) == len(drawings)
+    for each, answer in zip(drawings, answers, strict=True):
         wanted = expected(classifier, each)
         assert answer["probabilities"] == pytest.approx(wanted, abs=1e-6)
         assert answer["category"] == next(iter(wanted))
-    (flagged,) = predictions(served, {"inputs": [{"drawing": SIMPLIFIED, "simplified": True}]})
-    assert flagged["probabilities"] == pytest.approx(expected(classifier, SIMPLIFIED), abs=1e-6)
-    status, content = ask(served, "POST", "/invocations", '{"inputs": [{"drawing": "a cow"}]}')
+
+
+@pytest.mark.parametrize("form", ["records", "columns"])
+def test_over_http_strokes_may_be_said_to_be_simplified(
+    served: int, classifier: Classifier, form: str
+) -> None:
+    small = [[[0, 50, 20], [0, 9, 50]]]
+    body = {
+        "records": {"inputs": [{"drawing": small, "simplified": True}]},
+        "columns": {"inputs": {"drawing": [json.dumps(small)], "simplified": [True]}},
+    }[form]
+    (answer,) = predictions(served, body)
+    wanted = expected(classifier, small, simplified=True)
+    assert answer["probabilities"] == pytest.approx(wanted, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ({"inputs": [{"drawing": "a cow"}]}, "neither JSON nor Base64"),
+        ({"inputs": [TEXT]}, "missing inputs ['drawing']"),
+        ({"dataframe_split": {"data": [[TEXT]]}}, "missing inputs ['drawing']"),
+        ({"inputs": [{"drawing": [TEXT, TEXT]}, {"drawing": TEXT}]}, "a row of its own"),
+        ({"drawing": [TEXT]}, "dataframe_split"),
+    ],
+)
+def test_a_body_that_is_refused_is_told_what_is_wrong_with_it(
+    served: int, body: dict[str, Any], sentence: str
+) -> None:
+    status, content = ask(served, "POST", "/invocations", json.dumps(body))
     assert status == 400
-    assert "neither JSON nor Base64" in content
+    assert sentence in content

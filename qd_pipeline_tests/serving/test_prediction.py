@@ -1,12 +1,13 @@
 import base64
 import json
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
 
 from qd_pipeline.errors import BadDrawing
-from qd_pipeline.quickdraw.pictures import to_column
+from qd_pipeline.quickdraw.sketches.sketch import to_column
 from qd_pipeline.serving.prediction import Predictor, strokes_of
 from qd_pipeline_tests.learning.shapes import reader_of_marks
 
@@ -44,6 +45,11 @@ def test_the_most_probable_category_comes_first() -> None:
         f"  {json.dumps({'drawing': SIMPLIFIED})}\n",
         SVG,
         base64.b64encode(SVG).decode(),
+        base64.encodebytes(SVG).decode(),
+        f"data:image/svg+xml;base64,{base64.b64encode(SVG).decode()}",
+        f"data:image/svg+xml,{quote(SVG.decode())}",
+        SVG.decode(),
+        {"drawing": json.dumps(SIMPLIFIED)},
     ],
 )
 def test_every_form_of_a_drawing_gives_its_strokes(given: Any) -> None:
@@ -60,6 +66,8 @@ def test_every_form_of_a_drawing_gives_its_strokes(given: Any) -> None:
         ("[" * 100_000, "is no JSON"),
         ({"word": "cow"}, "is a NoneType"),
         (12, "is a int"),
+        ("data:image/png;base64,a cow", "nor a data URL"),
+        ([json.dumps(SIMPLIFIED)] * 2, "a row of its own"),
         (b"\0\1\2", "is no PNG, JPEG, WebP or SVG"),
         ([], "has no strokes"),
     ],

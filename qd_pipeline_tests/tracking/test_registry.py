@@ -10,7 +10,9 @@ from qd_pipeline.learning import networks
 from qd_pipeline.learning.classifier import Classifier, Training
 from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline.tracking import CLASSIFIERS, Identity, Tracker
-from qd_pipeline.tracking.registry import Registry, Version
+from qd_pipeline.tracking.registry import DecidedBy, Registry, Version
+
+COW_PANDA = ("cow", "panda")
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +33,6 @@ def logged(tracker: Tracker, tmp_path_factory: pytest.TempPathFactory) -> list[s
         identity = Identity(str(number), "classifiers", "2")
         with tracker.run(CLASSIFIERS, identity, name=str(number), tags={}) as run:
             run.log_classifier(folder)
-            run.log_network(network, 28, 2)
             predictions = tmp_path_factory.mktemp("run") / "predictions.parquet"
             predictions.write_text(run.id)
             run.log_file(predictions)
@@ -41,7 +42,7 @@ def logged(tracker: Tracker, tmp_path_factory: pytest.TempPathFactory) -> list[s
 
 @pytest.fixture
 def model(request: pytest.FixtureRequest) -> str:
-    """Give each test a registered model of its own."""
+    """Return a registered model of each test's own."""
     return f"quickdraw-{request.node.name[:40]}"
 
 
@@ -50,26 +51,39 @@ def registry(tracker: Tracker) -> Registry:
     return tracker.registry
 
 
+def register(registry: Registry, model: str, run: str, **tags: str) -> Version:
+    return registry.register(
+        model, run=run, classifier=f"version of {run}", categories=COW_PANDA, tags=tags
+    )
+
+
+def tags_of(model: str, number: int) -> dict[str, str]:
+    return dict(MlflowClient().get_model_version(model, str(number)).tags)
+
+
 @pytest.fixture
 def versions(registry: Registry, logged: list[str], model: str) -> list[Version]:
-    return [registry.register(model, run, {"decision": "?"}) for run in logged]
+    return [register(registry, model, run, decision="?") for run in logged]
 
 
-def test_a_class_set_has_no_champion_before_one_is_appointed(
+def test_a_class_set_has_no_champion_before_one_is_set(
     registry: Registry, model: str, logged: list[str]
 ) -> None:
     assert registry.champion(model) is None
-    registry.register(model, logged[0], {})
+    register(registry, model, logged[0])
     assert registry.champion(model) is None
 
 
-def test_a_classifier_is_registered_once(
+def test_a_version_is_found_by_its_run_or_its_classifiers_version(
     registry: Registry, versions: list[Version], logged: list[str], model: str
 ) -> None:
     assert [version.number for version in versions] == [1, 2, 3]
-    again = registry.register(model, logged[1], {"decision": "champion"})
-    assert (again.number, again.run) == (2, logged[1])
-    assert registry.version(model, 2).tags["decision"] == "champion"
+    by_run = registry.find(model, run=logged[1], classifier="other")
+    by_version = registry.find(model, run="other", classifier=f"version of {logged[1]}")
+    assert by_run is not None
+    assert by_run == by_version
+    assert (by_run.number, by_run.run, by_run.categories) == (2, logged[1], COW_PANDA)
+    assert registry.find(model, run="other", classifier="other") is None
 
 
 def test_a_run_without_a_classifier_cannot_be_registered(
@@ -78,15 +92,15 @@ def test_a_run_without_a_classifier_cannot_be_registered(
     with tracker.run(CLASSIFIERS, Identity("x", "classifiers", "2"), name="x", tags={}) as run:
         pass
     with pytest.raises(MissingPartition, match="holds no classifier"):
-        registry.register(model, run.id, {})
+        register(registry, model, run.id)
 
 
 def test_the_champion_of_before_becomes_challenger(
     registry: Registry, versions: list[Version], model: str
 ) -> None:
-    assert registry.appoint(versions[0]) is None
-    assert registry.appoint(versions[0]) is None
-    assert registry.appoint(versions[2]) == registry.version(model, 1)
+    assert registry.set_champion(versions[0], DecidedBy.EVALUATION) is None
+    assert registry.set_champion(versions[0], DecidedBy.EVALUATION) is None
+    assert registry.set_champion(versions[2], DecidedBy.EVALUATION) == registry.version(model, 1)
     champion = registry.champion(model)
     assert champion is not None
     assert champion.number == 3
@@ -100,16 +114,40 @@ def test_rolling_back_goes_from_champion_to_champion(
     registry: Registry, versions: list[Version], model: str
 ) -> None:
     for version in versions:
-        registry.appoint(version)
-    assert registry.roll_back(model).number == 2
-    assert registry.roll_back(model).number == 1
-    with pytest.raises(BadSetting, match="took nobody's place"):
-        registry.roll_back(model)
+        registry.set_champion(version, DecidedBy.EVALUATION)
+    assert registry.roll_back(model, COW_PANDA).number == 2
+    assert registry.roll_back(model, COW_PANDA).number == 1
+    with pytest.raises(BadSetting, match="is the first champion"):
+        registry.roll_back(model, COW_PANDA)
+
+
+def test_the_tags_say_who_decided(registry: Registry, versions: list[Version], model: str) -> None:
+    registry.set_champion(versions[0], DecidedBy.EVALUATION)
+    registry.set_champion(versions[1], DecidedBy.EVALUATION)
+    assert tags_of(model, 2)["decided_by"] == "evaluation"
+    registry.roll_back(model, COW_PANDA)
+    assert tags_of(model, 1)["decided_by"] == tags_of(model, 2)["decided_by"] == "person"
+    registry.set_champion(versions[2], DecidedBy.PERSON)
+    assert tags_of(model, 3)["decided_by"] == "person"
+    assert tags_of(model, 3)["decided_at"] == tags_of(model, 3)["champion_since"]
+
+
+def test_a_version_of_other_categories_does_not_come_back(
+    registry: Registry, versions: list[Version], model: str
+) -> None:
+    registry.set_champion(versions[0], DecidedBy.EVALUATION)
+    registry.set_champion(versions[1], DecidedBy.EVALUATION)
+    with pytest.raises(
+        BadSetting, match=r"1 tells other categories apart \(cow, panda\) .*cow, ox"
+    ):
+        registry.roll_back(model, ("cow", "ox"))
+    assert registry.champion(model) == registry.version(model, 2)
+    assert registry.roll_back(model, ("panda", "cow")).number == 1
 
 
 def test_where_nothing_is_there_to_roll_back_to_it_is_said(registry: Registry, model: str) -> None:
     with pytest.raises(BadSetting, match="has no champion"):
-        registry.roll_back(model)
+        registry.roll_back(model, COW_PANDA)
     with pytest.raises(BadSetting, match="version 7 is not in the registry"):
         registry.version(model, 7)
 
@@ -137,7 +175,10 @@ def test_a_classifier_whose_files_are_gone_is_told_with_the_way_out(
 ) -> None:
     gone = dataclasses.replace(versions[1], number=9)
     with (
-        pytest.raises(TrackingFailed, match=f"{model} version 9 does not give its files .*promote"),
+        pytest.raises(
+            TrackingFailed,
+            match=f"{model} version 9 has files that MLflow does not return .*promote",
+        ),
         registry.classifier_of(gone),
     ):
         pass

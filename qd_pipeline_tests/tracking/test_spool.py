@@ -12,20 +12,12 @@ import pytest
 from mlflow import MlflowClient
 
 from qd_pipeline.errors import TrackingFailed
-from qd_pipeline.learning.networks import build
 from qd_pipeline.learning.reports.figures import confusion_matrix
 from qd_pipeline.tracking import CLASSIFIERS, DATA, Identity, Tracker
 from qd_pipeline_tests.orchestration.chain import driver, run
-from qd_pipeline_tests.tracking.server import Gate, mlflow_server
+from qd_pipeline_tests.tracking.server import Gate
 
 WHO = Identity("root", "classifiers", "2")
-
-
-@pytest.fixture(scope="module")
-def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """Give the port of a server for all of these tests."""
-    with mlflow_server(tmp_path_factory.mktemp("server")) as port:
-        yield port
 
 
 @pytest.fixture
@@ -53,7 +45,7 @@ def test_a_server_that_does_not_answer_is_told_before_the_work_begins(
 
 
 def test_what_a_dead_server_did_not_take_is_sent_when_it_is_back(
-    gate: Gate, tmp_path: Path
+    gate: Gate, tmp_path: Path, classifier_folder: Path
 ) -> None:
     tracker, client = tracker_of(gate, tmp_path), MlflowClient(gate.url)
     (tmp_path / "notes.txt").write_text("noted")
@@ -65,7 +57,9 @@ def test_what_a_dead_server_did_not_take_is_sent_when_it_is_back(
         tracked.log_file(tmp_path / "notes.txt", "folder")
         tracked.log_picture(confusion_matrix(("a", "b"), np.eye(2, dtype=int).tolist()), "m.png")
         tracked.log_dataset("bitmaps/cow", "0" * 64, "sample", {"rows": 3})
-        tracked.log_network(build("seed_cnn", 2), 28, 2)
+        tracked.log_table("partitions.json", {"partition": ["cow"], "drawings": [3]})
+        tracked.log_classifier(classifier_folder)
+        tracked.log(metrics={"test_accuracy": 0.5})
     assert tracked.waits
     assert tracker.waiting == 1
     (tmp_path / "notes.txt").unlink()
@@ -86,11 +80,14 @@ def test_what_a_dead_server_did_not_take_is_sent_when_it_is_back(
         "notes.txt",
         "folder",
         "m.png",
+        "partitions.json",
     }
     assert sent.inputs is not None
     assert sent.outputs is not None
     assert sent.inputs.dataset_inputs[0].dataset.name == "bitmaps/cow"
-    assert len(sent.outputs.model_outputs) == 1
+    (output,) = sent.outputs.model_outputs
+    metrics = client.get_logged_model(output.model_id).metrics or []
+    assert [(each.key, each.value) for each in metrics] == [("test_accuracy", 0.5)]
 
 
 def test_a_run_whose_server_died_and_then_itself_is_sent_and_closed(
@@ -122,7 +119,7 @@ with tracker.run(DATA, Identity("r", "strokes", "cow"), name="killed", tags={{}}
     gate.open()
     tracker = tracker_of(gate, tmp_path)
     assert tracker.waiting == 1
-    tracker.settle()
+    tracker.reconcile()
     found = MlflowClient(gate.url).get_run(killed)
     assert found.info.status == "KILLED"
     assert found.data.metrics == {"drawings": 7}
@@ -155,7 +152,7 @@ def test_a_training_is_not_lost_when_the_server_dies_in_its_midst(
     assert made.workshop.store.find("classifiers", "2") is not None
     assert made.failures["2"].startswith("MLflow")
     gate.open()
-    made.workshop.tracker.settle()
+    made.workshop.tracker.reconcile()
     again = run(driver(tmp_path, class_sets=["2"], tracking_uri=gate.url))
     assert again.failures == {}
     assert again.made == ["evaluations 2"]

@@ -1,18 +1,35 @@
-"""A step that is tried again continues its run; one that is not opens a new one."""
+"""A run is one for each materialization, open until its step ends, whatever is killed when."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from mlflow import MlflowClient
+from mlflow.models import get_model_info
 
-from qd_pipeline.tracking import DATA, Identity, Tracker
+from qd_pipeline.learning.reports.figures import confusion_matrix
+from qd_pipeline.tracking import CLASSIFIERS, DATA, Identity, Tracker
+from qd_pipeline_tests.tracking.conftest import tracker_in
 
 WHO = Identity("root", "strokes", "cow")
+TRAINING = Identity("root", "classifiers", "2")
 
 
 @pytest.fixture
-def tracker(tmp_path: Path) -> Tracker:
-    return Tracker(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "mlartifacts", "http://mlflow")
+def tracker(home: Path) -> Tracker:
+    return tracker_in(home)
+
+
+@pytest.fixture
+def client(tracker: Tracker) -> MlflowClient:
+    assert tracker is not None  # it sets the address in force
+    return MlflowClient()
 
 
 def failed_run(tracker: Tracker) -> str:
@@ -25,10 +42,9 @@ def failed_run(tracker: Tracker) -> str:
 
 
 def test_a_failed_run_is_continued_under_the_tags_of_the_new_attempt(
-    tracker: Tracker, tmp_path: Path
+    tracker: Tracker, client: MlflowClient
 ) -> None:
     failed = failed_run(tracker)
-    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
     assert client.get_run(failed).info.status == "FAILED"
     with tracker.run(DATA, WHO, name="again", tags={"attempt": "2"}) as run:
         assert run.id == failed
@@ -37,13 +53,194 @@ def test_a_failed_run_is_continued_under_the_tags_of_the_new_attempt(
     assert (ended.info.status, ended.data.tags["attempt"]) == ("FINISHED", "2")
 
 
-def test_what_is_known_to_be_new_has_a_run_of_its_own(tracker: Tracker, tmp_path: Path) -> None:
+def test_what_is_known_to_be_new_has_a_run_of_its_own(
+    tracker: Tracker, client: MlflowClient
+) -> None:
     failed = failed_run(tracker)
     with tracker.run(DATA, WHO, name="new", tags={"attempt": "2"}, may_exist=False) as run:
         assert run.id != failed
-    new = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db").get_run(run.id)
+    new = client.get_run(run.id)
     assert (new.info.status, new.info.run_name, new.data.tags["attempt"]) == (
         "FINISHED",
         "new",
         "2",
     )
+
+
+def test_a_run_is_running_until_its_step_ends_whatever_it_logs(
+    tracker: Tracker, client: MlflowClient, classifier_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").write_text("noted")
+    picture = confusion_matrix(("a", "b"), np.eye(2, dtype=int).tolist())
+    steps: list[Any] = [
+        lambda run: run.log(params={"epochs": 2}, metrics={"loss": 1.0}, step=1),
+        lambda run: run.log_file(tmp_path / "notes.txt"),
+        lambda run: run.log_picture(picture, "matrix.png"),
+        lambda run: run.log_table("partitions.json", {"partition": ["cow"], "drawings": [3]}),
+        lambda run: run.log_dataset("bitmaps/cow", "0" * 64, "sample", {"rows": 3}),
+        lambda run: run.log_classifier(classifier_folder),
+        lambda run: run.describe("A *test*."),
+        lambda run: run.rename("renamed"),
+    ]
+    with tracker.run(CLASSIFIERS, TRAINING, name="logs", tags={}) as run:
+        for step in steps:
+            step(run)
+            assert client.get_run(run.id).info.status == "RUNNING"
+    ended = client.get_run(run.id)
+    assert (ended.info.status, ended.info.run_name) == ("FINISHED", "renamed")
+    assert ended.data.tags["mlflow.note.content"] == "A *test*."
+
+
+def test_a_training_and_its_evaluation_are_one_run_with_one_model_that_has_the_figures(
+    tracker: Tracker, client: MlflowClient, classifier_folder: Path
+) -> None:
+    with tracker.run(CLASSIFIERS, TRAINING, name="2 categories", tags={}) as training:
+        training.log(params={"epochs": 3})
+        training.log_classifier(classifier_folder)
+        training.log(metrics={"training_seconds": 2.0})
+    with tracker.again(training.id) as evaluation:
+        tested = evaluation.log_dataset("test drawings", "f" * 64, "sample", {}, "testing")
+        evaluation.log(metrics={"test_accuracy": 0.75}, dataset=tested)
+    run = client.get_run(training.id)
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics == {"training_seconds": 2.0, "test_accuracy": 0.75}
+    (model,) = client.search_logged_models(
+        [run.info.experiment_id],
+        "metrics.test_accuracy > 0.7",
+        datasets=[{"dataset_name": "test drawings", "dataset_digest": "f" * 36}],
+    )
+    assert model.source_run_id == run.info.run_id
+    assert model.params == {"epochs": "3"}
+    assert run.inputs is not None
+    (used,) = run.inputs.dataset_inputs
+    assert {tag.key: tag.value for tag in used.tags} == {"mlflow.data.context": "testing"}
+    info = get_model_info(f"models:/{model.model_id}")
+    assert info.signature is not None
+    assert info.signature.inputs.required_input_names() == ["drawing"]
+    assert info.saved_input_example_info is not None
+
+
+def test_a_run_says_who_made_it_with_which_code_and_software(
+    tracker: Tracker, client: MlflowClient
+) -> None:
+    with tracker.run(DATA, WHO, name="tagged", tags={}) as run:
+        pass
+    tags = client.get_run(run.id).data.tags
+    assert {"mlflow.user", "version.keras", "version.tensorflow", "version.mlflow"} <= set(tags)
+
+
+KILLED = """
+import os, signal
+from pathlib import Path
+from qd_pipeline.tracking import CLASSIFIERS, Identity, Tracker
+home = Path({home!r})
+tracker = Tracker(f"sqlite:///{{home}}/mlflow.db", home / "mlartifacts", "http://x")
+with tracker.run(CLASSIFIERS, Identity("root", "classifiers", "2"), name="x", tags={{}}) as run:
+    run.log_classifier(Path({classifier!r}))
+    print(run.id, flush=True)
+    {then}
+"""
+
+
+def killed(home: Path, classifier: Path, then: str = "os.kill(os.getpid(), signal.SIGKILL)") -> str:
+    """Log a classifier in a process that is killed right after; give its run."""
+    script = KILLED.format(home=str(home), classifier=str(classifier), then=then)
+    victim = subprocess.run(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, check=False
+    )
+    assert victim.returncode == -signal.SIGKILL
+    return victim.stdout.strip()
+
+
+def test_the_run_of_a_process_killed_after_it_logged_its_model_is_continued_with_that_model(
+    tracker: Tracker, client: MlflowClient, classifier_folder: Path, home: Path
+) -> None:
+    first = killed(home, classifier_folder)
+    assert client.get_run(first).info.status == "RUNNING"
+    tracker.reconcile()
+    assert client.get_run(first).info.status == "KILLED"
+    with tracker.run(CLASSIFIERS, TRAINING, name="retry", tags={}) as run:
+        assert run.id == first
+        run.log_classifier(classifier_folder)
+    ended = client.get_run(first)
+    assert ended.info.status == "FINISHED"
+    experiments = [ended.info.experiment_id]
+    assert len(client.search_runs(experiments)) == 1
+    assert len(client.search_logged_models(experiments)) == 1
+
+
+def test_a_registered_model_is_never_written_to_again(
+    tracker: Tracker, client: MlflowClient, classifier_folder: Path
+) -> None:
+    with tracker.run(CLASSIFIERS, TRAINING, name="first", tags={}) as run:
+        run.log_classifier(classifier_folder)
+    registered = client.search_logged_models([client.get_run(run.id).info.experiment_id])
+    client.create_registered_model("quickdraw-2")
+    source = f"models:/{registered[0].model_id}"
+    client.create_model_version("quickdraw-2", source, run.id, model_id=registered[0].model_id)
+    client.set_terminated(run.id, "FAILED")
+    with tracker.run(CLASSIFIERS, TRAINING, name="retry", tags={}) as again:
+        again.log_classifier(classifier_folder)
+    assert again.id == run.id
+    models = client.search_logged_models([client.get_run(run.id).info.experiment_id])
+    assert len(models) == 2
+
+
+def owned_by(client: MlflowClient, tracker: Tracker, owner: str, renewed: float) -> str:
+    """Leave a run open that another process has a lease on; give its id."""
+    with tracker.run(DATA, WHO, name="foreign", tags={}, may_exist=False) as run:
+        pass
+    client.update_run(run.id, status="RUNNING")
+    client.set_tag(run.id, "lease_owner", owner)
+    client.set_tag(run.id, "lease_renewed", str(int(renewed)))
+    return run.id
+
+
+HOUR = 3600
+
+
+@pytest.mark.parametrize(
+    ("hours", "status"), [(-1, "RUNNING"), (0, "RUNNING"), (1.5, "RUNNING"), (26, "KILLED")]
+)
+def test_a_run_of_another_machine_is_closed_when_its_lease_was_not_renewed_for_hours(
+    tracker: Tracker, client: MlflowClient, hours: float, status: str
+) -> None:
+    renewed = time.time() - hours * HOUR
+    foreign = owned_by(client, tracker, "0badcafe-0123456789abcdef", renewed)
+    tracker.reconcile()
+    assert client.get_run(foreign).info.status == status
+
+
+def test_a_lease_is_renewed_while_its_owner_works(
+    tracker: Tracker, client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qd_pipeline.tracking.leases.RENEWED_EACH", 0.05)
+    with tracker.run(DATA, WHO, name="long", tags={}) as run:
+        client.set_tag(run.id, "lease_renewed", "0")
+        for _ in range(200):
+            if client.get_run(run.id).data.tags["lease_renewed"] != "0":
+                break
+        else:
+            pytest.fail("the lease was not renewed")
+
+
+def test_the_run_of_a_process_that_works_is_left_alone(
+    tracker: Tracker, client: MlflowClient, classifier_folder: Path, home: Path
+) -> None:
+    script = KILLED.format(home=str(home), classifier=str(classifier_folder), then="input()")
+    other = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ,
+    )
+    try:
+        assert other.stdout is not None
+        run = other.stdout.readline().strip()
+        tracker.reconcile()
+        assert client.get_run(run).info.status == "RUNNING"
+        other.communicate("\n")
+        assert client.get_run(run).info.status == "FINISHED"
+    finally:
+        other.kill()

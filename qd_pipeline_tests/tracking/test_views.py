@@ -39,7 +39,7 @@ COLUMNS = {
 @pytest.mark.parametrize("name", COLUMNS)
 def test_an_experiment_offers_a_view_of_the_columns_that_matter(name: str, tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    address = Tracker(uri, tmp_path / "mlartifacts", "http://127.0.0.1:5000").list_of(name)
+    address = Tracker(uri, tmp_path / "mlartifacts", "http://127.0.0.1:5000").run_list(name)
     experiment = MlflowClient(tracking_uri=uri).get_experiment_by_name(name)
     assert experiment is not None
     assert address.endswith(f"/experiments/{experiment.experiment_id}/runs?viewStateShareKey={KEY}")

@@ -1,21 +1,25 @@
-"""Whether one classifier is better than another, told by the drawings that both were tested on."""
+"""Two classifiers on the test drawings that they share: paired difference and McNemar's test."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow.compute as pc
 
 from qd_pipeline.errors import BadSetting
+from qd_pipeline.learning.evaluation.intervals import Proportion, tango
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+FEWEST_SHARED: Final = 30
+"""Shared test drawings from which on a p-value is shown."""
+
 
 @dataclass(frozen=True)
 class McNemar:
-    """Outcome of McNemar's exact test of two classifiers on the same drawings.
+    """Result of McNemar's exact test of two classifiers on the same drawings.
 
     Attributes:
         only_first: Drawings that the first alone gets right.
@@ -39,7 +43,7 @@ def mcnemar(only_first: int, only_second: int) -> McNemar:
     From Q. McNemar, "Note on the sampling error of the difference between correlated
     proportions or percentages", Psychometrika 12 (1947), 153–157; exact, by the binomial
     distribution, so that it also holds for few drawings. Drawings that both get right, or
-    both wrong, tell nothing about which is better.
+    both wrong, do not enter.
 
     Args:
         only_first: Drawings that the first alone gets right, at least 0.
@@ -76,9 +80,39 @@ class Comparison:
     second_correct: int
     test: McNemar
 
+    @property
+    def first(self) -> Proportion:
+        """Accuracy of the first on the shared drawings."""
+        return Proportion(self.first_correct, self.drawings)
+
+    @property
+    def second(self) -> Proportion:
+        """Accuracy of the second on the shared drawings."""
+        return Proportion(self.second_correct, self.drawings)
+
+    @property
+    def p_value(self) -> float | None:
+        """Two-sided p-value; None on fewer than `FEWEST_SHARED` drawings, where it says nothing."""
+        return self.test.different if self.drawings >= FEWEST_SHARED else None
+
+    def gain(self, confidence: float = 0.95) -> tuple[float, float]:
+        """Return Tango's interval of the second's accuracy minus the first's."""
+        return tango(self.test.only_second, self.test.only_first, self.drawings, confidence)
+
     def to_json(self) -> dict[str, Any]:
-        """Give the figures by name."""
-        return asdict(self)
+        """Return the figures by name; p-values are None where there are too few drawings."""
+        low, high = self.gain()
+        test = asdict(self.test)
+        if self.p_value is None:
+            test |= dict.fromkeys(("first_better", "second_better", "different"))
+        return {
+            "drawings": self.drawings,
+            "first_correct": self.first_correct,
+            "second_correct": self.second_correct,
+            "difference_low": low,
+            "difference_high": high,
+            "test": test,
+        }
 
 
 def compare(first: pa.Table, second: pa.Table) -> Comparison:
@@ -119,7 +153,7 @@ def compare(first: pa.Table, second: pa.Table) -> Comparison:
 
 
 def _as_text(predictions: pa.Table) -> pa.Table:
-    """Take categories out of their dictionaries, which differ in order between tables."""
+    """Decode categories, whose dictionaries differ in order between tables."""
     for name in ("true", "predicted"):
         place = predictions.column_names.index(name)
         text = pc.cast(predictions[name], "string")

@@ -1,7 +1,7 @@
-"""The notebook's three guesses at where mistakes come from, measured.
+"""Error analysis by slice: where mistakes come from.
 
-It guessed at quality (drawings that the game itself did not guess), species (animals that look
-alike) and culture (what people of a country draw); the number of strokes is a fourth.
+The notebook named three causes: drawings that the game itself did not recognise, categories that
+look alike, and countries that draw differently. The number of strokes is a fourth.
 """
 
 from collections.abc import Sequence
@@ -22,38 +22,38 @@ _STROKE_NAMES: Final = ("1", "2", "3", "4", "5", "6–7", "8–10", "11–15", "
 
 
 @dataclass(frozen=True)
-class Group:
+class Slice:
     """A part of the test drawings and how many of it were classified correctly."""
 
     name: str
     correct: Proportion
 
     def to_json(self) -> dict[str, Any]:
-        """Give `name` and the figures of `Proportion`."""
+        """Return `name` and the figures of `Proportion`."""
         return {"name": self.name, **self.correct.to_json()}
 
 
-def _group(name: str, correct: NDArray[np.bool_]) -> Group:
-    return Group(name, Proportion(int(np.count_nonzero(correct)), len(correct)))
+def _slice(name: str, correct: NDArray[np.bool_]) -> Slice:
+    return Slice(name, Proportion(int(np.count_nonzero(correct)), len(correct)))
 
 
-def by_quality(correct: NDArray[np.bool_], recognized: NDArray[np.bool_]) -> tuple[Group, ...]:
-    """Compare the drawings that the game recognised with those that it did not.
+def by_recognized(correct: NDArray[np.bool_], recognized: NDArray[np.bool_]) -> tuple[Slice, ...]:
+    """Return the accuracy on drawings that the game recognised, and on the others.
 
     Args:
         correct: `bool (n,)`, whether each test drawing was classified correctly.
         recognized: `bool (n,)`.
     """
     return (
-        _group("recognised", correct[recognized]),
-        _group("not recognised", correct[~recognized]),
+        _slice("recognised", correct[recognized]),
+        _slice("not recognised", correct[~recognized]),
     )
 
 
-def by_pair(
+def by_category_pair(
     class_set: Sequence[str], labels: NDArray[np.integer], probabilities: NDArray[np.floating]
-) -> tuple[Group, ...]:
-    """Take two categories at a time: is the right one of the two more probable?
+) -> tuple[Slice, ...]:
+    """Return, for each two categories, how often the right one of the two is more probable.
 
     Args:
         class_set: The categories in the order of the labels.
@@ -61,47 +61,54 @@ def by_pair(
         probabilities: `(n, classes)`.
 
     Returns:
-        A group for each pair, over the drawings of both, the hardest pair first. Equal
+        A slice for each pair, over the drawings of both, the hardest pair first. Equal
         probabilities are a mistake.
     """
-    groups = []
+    slices = []
     for first, second in combinations(range(len(class_set)), 2):
         a, b = probabilities[labels == first], probabilities[labels == second]
         correct = np.concatenate((a[:, first] > a[:, second], b[:, second] > b[:, first]))
-        groups.append(_group(f"{class_set[first]} – {class_set[second]}", correct))
-    return tuple(sorted(groups, key=lambda group: group.correct.share or 0.0))
+        slices.append(_slice(f"{class_set[first]} – {class_set[second]}", correct))
+    return tuple(sorted(slices, key=_weakness))
 
 
-def by_country(correct: NDArray[np.bool_], countrycodes: NDArray[np.generic]) -> tuple[Group, ...]:
-    """Compare countries of at least `COUNTRY_DRAWINGS` test drawings, the largest first.
+def by_country(correct: NDArray[np.bool_], countrycodes: NDArray[np.generic]) -> tuple[Slice, ...]:
+    """Return the accuracy by country, the weakest first.
 
     Args:
         correct: `bool (n,)`.
         countrycodes: `str (n,)`; drawings without a country (empty) take no part.
+
+    Returns:
+        A slice for each country of at least `COUNTRY_DRAWINGS` test drawings.
     """
     texts = countrycodes.astype(str)
     names, counts = np.unique(texts, return_counts=True)
-    order = np.argsort(-counts, kind="stable")
-    return tuple(
-        _group(str(names[place]), correct[texts == names[place]])
-        for place in order
-        if counts[place] >= COUNTRY_DRAWINGS and names[place]
+    slices = (
+        _slice(str(name), correct[texts == name])
+        for name, count in zip(names, counts, strict=True)
+        if count >= COUNTRY_DRAWINGS and name
     )
+    return tuple(sorted(slices, key=_weakness))
 
 
-def by_strokes(correct: NDArray[np.bool_], counts: NDArray[np.integer]) -> tuple[Group, ...]:
-    """Compare drawings by their number of strokes, few first.
+def _weakness(part: Slice) -> float:
+    return part.correct.share or 0.0
+
+
+def by_stroke_count(correct: NDArray[np.bool_], counts: NDArray[np.integer]) -> tuple[Slice, ...]:
+    """Return the accuracy by number of strokes, few first.
 
     Args:
         correct: `bool (n,)`.
         counts: `int (n,)`, from 1.
 
     Returns:
-        A group for each number or range of numbers that occurs.
+        A slice for each number or range of numbers that occurs.
     """
     ranges = np.searchsorted(_STROKE_BOUNDS, counts, side="right") - 1
     return tuple(
-        _group(name, correct[ranges == place])
+        _slice(name, correct[ranges == place])
         for place, name in enumerate(_STROKE_NAMES)
         if (ranges == place).any()
     )

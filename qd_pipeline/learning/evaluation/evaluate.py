@@ -1,4 +1,4 @@
-"""What a classifier makes of the test side: figures, mistakes, and a table of predictions."""
+"""Evaluation of a classifier on the test split: figures, mistakes, a table of predictions."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import pyarrow as pa
 
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning.calibration import Calibration, calibration
-from qd_pipeline.learning.evaluation import error_analysis as guesses
-from qd_pipeline.learning.evaluation.examples import Answers
+from qd_pipeline.learning.evaluation import error_analysis
+from qd_pipeline.learning.evaluation.examples import Predictions
 from qd_pipeline.learning.evaluation.intervals import Proportion
+from qd_pipeline.learning.evaluation.metrics import are_unequal, as_json, mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,23 +22,24 @@ if TYPE_CHECKING:
 
     from qd_pipeline.learning.classifier import Classifier
     from qd_pipeline.learning.data import ClassSetData, LabelledDrawings
-    from qd_pipeline.learning.evaluation.error_analysis import Group
+    from qd_pipeline.learning.evaluation.error_analysis import Slice
     from qd_pipeline.learning.evaluation.examples import Confusion, Prediction
 
 TOP: Final = (2, 3, 5)
-"""Besides accuracy: is the right category among this many most probable?"""
+"""Top-k accuracies besides the accuracy itself."""
 
 _PREDICT_AT_ONCE: Final = 10_000
+_SLICES: Final = ("recognized", "category_pairs", "countries", "stroke_counts")
 
 
 @dataclass(frozen=True)
 class CategoryScores:
-    """How one category came off; None where nothing was there to divide by.
+    """Precision, recall and F1 of one category; None where there is nothing to divide by.
 
     Args:
         category: Its name.
-        precision: Share of the drawings taken for it that are of it.
-        recall: Share of its drawings that are taken for it.
+        precision: Of the drawings called it, the share that are.
+        recall: Of its drawings, the share that are called it.
         f1: Harmonic mean of the two.
         support: Test drawings of it.
     """
@@ -49,29 +51,32 @@ class CategoryScores:
     support: int
 
     def to_json(self) -> dict[str, Any]:
-        """Give the figures by name."""
+        """Return the figures by name."""
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A classifier's figures on the test side.
+    """A classifier's figures on the test split.
+
+    Figures of probabilities are None where some probability is not finite.
 
     Args:
         class_set: Categories, in the order of the confusion matrix.
         accuracy: Of all test drawings.
-        top: By how many most probable categories count: is the right one among them?
+        chance: Accuracy of always naming the largest category of the test drawings, 0–1.
+        top: Top-k accuracy, by k.
         log_loss: Mean of -ln(probability of the right category), that cut off at 10⁻⁷.
         calibration: How its confidence agrees with its accuracy.
         scores: By category, in the class set's order.
-        confusion: Drawings by what they are (row) and were taken for (column).
-        confusions: The most frequent kinds of mistake, most frequent first.
-        mistakes: The mistakes that the classifier was surest of, surest first.
-        random: Drawings by chance (the same ones for the same test side).
-        quality: Accuracy by whether the game recognised the drawing.
-        species: Accuracy between two categories at a time, the hardest pair first.
-        culture: Accuracy by country, largest first.
-        strokes: Accuracy by the number of strokes.
+        confusion: Drawings by true (row) and predicted (column) category.
+        confusions: Its cells off the diagonal, most frequent first, with drawings.
+        mistakes: Those of the highest confidence, highest first.
+        random: Random test drawings (the same ones for the same test split).
+        recognized: Accuracy by whether the game recognised the drawing.
+        category_pairs: Accuracy between two categories at a time, the hardest pair first.
+        countries: Accuracy by country, the weakest first.
+        stroke_counts: Accuracy by the number of strokes.
         predictions: Table of `key_id` (uint64), `true` and `predicted` (dictionary of text),
             the probability of each category (float32, a column named after it), and of the
             mistakes the `bitmap` (side² bytes) that the classifier saw.
@@ -79,54 +84,63 @@ class Evaluation:
 
     class_set: tuple[str, ...]
     accuracy: Proportion
+    chance: float
     top: dict[int, Proportion]
-    log_loss: float
-    calibration: Calibration
+    log_loss: float | None
+    calibration: Calibration | None
     scores: tuple[CategoryScores, ...]
     confusion: tuple[tuple[int, ...], ...]
     confusions: tuple[Confusion, ...]
     mistakes: tuple[Prediction, ...]
     random: tuple[Prediction, ...]
-    quality: tuple[Group, ...]
-    species: tuple[Group, ...]
-    culture: tuple[Group, ...]
-    strokes: tuple[Group, ...]
+    recognized: tuple[Slice, ...]
+    category_pairs: tuple[Slice, ...]
+    countries: tuple[Slice, ...]
+    stroke_counts: tuple[Slice, ...]
     predictions: pa.Table = field(compare=False, repr=False)
 
+    @property
+    def balanced_accuracy(self) -> float | None:
+        """Mean recall of the categories that have test drawings, 0–1."""
+        return mean([scores.recall for scores in self.scores])
+
+    @property
+    def macro_f1(self) -> float | None:
+        """Mean F1 of the categories that occur among the true or predicted ones, 0–1."""
+        return mean([scores.f1 for scores in self.scores])
+
+    @property
+    def is_unequal(self) -> bool:
+        """Whether the categories' test drawings differ so much that accuracy misleads."""
+        return are_unequal(self.chance, len(self.class_set))
+
     def to_json(self) -> dict[str, Any]:
-        """Give all figures, as JSON takes them; the predictions are a table of their own."""
-        return {
+        """Return all figures but the predictions, as JSON takes them."""
+        figures = {
             "class_set": list(self.class_set),
             "accuracy": self.accuracy.to_json(),
+            "chance": self.chance,
+            "balanced_accuracy": self.balanced_accuracy,
+            "macro_f1": self.macro_f1,
             "top": {str(count): right.to_json() for count, right in self.top.items()},
             "log_loss": self.log_loss,
-            "calibration": self.calibration.to_json(),
+            "calibration": self.calibration.to_json() if self.calibration else None,
             "confusion_matrix": [list(row) for row in self.confusion],
-            **{
-                name: [each.to_json() for each in getattr(self, name)]
-                for name in (
-                    "scores",
-                    "confusions",
-                    "mistakes",
-                    "random",
-                    "quality",
-                    "species",
-                    "culture",
-                    "strokes",
-                )
-            },
         }
+        lists = ("scores", "confusions", "mistakes", "random", *_SLICES)
+        figures |= {name: [each.to_json() for each in getattr(self, name)] for name in lists}
+        return dict(as_json(figures))
 
 
 def evaluate(classifier: Classifier, data: ClassSetData) -> Evaluation:
-    """Measure a classifier on the test side of its class set's drawings.
+    """Evaluate a classifier on the test split of its class set's drawings.
 
     Args:
         classifier: The classifier.
         data: The drawings of the same class set, in the same order.
 
     Raises:
-        BadSetting: when the class sets differ, or no drawing is on the test side.
+        BadSetting: when the class sets differ, or the test split is empty.
     """
     class_set = classifier.class_set
     if data.class_set != class_set:
@@ -139,7 +153,7 @@ def evaluate(classifier: Classifier, data: ClassSetData) -> Evaluation:
     if not len(test):
         raise BadSetting(
             f"class set {', '.join(class_set)}",
-            "has no drawing on the test side of the split",
+            "has no drawing in the test split",
             "take more drawings per category",
         )
     probabilities = _predict(classifier, test)
@@ -147,32 +161,40 @@ def evaluate(classifier: Classifier, data: ClassSetData) -> Evaluation:
     correct = predicted == labels
     own = probabilities[np.arange(len(test)), labels]
     rank = (probabilities > own[:, np.newaxis]).sum(axis=1)
+    finite = bool(np.isfinite(probabilities).all())
     # scikit-learn takes a second to import, and loading the definitions should not.
     from sklearn.metrics import confusion_matrix  # noqa: PLC0415
 
     matrix = confusion_matrix(labels, predicted, labels=range(len(class_set)))
-    answers = Answers(test, predicted, probabilities.max(axis=1), classifier.side)
+    made = Predictions(test, predicted, probabilities.max(axis=1), classifier.side)
     return Evaluation(
         class_set=class_set,
         accuracy=Proportion(int(correct.sum()), len(test)),
+        chance=float(np.bincount(labels).max() / len(test)),
         top={
             count: Proportion(int((rank < count).sum()), len(test))
             for count in TOP
-            if count < len(class_set)
+            if count < len(class_set) and finite
         },
-        log_loss=float(-np.log(np.maximum(own.astype(np.float64), 1e-7)).mean()),
-        calibration=calibration(probabilities, labels),
+        log_loss=_log_loss(own) if finite else None,
+        calibration=calibration(probabilities, labels) if finite else None,
         scores=_scores(class_set, labels, predicted),
         confusion=tuple(tuple(int(count) for count in row) for row in matrix),
-        confusions=answers.confusions(matrix),
-        mistakes=answers.mistakes,
-        random=answers.random,
-        quality=guesses.by_quality(correct, test.column("recognized").astype(np.bool_)),
-        species=guesses.by_pair(class_set, labels, probabilities),
-        culture=guesses.by_country(correct, test.column("countrycodes")),
-        strokes=guesses.by_strokes(correct, test.column("stroke_counts").astype(np.int64)),
+        confusions=made.confusions(matrix),
+        mistakes=made.mistakes,
+        random=made.random,
+        recognized=error_analysis.by_recognized(correct, test.column("recognized").astype(bool)),
+        category_pairs=error_analysis.by_category_pair(class_set, labels, probabilities),
+        countries=error_analysis.by_country(correct, test.column("countrycodes")),
+        stroke_counts=error_analysis.by_stroke_count(
+            correct, test.column("stroke_counts").astype(np.int64)
+        ),
         predictions=_table(class_set, test, predicted, probabilities, classifier.side),
     )
+
+
+def _log_loss(own: NDArray[np.float32]) -> float:
+    return float(-np.log(np.maximum(own.astype(np.float64), 1e-7)).mean())
 
 
 def _predict(classifier: Classifier, drawings: LabelledDrawings) -> NDArray[np.float32]:
@@ -199,12 +221,6 @@ def _scores(
         CategoryScores(name, defined(precision), defined(recall), defined(f1), int(count))
         for name, precision, recall, f1, count in zip(class_set, *scores, support, strict=True)
     )
-
-
-def categories_of(predictions: pa.Table) -> frozenset[str]:
-    """Give the categories that a table of predictions has the probabilities of."""
-    others = {"key_id", "true", "predicted", "bitmap"}
-    return frozenset(predictions.column_names) - others
 
 
 def _table(

@@ -1,4 +1,4 @@
-"""Drawings to show: what was answered for them, rightly and wrongly."""
+"""Example drawings with what was predicted for them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from qd_pipeline.learning.data import LabelledDrawings
 
-_CONFUSIONS: Final = 6
+_CONFUSIONS: Final = 150
 _EXAMPLES: Final = 6
 _MISTAKES: Final = 18
 _RANDOM: Final = 24
@@ -27,7 +27,7 @@ class Prediction:
     Args:
         key_id: The drawing's identity.
         category: What it is.
-        predicted: What the classifier takes it for.
+        predicted: What the classifier calls it.
         probability: Of `predicted`, 0–1.
         bitmap: `uint8 (side, side)`, as the classifier saw it.
     """
@@ -44,7 +44,7 @@ class Prediction:
         return self.category == self.predicted
 
     def to_json(self) -> dict[str, Any]:
-        """Give all but the bitmap; the key as text, since JavaScript would round it."""
+        """Return all but the bitmap; the key as text, since JavaScript would round it."""
         return {
             "key_id": str(self.key_id),
             "category": self.category,
@@ -55,13 +55,13 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Confusion:
-    """Drawings of one category taken for another.
+    """One cell of the confusion matrix: drawings of a category that are called another.
 
     Args:
         category: What they are.
-        predicted: What they were taken for.
+        predicted: What they were called.
         taken: How many, of the category's test drawings.
-        examples: Those that the classifier was surest of.
+        examples: Those with the highest confidence.
     """
 
     category: str
@@ -70,7 +70,7 @@ class Confusion:
     examples: tuple[Prediction, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Give the figures by name."""
+        """Return the figures by name."""
         return {
             "category": self.category,
             "predicted": self.predicted,
@@ -80,37 +80,37 @@ class Confusion:
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What a classifier answered for each of some drawings.
+class Predictions:
+    """What a classifier predicted for each of some drawings.
 
     Args:
         drawings: The drawings.
-        predicted: `(n,)`, places of the categories that they were taken for.
-        sureness: `(n,)`, probabilities of those, 0–1.
+        predicted: `(n,)`, places of the predicted categories.
+        confidence: `(n,)`, probabilities of those, 0–1.
         side: Height and width of the bitmaps that the classifier saw, in pixels.
     """
 
     drawings: LabelledDrawings
     predicted: NDArray[np.integer]
-    sureness: NDArray[np.floating]
+    confidence: NDArray[np.floating]
     side: int
 
     @property
     def mistakes(self) -> tuple[Prediction, ...]:
-        """The mistakes that it was surest of, surest first."""
+        """The mistakes with the highest confidence, that of the highest first."""
         return self._shown(self._wrong()[:_MISTAKES])
 
     @property
     def random(self) -> tuple[Prediction, ...]:
-        """Some by chance, the same ones for the same drawings."""
+        """Random ones, the same for the same drawings."""
         places = np.random.default_rng(0).permutation(len(self.predicted))
         return self._shown(places[:_RANDOM])
 
     def confusions(self, matrix: NDArray[np.integer]) -> tuple[Confusion, ...]:
-        """Give the most frequent kinds of mistake, most frequent first.
+        """Return the cells of the confusion matrix off its diagonal, most frequent first.
 
         Args:
-            matrix: `(classes, classes)`, drawings by what they are (row) and were taken for.
+            matrix: `(classes, classes)`, drawings by true (row) and predicted category.
         """
         names = self._names()
         wrong = self._wrong()
@@ -126,8 +126,8 @@ class Answers:
         )
 
     def _wrong(self) -> NDArray[np.integer]:
-        """Give the places of all mistakes, the surest first."""
-        surest = np.argsort(-self.sureness, kind="stable")
+        """Return the places of all mistakes, that of the highest confidence first."""
+        surest = np.argsort(-self.confidence, kind="stable")
         wrong: NDArray[np.integer] = surest[self.predicted[surest] != self.drawings.labels[surest]]
         return wrong
 
@@ -141,7 +141,7 @@ class Answers:
                 int(drawings.categories[label].key_ids[row]),
                 names[label],
                 names[self.predicted[place]],
-                float(self.sureness[place]),
+                float(self.confidence[place]),
                 bitmap,
             )
             for place, label, row, bitmap in zip(

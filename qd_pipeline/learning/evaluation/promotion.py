@@ -1,25 +1,37 @@
-"""Whether a new classifier takes the place of the champion."""
+"""Promotion: does a new classifier take the champion's place?"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.compute as pc
+
 from qd_pipeline.learning.evaluation.comparison import Comparison, compare
-from qd_pipeline.learning.evaluation.evaluate import categories_of
+from qd_pipeline.learning.evaluation.intervals import Proportion, wilson
+from qd_pipeline.learning.evaluation.metrics import categories_of, chance_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
+class Outcome(StrEnum):
+    """What was decided about a new classifier."""
+
+    PROMOTED = "promoted"
+    KEPT = "kept"
+    CANNOT_TELL = "cannot tell"
+
+
 @dataclass(frozen=True)
 class Champion:
-    """The classifier that is to be beaten.
+    """The classifier that the new one is compared with.
 
     Attributes:
         name: What people call it.
         predictions: Of its test drawings, as `Evaluation.predictions`; None where they are lost.
-        synthetic: Whether it learned from made-up drawings.
+        synthetic: Whether it was trained on synthetic drawings.
     """
 
     name: str
@@ -29,101 +41,139 @@ class Champion:
 
 @dataclass(frozen=True, kw_only=True)
 class PromotionDecision:
-    """What was decided, and why.
+    """What was decided about a new classifier, and why.
 
     Attributes:
-        promoted: Whether the new classifier becomes champion.
-        reason: Why, in one sentence.
-        significance: The level that was asked of the test.
-        champion: Name of the champion of before; None where there was none.
+        outcome: `kept` and `cannot tell` leave the champion as it is, or leave none.
+        reason: Why, in one sentence without a full stop.
+        margin: Loss of accuracy that is put up with, 0–1.
+        confidence: Level of the interval of the difference.
+        champion: Name of the champion before the decision; None where there was none.
         comparison: Champion (first) and new classifier (second); None where they were not
             compared.
+        repeated: Whether it was taken before, for the same classifier: nothing is decided anew.
     """
 
-    promoted: bool
+    outcome: Outcome
     reason: str
-    significance: float
+    margin: float
+    confidence: float = 0.95
     champion: str | None = None
     comparison: Comparison | None = None
+    repeated: bool = False
+
+    @property
+    def promoted(self) -> bool:
+        """Whether the new classifier becomes champion."""
+        return self.outcome is Outcome.PROMOTED
+
+    def __str__(self) -> str:
+        return f"{self.outcome}{' before' if self.repeated else ''}: {self.reason}"
 
     def to_json(self) -> dict[str, Any]:
-        """Give the figures by name."""
+        """Return the figures by name."""
         return {
+            "outcome": self.outcome.value,
             "promoted": self.promoted,
             "reason": self.reason,
-            "significance": self.significance,
+            "margin": self.margin,
+            "confidence": self.confidence,
             "champion": self.champion,
             "comparison": self.comparison.to_json() if self.comparison else None,
+            "repeated": self.repeated,
         }
 
 
-def judge(
-    champion: Champion | None, predictions: pa.Table, *, synthetic: bool, significance: float
+def decide(
+    champion: Champion | None,
+    predictions: pa.Table,
+    *,
+    synthetic: bool,
+    margin: float = 0.01,
+    confidence: float = 0.95,
 ) -> PromotionDecision:
-    """Decide whether a new classifier becomes champion: it does unless it is worse.
+    """Decide by non-inferiority whether a new classifier becomes champion.
 
-    It is worse when McNemar's one-sided exact test, on the test drawings that both predicted,
-    says so at the level of significance. Classifiers of people's drawings and of made-up ones
-    share no drawing; of people's, the former always go first. A champion of other categories, of
-    before somebody gave the class set these, gives way too. Where the two cannot be compared,
-    the champion stays, and people decide.
+    It does when it is better than chance, which is to name the largest category always, and
+    when the interval of the paired difference in accuracy excludes that it is worse than the
+    champion by more than the margin (non-inferiority as in ICH E9, "Statistical principles for
+    clinical trials", 3.3.2, with the interval of `intervals.tango`). Where the test drawings
+    are too few to exclude it, the outcome is "cannot tell" and the champion stays.
+
+    A classifier of real drawings replaces one of synthetic drawings, with which it shares no
+    drawing. So does a classifier of other categories: the class set was changed since.
 
     Args:
         champion: The present one, or None.
         predictions: The new classifier's, as `Evaluation.predictions`.
-        synthetic: Whether the new classifier learned from made-up drawings.
-        significance: Level of the test, above 0 and below 1; the higher, the sooner a new
-            classifier counts as worse.
+        synthetic: Whether the new classifier was trained on synthetic drawings.
+        margin: Loss of accuracy that is put up with, above 0 and below 1.
+        confidence: Level of the two-sided intervals, above 0 and below 1.
 
     Raises:
         BadSetting: The two disagree about what a drawing is.
     """
-    if champion is None:
-        return PromotionDecision(
-            promoted=True, reason="there was no champion yet", significance=significance
-        )
-    if champion.synthetic and not synthetic:
-        return PromotionDecision(
-            promoted=True,
-            reason=f"{champion.name} learned from made-up drawings",
-            significance=significance,
-            champion=champion.name,
-        )
-    if champion.predictions is None:
-        return PromotionDecision(
-            promoted=False,
-            reason=f"the predictions of {champion.name} are lost, and it cannot be compared",
-            significance=significance,
-            champion=champion.name,
-        )
-    categories = categories_of(champion.predictions)
-    if categories != categories_of(predictions):
-        told = ", ".join(sorted(categories))
-        return PromotionDecision(
-            promoted=True,
-            reason=f"{champion.name} tells other categories apart: {told}",
-            significance=significance,
-            champion=champion.name,
-        )
-    comparison = compare(champion.predictions, predictions)
-    if not comparison.drawings:
-        return PromotionDecision(
-            promoted=False,
-            reason=f"it shares no test drawing with {champion.name}, to be compared on",
-            significance=significance,
-            champion=champion.name,
-        )
-    chance = comparison.test.first_better
-    worse = chance < significance
-    figures = (
-        f"of {comparison.drawings:,} test drawings it gets {comparison.second_correct:,} right, "
-        f"{champion.name} {comparison.first_correct:,} "
-        f"(McNemar, one-sided: p = {chance:.3g}, significance {significance:g})"
+    outcome, reason, comparison = _not_above_chance(predictions, confidence) or _against(
+        champion, predictions, synthetic=synthetic, margin=margin, confidence=confidence
     )
     return PromotionDecision(
-        promoted=not worse,
-        reason=f"it is {'worse' if worse else 'not worse'}: {figures}",
-        significance=significance,
-        champion=champion.name,
+        outcome=outcome,
+        reason=reason,
+        margin=margin,
+        confidence=confidence,
+        champion=champion.name if champion else None,
         comparison=comparison,
     )
+
+
+_Finding = tuple[Outcome, str, Comparison | None]
+
+
+def _not_above_chance(predictions: pa.Table, confidence: float) -> _Finding | None:
+    true, predicted = (predictions[name].cast("string") for name in ("true", "predicted"))
+    accuracy = Proportion(pc.sum(pc.equal(true, predicted)).as_py() or 0, predictions.num_rows)
+    chance = chance_of(predictions)
+    if wilson(accuracy.hits, accuracy.count, confidence)[0] > chance:
+        return None
+    is_worse = (accuracy.share or 0.0) <= chance
+    better = "better than chance" if is_worse else "clearly better than chance"
+    reason = f"its accuracy of {accuracy} is not {better} ({chance * 100:.1f} %)"
+    return Outcome.KEPT if is_worse else Outcome.CANNOT_TELL, reason, None
+
+
+def _against(
+    champion: Champion | None,
+    predictions: pa.Table,
+    *,
+    synthetic: bool,
+    margin: float,
+    confidence: float,
+) -> _Finding:
+    if champion is None:
+        return Outcome.PROMOTED, "there was no champion yet", None
+    name = champion.name
+    if champion.synthetic and not synthetic:
+        return Outcome.PROMOTED, f"{name} was trained on synthetic drawings", None
+    if champion.predictions is None:
+        reason = f"the predictions of {name} are lost, so the two cannot be compared"
+        return Outcome.CANNOT_TELL, reason, None
+    categories = categories_of(champion.predictions)
+    if set(categories) != set(categories_of(predictions)):
+        reason = f"{name} tells other categories apart: {', '.join(categories)}"
+        return Outcome.PROMOTED, reason, None
+    comparison = compare(champion.predictions, predictions)
+    if not comparison.drawings:
+        return Outcome.CANNOT_TELL, f"it shares no test drawing with {name}", None
+    low, high = comparison.gain(confidence)
+    if low > -margin:
+        outcome, finding = Outcome.PROMOTED, "it is better" if low > 0 else "it is not worse"
+    elif high < 0:
+        outcome, finding = Outcome.KEPT, "it is worse"
+    else:
+        outcome, finding = Outcome.CANNOT_TELL, "it may be worse by more than the margin"
+    gain = 100 * (comparison.second_correct - comparison.first_correct) / comparison.drawings
+    reason = (
+        f"{finding}: {gain:+.1f} points ({low * 100:+.1f} to {high * 100:+.1f}) against {name} on "
+        f"{comparison.drawings:,} shared test drawings, margin {margin * 100:g}"
+    )
+    return outcome, reason, comparison

@@ -1,4 +1,4 @@
-"""The last runs of a class set side by side: their figures, and drawing by drawing."""
+"""Comparison of the last runs of a class set: their figures, and drawing by drawing."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning.evaluation.comparison import Comparison, compare
+from qd_pipeline.learning.evaluation.metrics import are_unequal, as_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +25,7 @@ EXAMPLES: Final = 12
 """Drawings shown of those that one run gets right and the other wrong."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ComparedRun:
     """One run that trained a classifier and evaluated it.
 
@@ -32,10 +33,14 @@ class ComparedRun:
         id: Of the run.
         link: Its page.
         started: When it began.
-        settings: Its recipe, as text.
+        class_set: Categories that its classifier tells apart; empty where that is not known.
+        settings: Of its training, as text.
         accuracy: Of its test drawings.
-        log_loss: On them; None where it was not logged.
-        seconds: Wall time of its training; None where it was not logged.
+        chance: Share of the largest category among them, 0–1; None where it was not logged.
+        balanced_accuracy: Mean recall, 0–1; None likewise, as are the following.
+        macro_f1: Mean F1, 0–1.
+        log_loss: On the test drawings.
+        seconds: Wall time of its training.
         source: Where its drawings are from.
         synthetic: Whether they were generated rather than drawn by people.
         predictions: As `Evaluation.predictions`; None where they are kept no longer.
@@ -44,27 +49,41 @@ class ComparedRun:
     id: str
     link: str
     started: datetime
+    class_set: tuple[str, ...]
     settings: Mapping[str, str]
     accuracy: Proportion
+    chance: float | None = None
+    balanced_accuracy: float | None = None
+    macro_f1: float | None = None
     log_loss: float | None
     seconds: float | None
     source: str
     synthetic: bool
     predictions: pa.Table | None = field(compare=False, repr=False)
 
+    @property
+    def is_unequal(self) -> bool:
+        """Whether its test drawings differ so much between categories that accuracy misleads."""
+        return self.chance is not None and are_unequal(self.chance, len(self.class_set))
+
     def to_json(self) -> dict[str, Any]:
-        """Give all but the predictions, as JSON takes it."""
-        return {
+        """Return all but the predictions, as JSON takes it."""
+        figures = {
             "run": self.id,
             "link": self.link,
             "started": self.started.isoformat(timespec="seconds"),
+            "class_set": list(self.class_set),
             "settings": dict(self.settings),
             "accuracy": self.accuracy.to_json(),
+            "chance": self.chance,
+            "balanced_accuracy": self.balanced_accuracy,
+            "macro_f1": self.macro_f1,
             "log_loss": self.log_loss,
             "training_seconds": self.seconds,
             "source": self.source,
             "synthetic": self.synthetic,
         }
+        return dict(as_json(figures))
 
 
 @dataclass(frozen=True)
@@ -74,7 +93,7 @@ class Disagreement:
     Args:
         key_id: The drawing's identity.
         category: What it is.
-        wrong: What the run that errs takes it for.
+        wrong: What the run that errs calls it.
         bitmap: `uint8 (side, side)`, as that run saw it; None where it kept none.
     """
 
@@ -86,15 +105,14 @@ class Disagreement:
 
 @dataclass(frozen=True)
 class PairwiseComparison:
-    """The newest run against an earlier one.
+    """The newest run of the class set's categories against an earlier one.
 
     Args:
         other: Place of the earlier one among the runs.
-        comparison: Newest (first) and earlier (second); None where there is nothing to
-            compare.
-        obstacle: Why there is not.
-        only_newest: Drawings that the newest alone gets right, those first whose category it
-            held for so much more probable.
+        comparison: Newest (first) and earlier (second); None where they are not compared.
+        obstacle: Why they are not.
+        only_newest: Drawings that the newest alone gets right, first those whose category it
+            gives so much more probability.
         only_other: The same for the earlier.
     """
 
@@ -105,7 +123,7 @@ class PairwiseComparison:
     only_other: tuple[Disagreement, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Give the figures, and the drawings by their keys as text."""
+        """Return the figures, and the drawings by their keys as text."""
         return {
             "other": self.other,
             "comparison": self.comparison.to_json() if self.comparison else None,
@@ -121,43 +139,64 @@ class RunComparison:
 
     Args:
         key: Its partition key.
-        class_set: Its categories.
+        class_set: Its categories now; runs of before it was changed may tell others apart.
         runs: The newest first.
-        duels: The newest against each other one.
+        pairs: The newest run of its categories against each other run.
     """
 
     key: str
     class_set: tuple[str, ...]
     runs: tuple[ComparedRun, ...]
-    duels: tuple[PairwiseComparison, ...]
+    pairs: tuple[PairwiseComparison, ...]
+
+    @property
+    def newest(self) -> int | None:
+        """Place of the newest run of the class set's categories; None where there is none."""
+        return _newest(self.class_set, self.runs)
 
     @property
     def differences(self) -> tuple[str, ...]:
-        """By run, the settings in which the runs differ."""
+        """By run, the settings in which the runs differ, and its categories if not the set's."""
         names = dict.fromkeys(name for run in self.runs for name in run.settings)
         varied = [name for name in names if len({run.settings.get(name) for run in self.runs}) > 1]
         return tuple(
-            ", ".join(f"{name.replace('_', ' ')} {_setting(run, name)}" for name in varied)
+            ", ".join(
+                [f"{name.replace('_', ' ')} {_setting(run, name)}" for name in varied]
+                + ([] if _is_of(run, self.class_set) else [_other_categories(run)])
+            )
             for run in self.runs
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Give the figures by name."""
+        """Return the figures by name."""
         return {
             "class_set": list(self.class_set),
             "runs": [run.to_json() for run in self.runs],
-            "newest_against": [duel.to_json() for duel in self.duels],
+            "newest": self.newest,
+            "newest_against": [pair.to_json() for pair in self.pairs],
         }
 
 
 def _setting(run: ComparedRun, name: str) -> str:
-    """Give a setting as one reads it: a dash where it is left to the network, or unknown."""
+    """Return a setting as one reads it: a dash where it is left to the network, or unknown."""
     text = run.settings.get(name, "None")
     return "–" if text == "None" else text
 
 
+def _is_of(run: ComparedRun, class_set: tuple[str, ...]) -> bool:
+    return set(run.class_set) == set(class_set)
+
+
+def _other_categories(run: ComparedRun) -> str:
+    return f"other categories: {', '.join(run.class_set) or 'not known'}"
+
+
+def _newest(class_set: tuple[str, ...], runs: Sequence[ComparedRun]) -> int | None:
+    return next((place for place, run in enumerate(runs) if _is_of(run, class_set)), None)
+
+
 def check_count(count: int) -> None:
-    """See that so many runs can be compared.
+    """Raise unless so many runs can be compared.
 
     Raises:
         BadSetting: There would be none.
@@ -166,24 +205,31 @@ def check_count(count: int) -> None:
         raise BadSetting("runs", f"is {count}", "give a whole number from 1")
 
 
-def stand(key: str, class_set: tuple[str, ...], runs: Sequence[ComparedRun]) -> RunComparison:
-    """Set runs of one class set side by side.
+def compare_runs(
+    key: str, class_set: tuple[str, ...], runs: Sequence[ComparedRun]
+) -> RunComparison:
+    """Compare the newest run of a class set's categories with each other run.
 
     Args:
         key: Its partition key.
-        class_set: Its categories.
+        class_set: Its categories now. Runs of other categories are shown, and not compared.
         runs: The newest first.
     """
-    newest = runs[:1]
-    duels = (
-        _duel(first, second, place)
-        for first in newest
-        for place, second in enumerate(runs[1:], start=1)
+    newest = _newest(class_set, runs)
+    pairs = (
+        ()
+        if newest is None
+        else tuple(
+            _pair(runs[newest], run, place) for place, run in enumerate(runs) if place != newest
+        )
     )
-    return RunComparison(key, class_set, tuple(runs), tuple(duels))
+    return RunComparison(key, class_set, tuple(runs), pairs)
 
 
-def _duel(first: ComparedRun, second: ComparedRun, other: int) -> PairwiseComparison:
+def _pair(first: ComparedRun, second: ComparedRun, other: int) -> PairwiseComparison:
+    if not _is_of(second, first.class_set):
+        told = ", ".join(second.class_set) or "categories that are not known"
+        return PairwiseComparison(other, None, f"It tells other categories apart: {told}.")
     if first.predictions is None or second.predictions is None:
         return PairwiseComparison(
             other, None, "The predictions of one of them are not in MLflow any more."
@@ -192,7 +238,7 @@ def _duel(first: ComparedRun, second: ComparedRun, other: int) -> PairwiseCompar
         comparison = compare(first.predictions, second.predictions)
     except BadSetting:
         return PairwiseComparison(
-            other, None, "They were tested on drawings of different categories."
+            other, None, "They disagree about the categories of the drawings that they share."
         )
     if not comparison.drawings:
         return PairwiseComparison(other, None, "They share no test drawing.")
@@ -245,7 +291,7 @@ def _text(predictions: pa.Table, column: str) -> NDArray[np.object_]:
 def _own(
     predictions: pa.Table, truth: NDArray[np.object_], rows: NDArray[np.intp]
 ) -> NDArray[np.float32]:
-    """Give the probability of each drawing's own category."""
+    """Return the probability of each drawing's own category."""
     own = np.zeros(len(rows), np.float32)
     for category in set(truth):
         here = truth == category

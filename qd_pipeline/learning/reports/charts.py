@@ -165,7 +165,7 @@ def _bars(
 
 
 def round_ticks(low: float, high: float, *, count: int = 5, **options: Any) -> list[float]:
-    """Give round values from `low` or below to `high` or above.
+    """Return round values from `low` or below to `high` or above.
 
     Args:
         low: The least that is shown.

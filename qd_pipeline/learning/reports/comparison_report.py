@@ -1,4 +1,4 @@
-"""The last runs side by side as one page."""
+"""Comparison of the last runs as one page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,34 +13,34 @@ from qd_pipeline.learning.reports import scatter
 class _Shown:
     """A class set as the page shows it."""
 
-    standings: RunComparison
+    compared: RunComparison
     low: float
     chart: scatter.Scatter | None
 
 
-def html(shown: Sequence[RunComparison], *, made: datetime) -> str:
-    """Give the page: one HTML text that needs nothing from elsewhere.
+def html(found: Sequence[RunComparison], *, made: datetime) -> str:
+    """Return the page: one HTML text that needs nothing from elsewhere.
 
     Args:
-        shown: Class sets, in the order of the page; one may have no runs yet.
+        found: Class sets, in the order of the page; one may have no runs yet.
         made: When the runs were read.
     """
     return pages.render(
         "comparison.html.j2",
-        shown=[_shown(standings) for standings in shown],
-        synthetic=any(run.synthetic for standings in shown for run in standings.runs),
+        shown=[_shown(compared) for compared in found],
+        synthetic=any(run.synthetic for compared in found for run in compared.runs),
         made=made,
     )
 
 
-def _shown(standings: RunComparison) -> _Shown:
+def _shown(compared: RunComparison) -> _Shown:
     points = [
         scatter.Point(f"{number}", run.seconds, run.accuracy)
-        for number, run in enumerate(standings.runs, start=1)
+        for number, run in enumerate(compared.runs, start=1)
         if run.seconds is not None
     ]
     return _Shown(
-        standings,
-        pages.axis_from(run.accuracy for run in standings.runs),
+        compared,
+        pages.axis_from(run.accuracy for run in compared.runs),
         scatter.accuracy_against("seconds of training", points) if points else None,
     )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qd_pipeline.learning.classifier import Training
-    from qd_pipeline.learning.evaluation.error_analysis import Group
+    from qd_pipeline.learning.evaluation.error_analysis import Slice
     from qd_pipeline.learning.evaluation.evaluate import Evaluation
     from qd_pipeline.learning.evaluation.promotion import PromotionDecision
     from qd_pipeline.learning.studies.data_study import DataStudy
@@ -49,7 +49,7 @@ def write(
     *,
     source: str,
     synthetic: bool,
-    verdict: PromotionDecision | None = None,
+    decision: PromotionDecision | None = None,
     study: DataStudy | None = None,
 ) -> Report:
     """Write `report.html`, `evaluation.json` and `predictions.parquet` into a folder.
@@ -60,18 +60,18 @@ def write(
         training: How the classifier came about.
         source: Where the drawings are from, as a user should read it.
         synthetic: Whether they were generated rather than drawn by people.
-        verdict: Whether it becomes champion, where that was asked.
+        decision: Whether it becomes champion, where that was asked.
         study: What more drawings bring and unrecognised ones cost, where that was asked.
     """
     report = Report(
         folder / "report.html", folder / "evaluation.json", folder / "predictions.parquet"
     )
     page = html(
-        evaluation, training, source=source, synthetic=synthetic, verdict=verdict, study=study
+        evaluation, training, source=source, synthetic=synthetic, decision=decision, study=study
     )
     report.page.write_text(page, encoding="utf-8")
     shown = figures(
-        evaluation, training, source=source, synthetic=synthetic, verdict=verdict, study=study
+        evaluation, training, source=source, synthetic=synthetic, decision=decision, study=study
     )
     text = json.dumps(shown, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     report.figures.write_text(text, encoding="utf-8")
@@ -85,16 +85,16 @@ def figures(
     *,
     source: str,
     synthetic: bool,
-    verdict: PromotionDecision | None = None,
+    decision: PromotionDecision | None = None,
     study: DataStudy | None = None,
 ) -> dict[str, Any]:
-    """Give the figures that the page shows, as JSON takes them."""
+    """Return the figures that the page shows, as JSON takes them."""
     return {
         "source": source,
         "synthetic": synthetic,
         "training": training.to_json(),
         "evaluation": evaluation.to_json(),
-        **({"promotion": verdict.to_json()} if verdict else {}),
+        **({"promotion": decision.to_json()} if decision else {}),
         **({"data_study": study.to_json()} if study else {}),
     }
 
@@ -105,17 +105,17 @@ def html(
     *,
     source: str,
     synthetic: bool,
-    verdict: PromotionDecision | None = None,
+    decision: PromotionDecision | None = None,
     study: DataStudy | None = None,
 ) -> str:
-    """Give the page: one HTML text that needs nothing from elsewhere.
+    """Return the page: one HTML text that needs nothing from elsewhere.
 
     Args:
         evaluation: The figures.
         training: How the classifier came about.
         source: Where the drawings are from.
         synthetic: Whether they were generated; the page then says so first.
-        verdict: Whether it becomes champion, where that was asked.
+        decision: Whether it becomes champion, where that was asked.
         study: What more drawings bring and unrecognised ones cost, where that was asked.
     """
     return pages.render(
@@ -124,9 +124,9 @@ def html(
         training=training,
         source=source,
         synthetic=synthetic,
-        verdict=verdict,
+        decision=decision,
         curves=[charts.learning_curve(training.history, each) for each in ("accuracy", "loss")],
-        reliability=charts.reliability(evaluation.calibration),
+        reliability=charts.reliability(evaluation.calibration) if evaluation.calibration else (),
         show_matrix=len(evaluation.class_set) <= _MATRIX_UP_TO,
         guesses=_guesses(evaluation),
         **(data_study.shown(study) if study else {"study": None}),
@@ -139,26 +139,26 @@ class Guess:
 
     title: str
     lead: str
-    groups: tuple[Group, ...]
+    groups: tuple[Slice, ...]
     low: float
 
 
 def _guesses(evaluation: Evaluation) -> tuple[Guess, ...]:
-    pairs = evaluation.species
+    pairs = evaluation.category_pairs
     species = "Two categories at a time: how often is the right one of the two more probable?"
     if len(pairs) > _PAIRS_SHOWN:
         species += f" The {_PAIRS_SHOWN} hardest of {len(pairs)} pairs."
     culture = f"By country of at least {COUNTRY_DRAWINGS} test drawings, the largest first."
-    if not evaluation.culture:
+    if not evaluation.countries:
         culture = f"No country has {COUNTRY_DRAWINGS} test drawings here."
     return (
-        _guess("Quality", "Did the game itself guess the drawing?", evaluation.quality),
+        _guess("Quality", "Did the game itself guess the drawing?", evaluation.recognized),
         _guess("Species", species, pairs[:_PAIRS_SHOWN]),
-        _guess("Culture", culture, evaluation.culture),
-        _guess("Strokes", "By the number of strokes.", evaluation.strokes),
+        _guess("Culture", culture, evaluation.countries),
+        _guess("Strokes", "By the number of strokes.", evaluation.stroke_counts),
     )
 
 
-def _guess(title: str, lead: str, groups: Sequence[Group]) -> Guess:
+def _guess(title: str, lead: str, groups: Sequence[Slice]) -> Guess:
     shown = tuple(group for group in groups if group.correct.count)
     return Guess(title, lead, shown, pages.axis_from(group.correct for group in shown))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def render(template: str, **values: Any) -> str:
-    """Give a page: one HTML text that needs nothing from elsewhere.
+    """Return a page: one HTML text that needs nothing from elsewhere.
 
     Args:
         template: Name of a template in this package.
@@ -38,7 +38,7 @@ def render(template: str, **values: Any) -> str:
 
 
 def axis_from(proportions: Iterable[Proportion]) -> float:
-    """Give where an axis up to 1 begins, so that every interval lies on it.
+    """Return where an axis up to 1 begins, so that every interval lies on it.
 
     Returns:
         A tenth, at most 0.9.
@@ -78,7 +78,7 @@ def duration(seconds: float) -> str:
 
 
 def picture(bitmap: NDArray[np.uint8]) -> str:
-    """Give a bitmap as a data URI: a PNG of black ink on nothing, which suits any ground."""
+    """Return a bitmap as a data URI: a PNG of black ink on nothing, which suits any ground."""
     held = BytesIO()
     ink = np.stack((np.zeros_like(bitmap), bitmap), axis=-1)
     Image.fromarray(ink, "LA").save(held, format="PNG")

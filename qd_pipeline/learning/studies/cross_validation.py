@@ -8,6 +8,7 @@ drawings than a training does, so the figures lie somewhat below those of a test
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import nan
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -162,7 +163,7 @@ def each_fold(
         measured = evaluate(classifier, part)
         yield Fold(
             measured.accuracy,
-            measured.log_loss,
+            nan if measured.log_loss is None else measured.log_loss,
             classifier.training.seconds,
             len(part.train),
         )

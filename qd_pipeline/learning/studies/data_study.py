@@ -253,7 +253,7 @@ def _train(
 ) -> Trained:
     classifier = train(part, config, on_progress=on_progress)
     measured = evaluate(classifier, part)
-    recognized, unrecognized = (group.correct for group in measured.quality)
+    recognized, unrecognized = (part.correct for part in measured.recognized)
     # Keras would keep the graphs of every network.
     backend.keras.utils.clear_session()
     return Trained(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from pydantic import ValidationError
 
+from qd_pipeline.encoding import decode
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning.training.config import setting_types
 
@@ -74,9 +75,11 @@ class Space:
         """
         culprit = f"space file {path}"
         try:
-            table = tomllib.loads(path.read_text(encoding="utf-8"))
+            table = tomllib.loads(decode(path.read_bytes()).replace("\r\n", "\n"))
         except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+            reason = (
+                error.strerror if isinstance(error, OSError) else f"not {error.encoding.upper()}"
+            )
             raise BadSetting(culprit, f"cannot be read ({reason})", "name a TOML file") from error
         except tomllib.TOMLDecodeError as error:
             raise BadSetting(culprit, f"is not TOML ({error})", _FORM) from error

@@ -130,7 +130,7 @@ def enter(edges: Edges, lists: Lists, active: int, subrow: int) -> int:
 
 @bare_kernel
 def may_step_full(edges: Edges, lists: Lists, active: int, row: int) -> bool:
-    """Tell whether cairo measures this pixel row at once: no start, no end, no crossing in it."""
+    """Return whether cairo measures this pixel row at once: no start, no end, no crossing in it."""
     subrow = SUBROWS * row
     if lists.starts[subrow + 1] != lists.starts[subrow + SUBROWS]:
         return False

@@ -66,7 +66,7 @@ def fan(
 
 @inlined
 def turns_clockwise(ax: float, ay: float, bx: float, by: float) -> bool:
-    """Tell whether a to b is a clockwise turn, about-turns by cairo's rule [cairo-slope.c]."""
+    """Return whether a to b is a clockwise turn, about-turns by cairo's rule [cairo-slope.c]."""
     cross = ax * by - ay * bx
     back = cross == 0.0 and ax * bx + ay * by < 0.0
     return cross > 0.0 or (back and (ax > 0.0 or (ax == 0.0 and ay > 0.0)))

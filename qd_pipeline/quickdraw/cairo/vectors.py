@@ -49,7 +49,7 @@ def mask(builder: Any, bits: Any) -> Any:
 
 
 def in_order(builder: Any, one: Any, other: Any) -> tuple[Any, Any]:
-    """Give the smaller and the greater of two vectors, lane by lane."""
+    """Return the smaller and the greater of two vectors, lane by lane."""
     less = builder.icmp_signed("<", one, other)
     return builder.select(less, one, other), builder.select(less, other, one)
 

@@ -42,7 +42,7 @@ def _skip_line(file: BufferedIOBase, room: bytearray) -> tuple[bytes, int]:
 
 
 def _closed(room: bytearray, length: int) -> NDArray[np.uint8]:
-    """Give the first bytes of a block, closed by a newline if they are not yet."""
+    """Return the first bytes of a block, closed by a newline if they are not yet."""
     if room[length - 1] != ord("\n"):
         room[length] = ord("\n")
         length += 1

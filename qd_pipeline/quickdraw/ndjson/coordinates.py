@@ -119,7 +119,7 @@ def read_drawing(
 
     Returns:
         The place after the drawing, and the number of strokes with it. Or a reason, which
-        holds only if what stands there is JSON at all: nobody has looked at the rest.
+        holds only if what stands there is JSON at all: the rest is not looked at.
     """
     if data[at] != OPEN_LIST:
         return _DRAWING, stroke

@@ -47,7 +47,7 @@ class Columns(NamedTuple):
 
 @kernel
 def _field(text: Bytes, length: int) -> int:
-    """Give the number of the field of this name, -1 for any other name."""
+    """Return the number of the field of this name, -1 for any other name."""
     if same(text, length, b"word", 4):
         return WORD
     if same(text, length, b"countrycode", 11):

@@ -53,7 +53,7 @@ def _put_point(text: Bytes, length: int, point: int) -> int:
 
 @kernel
 def _plain_escape(byte: int) -> int:
-    """Give the character that a one-letter escape stands for, or -1."""
+    """Return the character that a one-letter escape stands for, or -1."""
     if byte == QUOTE or byte == BACKSLASH or byte == 47:
         return byte
     if byte == 98:
@@ -143,7 +143,7 @@ def read_string(data: Bytes, at: int, text: Bytes) -> tuple[int, int]:
 
 @kernel
 def is_text(text: Bytes, length: int) -> bool:
-    """Tell whether a text is short enough, and free of lone surrogates, which have no UTF-8."""
+    """Return whether a text is short enough, and free of lone surrogates, which have no UTF-8."""
     if length > MAX_TEXT:
         return False
     for place in range(length - 1):
@@ -154,7 +154,7 @@ def is_text(text: Bytes, length: int) -> bool:
 
 @kernel
 def same(text: Bytes, length: int, other: Bytes, size: int) -> bool:
-    """Tell whether a text is just these bytes; none longer than `MAX_TEXT` is."""
+    """Return whether a text is just these bytes; none longer than `MAX_TEXT` is."""
     if length != size or size > MAX_TEXT:
         return False
     for place in range(size):

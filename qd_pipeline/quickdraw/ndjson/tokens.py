@@ -48,7 +48,7 @@ def unexpected(data: Bytes, at: int) -> int:
 
 @kernel
 def is_digit(byte: int) -> bool:
-    """Tell whether a byte is a decimal digit."""
+    """Return whether a byte is a decimal digit."""
     return ZERO <= byte <= ZERO + 9
 
 

@@ -106,7 +106,7 @@ def _line(category: str, index: int, seed: int) -> bytes:
 
 
 def _moment(month: float, second: float, fraction: float) -> str:
-    """Give a time in January or March 2017, as nearly all drawings of the dataset have."""
+    """Return a time in January or March 2017, as nearly all drawings of the dataset have."""
     begin = datetime(2017, 1 if month < _JANUARY else 3, 1, tzinfo=UTC)
     moment = begin + timedelta(seconds=int(second * 31 * 86400))
     digits = f"{int(fraction * 100_000):05}".rstrip("0") or "0"
@@ -114,7 +114,7 @@ def _moment(month: float, second: float, fraction: float) -> str:
 
 
 def _key_id(place: int, index: int, seed: int) -> int:
-    """Give a 16-digit key in the dataset's range, [2**52, 2**52 + 2**51).
+    """Return a 16-digit key in the dataset's range, [2**52, 2**52 + 2**51).
 
     Place, index and seed take 3, 24 and 24 bits and are scrambled one to one, so no two
     drawings share a key while index and seed are below 2**24.

@@ -115,7 +115,7 @@ class Hand:
 
 
 def corners(points: tuple[complex, ...] | list[complex]) -> list[complex]:
-    """Give each point twice, which makes it a corner.
+    """Return each point twice, which makes it a corner.
 
     >>> corners([0, 1 + 2j])
     [0, 0, (1+2j), (1+2j)]

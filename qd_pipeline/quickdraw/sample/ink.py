@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qd_pipeline.quickdraw.kernels import kernel
-from qd_pipeline.quickdraw.simplify import EPSILON, SIDE, ramer_douglas_peucker, resample
+from qd_pipeline.quickdraw.sketches.simplify import EPSILON, SIDE, ramer_douglas_peucker, resample
 
 CHANCES_PER_STROKE = 12
 """How many uniform numbers the imprecision of one stroke takes."""

@@ -60,7 +60,7 @@ _MOST: Final = (0.65, 0.7, 0.5, 0.6, 0.5, 0.5, 1.0, 1.2)
 
 @cache
 def habits(country: str) -> Habits:
-    """Give a country's habits, the same for ever.
+    """Return a country's habits, the same for ever.
 
     >>> habits("GB") == habits("GB") != habits("US")
     True

@@ -48,6 +48,24 @@ def test_drawings_of_one_classifier_alone_do_not_count() -> None:
     assert found.test.different == 1
 
 
+@pytest.mark.parametrize(("drawings", "shown"), [(8, False), (29, False), (30, True)])
+def test_a_p_value_takes_thirty_shared_drawings(drawings: int, *, shown: bool) -> None:
+    table = predictions(*((key, "cow", "cow") for key in range(drawings)))
+    found = compare(table, table)
+    assert found.p_value == (1 if shown else None)
+    assert found.to_json()["test"]["different"] == found.p_value
+
+
+def test_the_gain_of_the_second_is_the_interval_of_the_paired_difference() -> None:
+    first = predictions(*((key, "cow", "cow" if key < 50 else "panda") for key in range(100)))
+    second = predictions(*((key, "cow", "cow" if key < 80 else "panda") for key in range(100)))
+    found = compare(first, second)
+    low, high = found.gain()
+    assert 0.2 < low < 0.3 < high < 0.4
+    assert found.gain(0.5)[0] > low
+    assert (str(found.first), str(found.second)) == ("50.0 % (40.4–59.6)", "80.0 % (71.1–86.7)")
+
+
 def test_two_tables_that_disagree_about_a_drawing_are_refused() -> None:
     with pytest.raises(BadSetting, match="not of the same categories"):
         compare(predictions((1, "cow", "cow")), predictions((1, "panda", "cow")))

@@ -1,5 +1,5 @@
 import json
-from math import exp, log
+from math import exp, isnan, log
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +8,11 @@ import pytest
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning.classifier import Classifier
 from qd_pipeline.learning.data import ClassSetData
-from qd_pipeline.learning.evaluation.error_analysis import Group
+from qd_pipeline.learning.evaluation.error_analysis import Slice
 from qd_pipeline.learning.evaluation.evaluate import Evaluation, evaluate
 from qd_pipeline.learning.evaluation.intervals import Proportion
+from qd_pipeline.learning.evaluation.metrics import metrics_of
+from qd_pipeline.learning.evaluation.promotion import decide
 from qd_pipeline_tests.learning.shapes import keys_by_side, marks, reader_of_marks, write_category
 
 CLASS_SET = ("circle", "line", "square")
@@ -79,6 +81,7 @@ def test_log_loss_is_the_mean_surprise(evaluation: Evaluation) -> None:
 
 
 def test_confidence_is_held_against_accuracy(evaluation: Evaluation) -> None:
+    assert evaluation.calibration is not None
     assert sum(each.count for each in evaluation.calibration.bins) == 11
     sure = [max(softmax(LOGITS[place])) for places in TEST_MARKS.values() for place in places]
     assert evaluation.calibration.error >= abs(7 / 11 - sum(sure) / 11) - 1e-6
@@ -90,6 +93,46 @@ def test_each_category_has_precision_recall_f1_and_support(evaluation: Evaluatio
     assert (line.precision, line.recall, line.support) == (1 / 3, 1 / 2, 2)
     assert (square.precision, square.recall, square.support) == (3 / 4, 3 / 4, 4)
     assert circle.f1 == pytest.approx(2 * 3 / (4 + 5))
+
+
+def test_the_metrics_hold_every_figure_under_its_name(
+    reader: Classifier, evaluation: Evaluation
+) -> None:
+    figures = metrics_of(evaluation, reader.training)
+    assert figures["test_accuracy"] == 7 / 11
+    assert figures["test_chance"] == evaluation.chance == 5 / 11
+    assert figures["test_balanced_accuracy"] == pytest.approx((3 / 5 + 1 / 2 + 3 / 4) / 3)
+    assert figures["test_macro_f1"] == pytest.approx((6 / 9 + 2 / 5 + 6 / 8) / 3)
+    assert evaluation.calibration is not None
+    assert figures["test_ece"] == evaluation.calibration.error
+    assert figures["test_top2_accuracy"] == 10 / 11
+    assert figures["recall/line"] == 1 / 2
+    assert figures["training_seconds"] == 1.5
+    assert evaluation.is_unequal
+
+
+def test_a_large_category_sets_the_chance_and_the_rare_one_is_not_hidden(tmp_path: Path) -> None:
+    reader = reader_of_marks(("cat", "dog"), [[3, 0]] * 2)  # calls everything a cat
+    evaluation = evaluate(reader, write(tmp_path, {"cat": [0] * 80, "dog": [1]}))
+    assert evaluation.accuracy == Proportion(80, 81)
+    assert evaluation.chance == 80 / 81
+    assert evaluation.balanced_accuracy == 0.5
+    assert evaluation.macro_f1 == pytest.approx(160 / 161 / 2)
+    assert evaluation.is_unequal
+    figures = metrics_of(evaluation, reader.training)
+    assert (figures["recall/cat"], figures["recall/dog"]) == (1, 0)
+
+
+def test_probabilities_that_are_not_numbers_give_null_and_no_traceback(tmp_path: Path) -> None:
+    nan = float("nan")
+    diverged = reader_of_marks(CLASS_SET, [[nan] * 3] * 6)
+    evaluation = evaluate(diverged, write(tmp_path, TEST_MARKS))
+    assert (evaluation.log_loss, evaluation.calibration, evaluation.top) == (None, None, {})
+    figures = json.loads(json.dumps(evaluation.to_json(), allow_nan=False))
+    assert figures["log_loss"] is None
+    assert figures["mistakes"][0]["probability"] is None
+    assert not any(isnan(value) for value in metrics_of(evaluation, diverged.training).values())
+    assert not decide(None, evaluation.predictions, synthetic=False).promoted
 
 
 def test_confusions_come_most_frequent_first_with_their_drawings(evaluation: Evaluation) -> None:
@@ -118,14 +161,14 @@ def test_random_drawings_are_the_same_each_time(
     assert keys == set(data.test.column("key_ids").tolist())
 
 
-def test_the_guesses_are_measured(evaluation: Evaluation) -> None:
-    assert evaluation.quality == (
-        Group("recognised", Proportion(3, 6)),
-        Group("not recognised", Proportion(4, 5)),
+def test_accuracy_is_told_by_slice(evaluation: Evaluation) -> None:
+    assert evaluation.recognized == (
+        Slice("recognised", Proportion(3, 6)),
+        Slice("not recognised", Proportion(4, 5)),
     )
-    assert evaluation.culture == ()
-    assert evaluation.strokes[0] == Group("1", Proportion(1, 2))
-    assert {group.name for group in evaluation.species} == {
+    assert evaluation.countries == ()
+    assert evaluation.stroke_counts[0] == Slice("1", Proportion(1, 2))
+    assert {part.name for part in evaluation.category_pairs} == {
         "circle – line",
         "circle – square",
         "line – square",
@@ -165,7 +208,7 @@ def test_the_json_holds_the_same_figures(evaluation: Evaluation) -> None:
     assert figures["scores"][1]["precision"] == 1 / 3
     assert figures["confusions"][0]["hits"] == 2
     assert figures["mistakes"][0]["key_id"] == str(evaluation.mistakes[0].key_id)
-    assert figures["quality"][0]["name"] == "recognised"
+    assert figures["recognized"][0]["name"] == "recognised"
 
 
 def test_one_test_drawing_is_enough(reader: Classifier, tmp_path: Path) -> None:
@@ -179,7 +222,7 @@ def test_one_test_drawing_is_enough(reader: Classifier, tmp_path: Path) -> None:
 
 def test_no_test_drawing_is_an_error(reader: Classifier, tmp_path: Path) -> None:
     data = write(tmp_path, {category: [] for category in CLASS_SET})
-    with pytest.raises(BadSetting, match="has no drawing on the test side"):
+    with pytest.raises(BadSetting, match="has no drawing in the test split"):
         evaluate(reader, data)
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import re
 from collections.abc import Sequence
@@ -8,8 +9,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from qd_pipeline.learning.evaluation.intervals import Proportion
-from qd_pipeline.learning.evaluation.run_comparison import EXAMPLES, ComparedRun, stand
-from qd_pipeline.learning.reports import comparison_report as comparison_page
+from qd_pipeline.learning.evaluation.run_comparison import EXAMPLES, ComparedRun, compare_runs
+from qd_pipeline.learning.reports import comparison_report
 
 CLASS_SET = ("circle", "line")
 
@@ -40,13 +41,19 @@ def predictions(answers: str, *, first_key: int = 1, sureness: Sequence[float] =
     )
 
 
-def contestant(
-    number: int, table: pa.Table | None, *, synthetic: bool = False, **settings: str
+def compared_run(
+    number: int,
+    table: pa.Table | None,
+    *,
+    class_set: tuple[str, ...] = CLASS_SET,
+    synthetic: bool = False,
+    **settings: str,
 ) -> ComparedRun:
     return ComparedRun(
         id=f"run{number}",
         link=f"https://mlflow.example/{number}",
         started=datetime(2025, 1, number, tzinfo=UTC),
+        class_set=class_set,
         settings={"network": "seed_cnn", **settings},
         accuracy=Proportion(8, 10),
         log_loss=0.5,
@@ -59,17 +66,17 @@ def contestant(
 
 def test_the_drawings_that_one_gets_right_and_the_other_wrong_are_found() -> None:
     newest, other = predictions("clclll"), predictions("llcccl")
-    runs = [contestant(2, newest), contestant(1, other)]
-    (duel,) = stand("2", CLASS_SET, runs).duels
-    assert duel.other == 1
-    assert duel.comparison is not None
-    assert duel.comparison.drawings == 6
-    assert (duel.comparison.test.only_first, duel.comparison.test.only_second) == (2, 1)
-    newest_alone = {drawing.key_id: drawing for drawing in duel.only_newest}
+    runs = [compared_run(2, newest), compared_run(1, other)]
+    (pair,) = compare_runs("2", CLASS_SET, runs).pairs
+    assert pair.other == 1
+    assert pair.comparison is not None
+    assert pair.comparison.drawings == 6
+    assert (pair.comparison.test.only_first, pair.comparison.test.only_second) == (2, 1)
+    newest_alone = {drawing.key_id: drawing for drawing in pair.only_newest}
     assert set(newest_alone) == {1, 4}
     assert (newest_alone[1].category, newest_alone[1].wrong) == ("circle", "line")
-    assert [drawing.key_id for drawing in duel.only_other] == [5]
-    for drawing in (*duel.only_newest, *duel.only_other):
+    assert [drawing.key_id for drawing in pair.only_other] == [5]
+    for drawing in (*pair.only_newest, *pair.only_other):
         assert drawing.bitmap is not None
         assert np.array_equal(drawing.bitmap, bitmap_of(drawing.key_id - 1))
 
@@ -79,62 +86,112 @@ def test_those_that_they_differ_most_about_come_first_and_not_all_are_shown() ->
     sureness = [0.5 + place / 100 for place in range(count)]
     newest = predictions("cl" * EXAMPLES, sureness=sureness)
     other = predictions("lc" * EXAMPLES)
-    runs = [contestant(2, newest), contestant(1, other)]
-    (duel,) = stand("2", CLASS_SET, runs).duels
-    shown = [drawing.key_id for drawing in duel.only_newest]
+    runs = [compared_run(2, newest), compared_run(1, other)]
+    (pair,) = compare_runs("2", CLASS_SET, runs).pairs
+    shown = [drawing.key_id for drawing in pair.only_newest]
     assert shown == list(range(count, count - EXAMPLES, -1))
-    assert duel.only_other == ()
+    assert pair.only_other == ()
 
 
 def test_only_shared_drawings_are_compared_whatever_their_order() -> None:
     newest = predictions("clcl").take([3, 1, 0, 2])
     other = predictions("cccccc", first_key=3)
-    (duel,) = stand("2", CLASS_SET, [contestant(2, newest), contestant(1, other)]).duels
-    assert duel.comparison is not None
-    assert duel.comparison.drawings == 2
-    assert [drawing.key_id for drawing in duel.only_newest] == [4]
+    (pair,) = compare_runs("2", CLASS_SET, [compared_run(2, newest), compared_run(1, other)]).pairs
+    assert pair.comparison is not None
+    assert pair.comparison.drawings == 2
+    assert [drawing.key_id for drawing in pair.only_newest] == [4]
 
 
 def test_what_cannot_be_compared_says_why() -> None:
     table = predictions("clcl")
     swapped = table.set_column(1, "true", table["predicted"].take([1, 0, 3, 2]))
     runs = [
-        contestant(4, table),
-        contestant(3, None),
-        contestant(2, predictions("cl", first_key=100)),
-        contestant(1, swapped),
+        compared_run(4, table),
+        compared_run(3, None),
+        compared_run(2, predictions("cl", first_key=100)),
+        compared_run(1, swapped),
     ]
-    standings = stand("2", CLASS_SET, runs)
-    assert [duel.obstacle for duel in standings.duels] == [
+    compared = compare_runs("2", CLASS_SET, runs)
+    assert [pair.obstacle for pair in compared.pairs] == [
         "The predictions of one of them are not in MLflow any more.",
         "They share no test drawing.",
-        "They were tested on drawings of different categories.",
+        "They disagree about the categories of the drawings that they share.",
     ]
-    page = comparison_page.html([standings], made=datetime(2025, 1, 5, tzinfo=UTC))
-    assert all(duel.obstacle in page for duel in standings.duels)
+    page = comparison_report.html([compared], made=datetime(2025, 1, 5, tzinfo=UTC))
+    assert all(pair.obstacle in page for pair in compared.pairs)
+
+
+def test_runs_of_other_categories_are_shown_with_them_and_not_compared() -> None:
+    table = predictions("clcl" * 10)
+    runs = [
+        compared_run(3, table, class_set=("circle", "eye")),
+        compared_run(2, table, class_set=("line", "circle")),
+        compared_run(1, table, class_set=("circle", "<eye>")),
+        compared_run(1, table),
+    ]
+    compared = compare_runs("2", CLASS_SET, runs)
+    assert compared.newest == 1
+    assert [(pair.other, pair.comparison is not None) for pair in compared.pairs] == [
+        (0, False),
+        (2, False),
+        (3, True),
+    ]
+    assert compared.pairs[0].obstacle == "It tells other categories apart: circle, eye."
+    assert compared.differences == (
+        "other categories: circle, eye",
+        "",
+        "other categories: circle, <eye>",
+        "",
+    )
+    page = comparison_report.html([compared], made=datetime(2025, 1, 5, tzinfo=UTC))
+    assert "2 against 4" in page
+    assert "It tells other categories apart: circle, &lt;eye&gt;." in page
+
+
+def test_without_a_run_of_the_categories_nothing_is_compared() -> None:
+    runs = [compared_run(2, None, class_set=("a", "b")), compared_run(1, None, class_set=())]
+    compared = compare_runs("2", CLASS_SET, runs)
+    assert compared.newest is None
+    assert compared.pairs == ()
+    assert compared.differences[1] == "other categories: not known"
+    assert comparison_report.html([compared], made=datetime(2025, 1, 5, tzinfo=UTC))
+
+
+def test_a_handful_of_shared_drawings_has_no_p_value() -> None:
+    runs = [compared_run(2, predictions("clcl" * 2)), compared_run(1, predictions("clcl" * 2))]
+    compared = compare_runs("2", CLASS_SET, runs)
+    page = comparison_report.html([compared], made=datetime(2025, 1, 5, tzinfo=UTC))
+    assert "8 shared test drawings; too few for a test" in page
+    assert "p = 1" not in page
+
+
+def test_figures_that_are_not_numbers_are_null() -> None:
+    run = dataclasses.replace(compared_run(1, None), log_loss=float("nan"))
+    facts = compare_runs("2", CLASS_SET, [run]).to_json()
+    assert json.loads(json.dumps(facts, allow_nan=False))["runs"][0]["log_loss"] is None
 
 
 def test_the_settings_that_differ_are_named_for_each_run() -> None:
     table = predictions("clcl")
     runs = [
-        contestant(3, table, epochs="5", units="None"),
-        contestant(2, table, epochs="2", units="16"),
-        contestant(1, table, epochs="2"),
+        compared_run(3, table, epochs="5", units="None"),
+        compared_run(2, table, epochs="2", units="16"),
+        compared_run(1, table, epochs="2"),
     ]
-    assert stand("2", CLASS_SET, runs).differences == (
+    assert compare_runs("2", CLASS_SET, runs).differences == (
         "epochs 5, units –",
         "epochs 2, units 16",
         "epochs 2, units –",
     )
-    assert stand("2", CLASS_SET, runs[:1]).differences == ("",)
+    assert compare_runs("2", CLASS_SET, runs[:1]).differences == ("",)
 
 
 def test_the_page_shows_every_class_set_and_needs_nothing_from_elsewhere() -> None:
     kept_no_pictures = predictions("clll").drop_columns("bitmap")
-    two = [contestant(2, kept_no_pictures, synthetic=True), contestant(1, predictions("llcl"))]
+    two = [compared_run(2, kept_no_pictures, synthetic=True), compared_run(1, predictions("llcl"))]
 
-    shown = [stand("2", CLASS_SET, two), stand("4", ("<b>", "line"), [])]
-    page = comparison_page.html(shown, made=datetime(2025, 1, 5, 12, 30, tzinfo=UTC))
+    shown = [compare_runs("2", CLASS_SET, two), compare_runs("4", ("<b>", "line"), [])]
+    page = comparison_report.html(shown, made=datetime(2025, 1, 5, 12, 30, tzinfo=UTC))
     assert "2025-01-05 12:30 UTC" in page
     assert "Synthetic sample" in page
     assert "No run has trained and evaluated" in page
@@ -147,9 +204,9 @@ def test_the_page_shows_every_class_set_and_needs_nothing_from_elsewhere() -> No
 
 
 def test_the_figures_are_json() -> None:
-    runs = [contestant(2, predictions("clcl")), contestant(1, predictions("cccc"))]
-    facts = json.loads(json.dumps(stand("2", CLASS_SET, runs).to_json()))
+    runs = [compared_run(2, predictions("clcl")), compared_run(1, predictions("cccc"))]
+    facts = json.loads(json.dumps(compare_runs("2", CLASS_SET, runs).to_json()))
     assert [run["run"] for run in facts["runs"]] == ["run2", "run1"]
-    (duel,) = facts["newest_against"]
-    assert duel["comparison"]["test"]["only_first"] == 2
-    assert sorted(duel["only_newest"]) == ["2", "4"]
+    (pair,) = facts["newest_against"]
+    assert pair["comparison"]["test"]["only_first"] == 2
+    assert sorted(pair["only_newest"]) == ["2", "4"]

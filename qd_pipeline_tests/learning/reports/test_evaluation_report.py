@@ -202,6 +202,7 @@ def test_a_matrix_of_many_categories_is_left_to_the_json(tmp_path: Path) -> None
 
 def test_the_page_draws_how_sure_and_how_right_it_is(evaluation: Evaluation, page: str) -> None:
     section = page.partition("<h2>Calibration</h2>")[2].partition("</section>")[0]
+    assert evaluation.calibration is not None
     assert f"<strong>{evaluation.calibration.error:.3f}</strong>" in section
     filled = sum(each.count > 0 for each in evaluation.calibration.bins)
     assert section.count('<rect class="bar"') == 2 * filled

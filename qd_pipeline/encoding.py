@@ -1,0 +1,34 @@
+"""Text files by their byte order mark: UTF-8 with or without one, UTF-16 and UTF-32 with one."""
+
+import codecs
+from typing import Final
+
+# UTF-32's little-endian mark begins with UTF-16's.
+_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def encoding_of(data: bytes) -> str:
+    """Return the encoding that a byte order mark names, else UTF-8.
+
+    >>> encoding_of("cat".encode("utf-16"))
+    'utf-16'
+    """
+    return next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")
+
+
+def decode(data: bytes) -> str:
+    """Decode a text file, without its byte order mark.
+
+    Raises:
+        UnicodeDecodeError: It is not in the encoding that its mark names, or not UTF-8.
+
+    >>> decode(b"\\xef\\xbb\\xbfcat")
+    'cat'
+    """
+    return data.decode(encoding_of(data))

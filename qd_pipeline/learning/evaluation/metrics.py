@@ -1,0 +1,87 @@
+"""The figures that classifiers are compared by, under the same names for every class set."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from qd_pipeline.learning.classifier import Training
+    from qd_pipeline.learning.evaluation.evaluate import Evaluation
+
+_NO_CATEGORIES: Final = {"key_id", "true", "predicted", "bitmap"}
+_UNEQUAL_FROM: Final = 1.1
+
+
+def metrics_of(evaluation: Evaluation, training: Training) -> dict[str, float]:
+    """Return an evaluation's figures as MLflow takes them; those without a value are left out.
+
+    Args:
+        evaluation: The evaluation.
+        training: How its classifier was trained.
+
+    Returns:
+        `test_…` figures, `training_seconds`, and `recall/<category>` for each category that has
+        test drawings. Shares are 0–1.
+    """
+    low, high = evaluation.accuracy.interval
+    calibration = evaluation.calibration
+    figures = {
+        "test_accuracy": evaluation.accuracy.share,
+        "test_accuracy_low": low,
+        "test_accuracy_high": high,
+        "test_chance": evaluation.chance,
+        "test_balanced_accuracy": evaluation.balanced_accuracy,
+        "test_macro_f1": evaluation.macro_f1,
+        "test_log_loss": evaluation.log_loss,
+        "test_ece": calibration.error if calibration else None,
+        **{f"test_top{count}_accuracy": top.share for count, top in evaluation.top.items()},
+        "test_drawings": evaluation.accuracy.count,
+        "training_seconds": training.seconds,
+        **{f"recall/{scores.category}": scores.recall for scores in evaluation.scores},
+    }
+    return {name: value for name, value in figures.items() if value is not None}
+
+
+def mean(values: list[float | None]) -> float | None:
+    """Return the mean of those that are defined; None of none."""
+    defined = [value for value in values if value is not None]
+    return sum(defined) / len(defined) if defined else None
+
+
+def are_unequal(chance: float, categories: int) -> bool:
+    """Return whether accuracy misleads: the largest category exceeds an equal share by a tenth.
+
+    >>> are_unequal(0.988, 2), are_unequal(0.52, 2)
+    (True, False)
+    """
+    return chance * categories > _UNEQUAL_FROM
+
+
+def chance_of(predictions: pa.Table) -> float:
+    """Return the accuracy of always naming the largest category of the test drawings, 0–1."""
+    counts = pc.value_counts(predictions["true"].cast("string"))
+    largest: int = pc.max(counts.field("counts")).as_py() or 0
+    return largest / predictions.num_rows if predictions.num_rows else 0.0
+
+
+def categories_of(predictions: pa.Table) -> tuple[str, ...]:
+    """Return the categories whose probabilities a table of predictions holds, in its order."""
+    return tuple(name for name in predictions.column_names if name not in _NO_CATEGORIES)
+
+
+def as_json(value: Any) -> Any:
+    """Return a JSON value with None in place of figures that are not finite.
+
+    >>> as_json({"loss": [0.5, float("nan")], "name": "cow"})
+    {'loss': [0.5, None], 'name': 'cow'}
+    """
+    if isinstance(value, dict):
+        return {key: as_json(held) for key, held in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json(held) for held in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,1 @@
+"""The stages: a file each, with what it declares and what it does."""

@@ -1,0 +1,106 @@
+"""Stage 4: trained Keras models, one partition per class set."""
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from qd_pipeline.learning.classifier import NETWORK_FILE, Classifier
+from qd_pipeline.learning.data import ClassSetData
+from qd_pipeline.learning.reports import figures
+from qd_pipeline.learning.training.train import train
+from qd_pipeline.orchestration import pool
+from qd_pipeline.orchestration.embedded import png
+from qd_pipeline.orchestration.materialization import MaterializationContext
+from qd_pipeline.orchestration.partitions import By
+from qd_pipeline.orchestration.stage import Check, CheckResult, Result, Stage
+from qd_pipeline.orchestration.stages.drawings import DRAWINGS, read_drawings
+from qd_pipeline.orchestration.stages.training_config import TrainingStageConfig, declared_training
+
+
+def materialize(context: MaterializationContext, config: TrainingStageConfig) -> Result:
+    """Train a network to tell the categories of one class set apart."""
+    training = config.training(len(context.class_set))
+    title = f"{context.key} categories, {training.network}, {training.epochs} epochs"
+    context.run.rename(title)
+    context.run.log(params=training.to_json())
+    data = read_drawings(context)
+    context.log_inputs()
+    classifier = train(
+        data,
+        training,
+        on_epoch=lambda epoch, metrics: context.run.log(metrics=metrics, step=epoch + 1),
+        on_progress=context.on_progress("drawings"),
+    )
+    classifier.save(context.staged.folder)
+    context.run.log_classifier(context.staged.folder)
+    return Result(
+        metadata=classifier.training.to_json(),
+        metrics=_metrics(classifier),
+        shown=_shown(classifier, context.path(NETWORK_FILE)),
+        checks=_checks(data, classifier),
+        version=classifier.fingerprint(),
+    )
+
+
+def _metrics(classifier: Classifier) -> dict[str, float]:
+    training = classifier.training
+    return {
+        "training_seconds": training.seconds,
+        "training_drawings": training.training_drawings,
+        "validation_drawings": training.validation_drawings,
+        "parameters": classifier.network.count_params(),
+    }
+
+
+def _shown(classifier: Classifier, network: Path) -> dict[str, object]:
+    training, last = classifier.training, classifier.training.history[-1]
+    return {
+        "categories": ", ".join(classifier.class_set),
+        "network": training.config.network,
+        "epochs": training.config.epochs,
+        "training drawings": training.training_drawings,
+        "training accuracy": last["accuracy"],
+        "validation accuracy": last.get("val_accuracy", "no validation drawings"),
+        "training seconds": round(training.seconds, 2),
+        "parameters": classifier.network.count_params(),
+        "megabytes": round(network.stat().st_size / 1e6, 3),
+        "learning curves": png(figures.learning_curves(training.history), "learning curves"),
+    }
+
+
+def _checks(data: ClassSetData, classifier: Classifier) -> list[CheckResult]:
+    splits = [split.column("key_ids") for split in (data.train, data.validation, data.test)]
+    together = np.concatenate(splits)
+    shared = len(together) - len(np.unique(together))
+    accuracy, chance = classifier.training.history[-1]["accuracy"], 1 / len(data.class_set)
+    return [
+        CheckResult("splits_disjoint", shared == 0, f"{shared} drawings in two splits"),
+        CheckResult(
+            "learned_something",
+            accuracy > chance,
+            f"accuracy {accuracy:.1%} in training, chance {chance:.1%}",
+        ),
+    ]
+
+
+CLASSIFIERS: Final = Stage(
+    name="classifiers",
+    description="A network trained to tell the categories of one class set apart.",
+    by=By.CLASS_SET,
+    code_version="2",
+    materialize=materialize,
+    inputs=DRAWINGS,
+    config=TrainingStageConfig,
+    declared=declared_training,
+    checks=(
+        Check("splits_disjoint", "No drawing is in two splits."),
+        Check(
+            "learned_something",
+            "Accuracy on the drawings that it was trained on is above chance.",
+            blocking=False,
+        ),
+    ),
+    kinds=frozenset({"keras", "tensorflow"}),
+    pool=pool.TRAINING,
+)

@@ -1,0 +1,95 @@
+"""Cross-validations, one partition per class set; made on request only."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+import dagster as dg
+from pydantic import Field
+
+from qd_pipeline.class_sets import ClassSets
+from qd_pipeline.learning.studies.cross_validation import (
+    FOLD_BOUNDS,
+    FOLDS,
+    CrossValidation,
+    Fold,
+    cross_validate,
+)
+from qd_pipeline.orchestration import pool
+from qd_pipeline.orchestration.materialization import MaterializationContext
+from qd_pipeline.orchestration.partitions import By
+from qd_pipeline.orchestration.stage import Result, Stage
+from qd_pipeline.orchestration.stages.drawings import DRAWINGS, read_drawings
+from qd_pipeline.orchestration.stages.training_config import TrainingStageConfig, declared_training
+
+FIGURES: Final = "cross_validation.json"
+
+
+class CrossValidationConfig(TrainingStageConfig):
+    """What to train, and on how many folds."""
+
+    folds: int = Field(
+        default=FOLDS,
+        ge=FOLD_BOUNDS.ge,
+        le=FOLD_BOUNDS.le,
+        description="Folds, from 2 to 255; as many trainings.",
+    )
+
+    def effective(self, key: str, class_sets: ClassSets) -> Mapping[str, Any]:
+        """Return the training's settings, the categories and the number of folds."""
+        return {**super().effective(key, class_sets), "folds": self.folds}
+
+
+def materialize(context: MaterializationContext, config: CrossValidationConfig) -> Result:
+    """Train on folds of the training drawings, each held out in turn."""
+    data = read_drawings(context)
+    context.log_inputs()
+    result = cross_validate(
+        data,
+        config.training(len(context.class_set)),
+        count=config.folds,
+        on_fold=lambda number, fold: context.run.log(metrics=fold_metrics(fold), step=number + 1),
+        on_progress=context.on_progress("drawings"),
+    )
+    text = json.dumps(result.to_json(), indent=2, allow_nan=False) + "\n"
+    context.path(FIGURES).write_text(text, encoding="utf-8")
+    context.run.log_file(context.path(FIGURES))
+    return Result(metadata=result.to_json(), metrics=result.figures, shown=_shown(result))
+
+
+def fold_metrics(fold: Fold) -> dict[str, float]:
+    """Return the metrics of a fold, to be logged with its number as step."""
+    return {"fold_accuracy": fold.accuracy.share or 0.0, "fold_loss": fold.loss}
+
+
+def _shown(result: CrossValidation) -> dict[str, object]:
+    figures = result.figures
+    rows = [
+        f"| {number} | {fold.accuracy} | {fold.loss:.4f} | {fold.training_drawings:,} |"
+        for number, fold in enumerate(result.folds, start=1)
+    ]
+    head = ["| fold | accuracy | log loss | training drawings |", "|---|---|---|---|"]
+    return {
+        "accuracy": figures["cv_accuracy"],
+        "accuracy, standard deviation": figures["cv_accuracy_sd"],
+        "log loss": figures["cv_loss"],
+        "log loss, standard deviation": figures["cv_loss_sd"],
+        "training seconds": round(figures["training_seconds"], 2),
+        "folds": dg.MetadataValue.md("\n".join(head + rows)),
+    }
+
+
+CROSS_VALIDATIONS: Final = Stage(
+    name="cross_validations",
+    description="How a configuration does on folds of the training drawings, each held out in "
+    "turn: mean and spread.",
+    by=By.CLASS_SET,
+    code_version="2",
+    materialize=materialize,
+    inputs=DRAWINGS,
+    config=CrossValidationConfig,
+    declared=declared_training,
+    group="studies",
+    kinds=frozenset({"keras", "tensorflow"}),
+    pool=pool.TRAINING,
+)

@@ -1,0 +1,40 @@
+"""The drawings of a class set, read from the inputs of a stage that learns from them."""
+
+from typing import Final
+
+from qd_pipeline import catalog
+from qd_pipeline.errors import DamagedPartition
+from qd_pipeline.learning.data import ClassSetData, load_category
+from qd_pipeline.orchestration.materialization import MaterializationContext
+from qd_pipeline.orchestration.stage import Input
+from qd_pipeline.orchestration.stages.bitmaps import ARRAY
+from qd_pipeline.orchestration.stages.strokes import TABLE
+
+DRAWINGS: Final = (Input("strokes"), Input("bitmaps"))
+"""Inputs of a stage that learns from drawings."""
+
+
+def read_drawings(context: MaterializationContext) -> ClassSetData:
+    """Read and split the drawings of the context's class set.
+
+    Raises:
+        DamagedPartition: A file is not what was written, or a category's bitmaps were drawn from
+            another stroke table.
+    """
+    tables, bitmaps = context.inputs["strokes"], context.inputs["bitmaps"]
+    categories = []
+    for key, table in tables.items():
+        if bitmaps[key].fingerprint["inputs"] != {f"strokes/{key}": table.version}:
+            raise DamagedPartition(
+                f"bitmaps {key}",
+                "were drawn from another version of the strokes",
+                f"draw them again with `qd make bitmaps {key}`",
+            )
+        categories.append(
+            load_category(
+                catalog.category_of(key),
+                context.open(table, TABLE),
+                context.open(bitmaps[key], ARRAY),
+            )
+        )
+    return ClassSetData.split(categories)

@@ -1,0 +1,208 @@
+"""Stage 5: evaluation reports, one partition per class set."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import dagster as dg
+from pydantic import Field
+
+from qd_pipeline.learning.classifier import Classifier
+from qd_pipeline.learning.evaluation.evaluate import Evaluation, evaluate
+from qd_pipeline.learning.evaluation.metrics import metrics_of
+from qd_pipeline.learning.evaluation.promotion import PromotionDecision
+from qd_pipeline.learning.reports import evaluation_report as report
+from qd_pipeline.learning.reports import figures
+from qd_pipeline.learning.studies.data_study import DataStudy
+from qd_pipeline.orchestration.embedded import png
+from qd_pipeline.orchestration.materialization import MaterializationContext
+from qd_pipeline.orchestration.partitions import By
+from qd_pipeline.orchestration.stage import Check, CheckResult, Input, Result, Stage, StageConfig
+from qd_pipeline.orchestration.stages.drawings import DRAWINGS, read_drawings
+
+if TYPE_CHECKING:
+    from qd_pipeline import tracking
+
+REPORT: Final = "report.html"
+
+
+class EvaluationConfig(StageConfig):
+    """How to decide about promotion; this is not part of what an evaluation is made from."""
+
+    promotion_margin: float = Field(
+        default=0.01,
+        gt=0,
+        lt=1,
+        description="Loss of accuracy, as a share, with which a classifier still becomes champion.",
+    )
+
+
+def materialize(context: MaterializationContext, config: EvaluationConfig) -> Result:
+    """Evaluate a classifier on drawings that it never saw, and decide about its promotion."""
+    # MLflow takes seconds to import, and loading the definitions should not.
+    from qd_pipeline import tracking  # noqa: PLC0415
+    from qd_pipeline.orchestration import promotion  # noqa: PLC0415
+
+    trained, registry = context.input("classifiers"), context.tracker.registry
+    data = read_drawings(context)
+    classifier = Classifier.load(context.store.open_all(trained))
+    evaluation = evaluate(classifier, data)
+    candidate = promotion.Candidate(
+        class_set=context.key,
+        run=context.run.id,
+        version=trained.version,
+        predictions=evaluation.predictions,
+        source=context.provenance.source,
+        synthetic=context.provenance.synthetic,
+    )
+    decision = promotion.decide(registry, candidate, config.promotion_margin)
+    checks = _checks(len(data.test), evaluation, decision)
+    context.require(checks)
+    metrics = metrics_of(evaluation, classifier.training)
+    _write(context, classifier, evaluation, decision)
+    version = promotion.register(registry, candidate, decision)
+    return Result(
+        metadata={"figures": metrics, "model": version.model, "version": version.number},
+        metrics=metrics,
+        shown={
+            **_shown(context, evaluation),
+            "all runs": dg.MetadataValue.url(context.tracker.run_list(tracking.CLASSIFIERS)),
+            "registered": f"{version}, {decision.outcome}",
+        },
+        checks=checks,
+        dataset=_test_drawings(context, len(data.test)),
+    )
+
+
+def _test_drawings(context: MaterializationContext, count: int) -> "tracking.LoggedDataset":
+    """Log the test drawings as a dataset; which they are follows from the inputs alone."""
+    versions = [context.inputs[stage][key].version for stage, key in _drawings_read(context)]
+    return context.run.log_dataset(
+        f"class set {context.key}, test drawings",
+        hashlib.sha256("".join(versions).encode()).hexdigest(),
+        context.provenance.source,
+        {"drawings": count},
+        context="testing",
+    )
+
+
+def _drawings_read(context: MaterializationContext) -> list[tuple[str, str]]:
+    return [(stage, key) for stage in ("strokes", "bitmaps") for key in context.inputs[stage]]
+
+
+def _write(
+    context: MaterializationContext,
+    classifier: Classifier,
+    evaluation: Evaluation,
+    decision: PromotionDecision,
+) -> None:
+    written = report.write(
+        context.staged.folder,
+        evaluation,
+        classifier.training,
+        source=context.provenance.source,
+        synthetic=context.provenance.synthetic,
+        decision=decision,
+        study=_study(context),
+    )
+    for path in (written.page, written.figures, written.predictions):
+        context.run.log_file(path)
+    context.run.log_picture(_confusion_matrix(evaluation), "confusion_matrix.png")
+    curves = figures.learning_curves(classifier.training.history)
+    context.run.log_picture(curves, "learning_curves.png")
+
+
+def _study(context: MaterializationContext) -> DataStudy | None:
+    """Return the data study of the class set, if it was made from these very drawings."""
+    made = context.inputs["data_studies"].get(context.key)
+    now = {
+        f"{stage}/{key}": context.inputs[stage][key].version
+        for stage, key in _drawings_read(context)
+    }
+    same = made is not None and made.fingerprint["inputs"] == now
+    return DataStudy.from_json(made.metadata) if made and same else None
+
+
+def _confusion_matrix(evaluation: Evaluation) -> bytes:
+    return figures.confusion_matrix(evaluation.class_set, evaluation.confusion)
+
+
+def _shown(context: MaterializationContext, evaluation: Evaluation) -> Mapping[str, Any]:
+    loss = evaluation.log_loss
+    return {
+        "accuracy": evaluation.accuracy.share,
+        "accuracy, 95 % interval": str(evaluation.accuracy),
+        "chance": evaluation.chance,
+        "balanced accuracy": evaluation.balanced_accuracy,
+        "macro F1": evaluation.macro_f1,
+        "test drawings": evaluation.accuracy.count,
+        "log loss": None if loss is None else round(loss, 4),
+        "categories": ", ".join(evaluation.class_set),
+        "confusion matrix": png(_confusion_matrix(evaluation), "confusion matrix"),
+        "report": dg.MetadataValue.url(context.run.link_to(REPORT)),
+    }
+
+
+def _checks(
+    drawings: int, evaluation: Evaluation, decision: PromotionDecision
+) -> list[CheckResult]:
+    predicted = evaluation.predictions.num_rows
+    low, _ = evaluation.accuracy.interval
+    return [
+        CheckResult(
+            "every_test_drawing",
+            predicted == drawings,
+            f"{predicted:,} predictions for {drawings:,} test drawings",
+        ),
+        CheckResult(
+            "above_chance",
+            low > evaluation.chance,
+            f"accuracy {evaluation.accuracy}, chance {evaluation.chance * 100:.1f} %",
+        ),
+        CheckResult(
+            "not_worse_than_the_champion", decision.promoted, decision.reason, _compared(decision)
+        ),
+    ]
+
+
+def _compared(decision: PromotionDecision) -> Mapping[str, Any]:
+    shown = {"outcome": decision.outcome.value, "margin": decision.margin}
+    compared = decision.comparison
+    if compared is None:
+        return shown
+    low, high = compared.gain(decision.confidence)
+    return shown | {
+        "test drawings of both": compared.drawings,
+        "only the champion is right": compared.test.only_first,
+        "only the new one is right": compared.test.only_second,
+        "difference, low": low,
+        "difference, high": high,
+    }
+
+
+EVALUATIONS: Final = Stage(
+    name="evaluations",
+    description="How well a classifier does on drawings that it never saw, and why it errs: a "
+    "report.",
+    by=By.CLASS_SET,
+    code_version="2",
+    materialize=materialize,
+    inputs=(Input("classifiers"), *DRAWINGS, Input("data_studies", optional=True)),
+    config=EvaluationConfig,
+    declared=lambda settings: {"promotion_margin": settings.promotion_margin},
+    checks=(
+        Check("every_test_drawing", "One prediction for each test drawing."),
+        Check(
+            "above_chance",
+            "The accuracy's 95 % interval lies above the share of the largest category.",
+            blocking=False,
+        ),
+        Check(
+            "not_worse_than_the_champion",
+            "The interval of the difference excludes a loss of more than the margin.",
+            blocking=False,
+        ),
+    ),
+    kinds=frozenset({"html", "parquet"}),
+    continues="classifiers",
+)

@@ -1,0 +1,92 @@
+"""Configuration of every stage that trains."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from pydantic import Field
+
+from qd_pipeline.class_sets import ClassSets
+from qd_pipeline.learning.networks import NETWORKS
+from qd_pipeline.learning.training.config import BOUNDS, PRESETS, TrainingConfig, from_preset
+from qd_pipeline.orchestration.stage import StageConfig
+from qd_pipeline.settings import Settings
+
+AUTO: Final = "auto"
+
+if TYPE_CHECKING:
+    Network = str
+    Preset = str
+else:
+    # The launchpad offers the registries' names, and refuses others.
+    Network = Literal[(AUTO, *sorted(NETWORKS))]
+    Preset = Literal[(AUTO, *PRESETS)]
+
+
+class TrainingStageConfig(StageConfig):
+    """How to train. What is left out is as in the preset."""
+
+    preset: Preset = Field(
+        default=AUTO,
+        description="Settings to begin from: default, fast, best, notebook (as it trained its "
+        "CNN) or baseline (as it trained its dense network). auto: the one made for the network "
+        "below, else default.",
+    )
+    network: Network = Field(
+        default=AUTO,
+        description="The network to train, by default the preset's; `qd networks` describes them.",
+    )
+    epochs: int | None = Field(
+        default=None,
+        description="Passes over the training drawings, from 1.",
+        ge=BOUNDS["epochs"].ge,
+    )
+    batch_size: int | None = Field(
+        default=None, description="Drawings a training step, from 1.", ge=BOUNDS["batch_size"].ge
+    )
+    learning_rate: float | None = Field(
+        default=None,
+        description="Highest step size of the optimiser, above 0.",
+        gt=BOUNDS["learning_rate"].gt,
+        allow_inf_nan=False,
+    )
+    units: int | None = Field(
+        default=None,
+        description="Width of the network's hidden dense layer, from 1, if it has one.",
+        ge=BOUNDS["units"].ge,
+    )
+    seed: int = Field(
+        default=0,
+        description="From 0 to 4294967295. Same seed, same machine: same classifier.",
+        ge=BOUNDS["seed"].ge,
+        le=BOUNDS["seed"].le,
+    )
+    settings: dict[str, Any] = Field(
+        default={},
+        description="Any settings of a training by name, weight_decay for example; they win over "
+        "the fields above.",
+    )
+
+    def training(self, class_count: int) -> TrainingConfig:
+        """Return all settings of the training of so many categories.
+
+        Raises:
+            BadSetting: A setting does not go with the network.
+        """
+        given = self.model_dump(include={setting.name for setting in fields(TrainingConfig)})
+        given = {**given, **self.settings}
+        if given["network"] == AUTO:
+            del given["network"]
+        if self.preset != AUTO:
+            given["preset"] = self.preset
+        return from_preset(class_count, **given)
+
+    def effective(self, key: str, class_sets: ClassSets) -> Mapping[str, Any]:
+        """Return the training's settings and the categories."""
+        class_set = class_sets[key]
+        return {**self.training(len(class_set)).effective(), "class_set": list(class_set)}
+
+
+def declared_training(settings: Settings) -> Mapping[str, Any]:
+    """Return the settings' own values of a training."""
+    return {"epochs": settings.epochs}

@@ -1,0 +1,151 @@
+"""A person's own file to drawings: a picture, an SVG, or strokes as JSON or NDJSON."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from qd_pipeline.encoding import decode, encoding_of
+from qd_pipeline.errors import BadDrawing
+from qd_pipeline.quickdraw.sketches.pictures import sketch_of_picture
+from qd_pipeline.quickdraw.sketches.points import (
+    Layout,
+    layout_of,
+    strokes_of_points,
+    whole_strokes,
+)
+from qd_pipeline.quickdraw.sketches.simplify import Stroke
+from qd_pipeline.quickdraw.sketches.sketch import Sketch
+
+MOST_BYTES = 50_000_000
+"""Bytes of the largest file read."""
+
+# Names of the dataset beside `drawing`, in whose files strokes are columns.
+_DATASET = {"word", "countrycode", "timestamp", "recognized", "key_id"}
+_DRAWING_DEPTH = 3
+
+
+class SketchFile(NamedTuple):
+    """The drawings of a file, and its lines that could not be read."""
+
+    sketches: list[Sketch]
+    errors: list[BadDrawing]
+
+
+def read_sketches(path: Path, *, layout: Layout | None = None) -> SketchFile:
+    """Read a file of one's own drawings: a picture, an SVG, or strokes.
+
+    The content tells what a file is, not its name. Strokes are JSON, one drawing or a list of
+    them, or NDJSON, a drawing a line, in UTF-8 or, with a byte order mark, UTF-16. A drawing is
+    `[[[x, …], [y, …]], …]`, or `[[[x, y], …], …]`, or an object with one under the name
+    `drawing`, as in the dataset's files; drawings that are not simplified yet are.
+
+    Args:
+        path: The file.
+        layout: Layout of the strokes; None to tell it from each drawing.
+
+    Returns:
+        The drawings, and an error for each line that is none, which names it by its number.
+
+    Raises:
+        BadDrawing: The file cannot be read, is damaged or too large, or a picture shows no
+            drawing.
+    """
+    data = _read(path)
+    if not _is_json(data):
+        try:
+            return SketchFile([sketch_of_picture(data)], [])
+        except BadDrawing as error:
+            raise BadDrawing(
+                str(path), f"cannot be used, {error.culprit} {error.cause}", error.remedy
+            ) from error
+    try:
+        text = decode(data)
+    except UnicodeDecodeError as error:
+        raise BadDrawing(
+            str(path), f"is not {error.encoding.upper()}", "save it as UTF-8"
+        ) from error
+    file = SketchFile([], [])
+    for number, where, content in _drawings(text):
+        try:
+            if isinstance(content, ValueError | RecursionError):
+                raise BadDrawing(
+                    "it", "is no JSON", "give a drawing a line, as in the dataset's files"
+                ) from content
+            file.sketches.append(Sketch(_strokes(content, layout), (), number))
+        except BadDrawing as error:
+            file.errors.append(
+                BadDrawing(
+                    f"{path}{where}", f"cannot be used, {error.culprit} {error.cause}", error.remedy
+                )
+            )
+    return file
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise BadDrawing(
+            str(path), f"cannot be read ({error.strerror})", "give a file that can"
+        ) from error
+    if len(data) > MOST_BYTES:
+        raise BadDrawing(str(path), "is too large", f"give at most {MOST_BYTES:,} bytes")
+    return data
+
+
+def _is_json(data: bytes) -> bool:
+    head = data[:1024].decode(encoding_of(data), errors="ignore")
+    return head.lstrip()[:1] in {"{", "["}
+
+
+def _drawings(text: str) -> Iterator[tuple[int, str, Any]]:
+    """Yield each drawing's number, its place in words, and its JSON, or why it has none."""
+    lines = [(n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
+    if len(lines) > 1:
+        try:
+            content = json.loads(text)
+        except (ValueError, RecursionError):
+            for number, line in lines:
+                yield number, f", line {number},", _parsed(line)
+            return
+    else:
+        content = _parsed(lines[0][1])
+    if isinstance(content, list) and (_depth(content) > _DRAWING_DEPTH or _objects(content)):
+        for number, each in enumerate(content, 1):
+            yield number, f", drawing {number},", each
+    else:
+        yield 1, ", line 1," if len(lines) == 1 else "", content
+
+
+def _parsed(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return error
+
+
+def _objects(content: list[Any]) -> bool:
+    return bool(content) and all(isinstance(each, dict) for each in content)
+
+
+def _depth(content: Any) -> int:
+    depth = 0
+    while isinstance(content, list):
+        depth += 1
+        content = content[0] if content else None
+    return depth
+
+
+def _strokes(content: Any, layout: Layout | None) -> list[Stroke]:
+    strokes = content.get("drawing") if isinstance(content, dict) else content
+    if not isinstance(strokes, list):
+        raise BadDrawing(
+            "it", "holds no drawing", 'give {"drawing": [[[x, …], [y, …]], …]} or its value'
+        )
+    if layout is None and isinstance(content, dict) and content.keys() & _DATASET:
+        layout = layout_of(strokes, ambiguous="columns")
+    if layout == "columns" and "key_id" in content and (whole := whole_strokes(strokes)):
+        return whole  # a few of the dataset's simplified drawings do not fill the box
+    return strokes_of_points(strokes, layout=layout)

@@ -1,0 +1,146 @@
+"""The colour of the empty page: flat as in paint programs, or uneven as in photographs."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from scipy import ndimage
+
+Mask: TypeAlias = npt.NDArray[np.bool_]
+Contrast: TypeAlias = npt.NDArray[np.float32]
+Pixels: TypeAlias = npt.NDArray[np.uint8]
+
+FAINTEST = 0.08
+"""Contrast below which nothing is ink; 1 is between full light and none."""
+
+PARTS = 16
+"""Parts along a photograph's longer side in which its ground is measured."""
+
+PART_SIDE = 8
+"""Pixels of such a part's side, of which the median is taken."""
+
+MOST_CHANGE = 0.12 * 255
+"""Difference of light between a part and those around it from which it is all ink."""
+
+LARGEST_CORNER = 0.1
+"""Share of the picture's longer side that the rest of a round corner takes at most."""
+
+WIDEST_BORDER = 0.1
+"""Share of the page's shorter side that a border takes at most."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The colour of the empty page, as a picture that is stretched over the whole one."""
+
+    picture: Image.Image
+    flat: bool
+
+
+def flat_ground(pixels: Pixels, paper: Mask) -> Ground | None:
+    """Measure the ground along the page's outline, within a border if there is one.
+
+    Args:
+        pixels: `uint8 (height, width, 3)`.
+        paper: Where the page is.
+
+    Returns:
+        The colour of more than half of the outline, or, where a little further in the outline
+        has another colour, that one; None if the outline has many colours, as in photographs.
+    """
+    padded = np.pad(paper, 1)
+    depth = ndimage.distance_transform_cdt(padded, "chessboard")[1:-1, 1:-1]
+    outer = _outline_colour(pixels, depth == 1)
+    if outer is None:
+        return None
+    widest = int(WIDEST_BORDER * min(np.ptp(rows) + 1 for rows in np.nonzero(paper)))
+    for inset in range(2, max(2, widest) + 1):
+        inner = _outline_colour(pixels, depth == inset)
+        if inner is not None and float(_distance(inner, outer)) > FAINTEST:
+            outer = inner
+            break
+    return flat_colour(tuple(outer.tolist()))
+
+
+def local_ground(pixels: Pixels, paper: Mask) -> Ground:
+    """Measure the ground of a photograph as the median of each part.
+
+    Beside the paper, the ground is that of its nearest place. A part that differs from all
+    around it is ink, and takes their ground.
+    """
+    height, width = paper.shape
+    part = max(height, width) / PARTS
+    rows, columns = (max(1, round(side / part)) for side in (height, width))
+    size = (columns * PART_SIDE, rows * PART_SIDE)
+    small = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
+    place = np.asarray(Image.fromarray(paper).resize(size, Image.Resampling.NEAREST))
+    if not place.any():
+        place = np.ones_like(place)
+    nearest = ndimage.distance_transform_edt(~place, return_distances=False, return_indices=True)
+    parts = small[tuple(nearest)].reshape(rows, PART_SIDE, columns, PART_SIDE, 3)
+    medians = np.median(parts, axis=(1, 3))
+    # Mirrored, so that a strip along an edge is outnumbered by what lies further in.
+    around = ndimage.median_filter(medians, size=(5, 5, 1), mode="mirror")
+    all_ink = np.abs(medians - around).max(2, keepdims=True) > MOST_CHANGE
+    ground = np.where(all_ink, around, medians).astype(np.uint8)
+    return Ground(Image.fromarray(ground), flat=False)
+
+
+def contrast_to(pixels: Pixels, ground: Ground) -> Contrast:
+    """Measure each pixel's distance from the ground.
+
+    Returns:
+        `float32 (height, width)`, 0 to 1 and a little more.
+    """
+    height, width = pixels.shape[:2]
+    if ground.flat:
+        return _distance(pixels, np.asarray(ground.picture)[0, 0])
+    under = ground.picture.resize((width, height), Image.Resampling.BILINEAR)
+    return _distance(pixels, np.asarray(under))
+
+
+def _distance(colours: Pixels, light: Pixels) -> Contrast:
+    light = light.astype(np.float32)
+    away = colours.astype(np.float32) - light
+    # As products, since numpy is slow at means over a short last axis.
+    contrast: Contrast = np.sqrt(np.einsum("...k,...k->...", away, away) / 3)
+    contrast /= np.maximum(light, 255 - light) @ np.full(3, 1 / 3, np.float32)
+    return contrast
+
+
+def _outline_colour(pixels: Pixels, outline: Mask) -> Pixels | None:
+    colours = pixels[outline].astype(np.int16)
+    if not len(colours):
+        return None
+    colour = np.median(colours, axis=0)
+    if (np.abs(colours - colour).max(1) <= 1).mean() > 1 / 2:
+        return colour.astype(np.uint8)
+    return None
+
+
+def in_corners(mask: Mask, corners: Mask) -> Mask:
+    """Find what a frame with round corners leaves of itself in a page's corners.
+
+    Args:
+        mask: Where the page's ground does not show.
+        corners: A few pixels in each corner.
+
+    Returns:
+        The small connected components of the mask that have a pixel in a corner.
+    """
+    labels, _ = ndimage.label(mask, np.ones((3, 3)))
+    largest = LARGEST_CORNER * max(mask.shape)
+    found = np.zeros_like(mask)
+    boxes = ndimage.find_objects(labels)
+    for label in np.unique(labels[corners & mask]):
+        box = boxes[label - 1]
+        if max(side.stop - side.start for side in box) <= largest:
+            found |= labels == label
+    return found
+
+
+def flat_colour(colour: tuple[int, ...]) -> Ground:
+    """Return a ground of one colour, given as red, green and blue."""
+    return Ground(Image.new("RGB", (1, 1), colour), flat=True)

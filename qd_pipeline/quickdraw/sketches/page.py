@@ -1,0 +1,165 @@
+"""Find the page that a drawing is on: inside borders, frames, scan edges and dark tables.
+
+A picture is searched from the outside inwards. Each round estimates the ground of the page found
+so far, drops dark or coloured strips along its edges, and descends into a frame or a card of
+another colour that encloses the drawing. Frames that enclose nothing are drawings themselves.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from scipy import ndimage
+
+from qd_pipeline.quickdraw.sketches.frame import framed_part
+from qd_pipeline.quickdraw.sketches.ground import (
+    FAINTEST,
+    Ground,
+    Mask,
+    contrast_to,
+    flat_ground,
+    in_corners,
+    local_ground,
+)
+from qd_pipeline.quickdraw.sketches.sheet import sheet_of_paper
+
+MOST_ROUNDS = 8
+"""Borders, frames and cards within one another that are looked through."""
+
+PHOTO_EDGE = 0.25
+"""Contrast from which a strip along a photograph's edge is not paper."""
+
+EDGE_COVER = 0.5
+"""Share of a side that a strip along it covers; less is ink that touches the side."""
+
+WIDEST_EDGE = 0.25
+"""Share of the page's width that a strip along a side takes at most."""
+
+PENUMBRA = 2
+"""Pixels beside a strip in which it blurs into the page."""
+
+EDGE_LEFT_OUT = "a border or a dark edge of the picture was left out"
+ONLY_A_FRAME = "nothing is within its border, which was taken for the drawing"
+FRAME_LEFT_OUT = "a frame around the drawing was left out"
+
+
+@dataclass(frozen=True)
+class Page:
+    """Where ink may be in a picture.
+
+    Attributes:
+        paper: `bool (height, width)`, true where the page is.
+        ground: The colour of the empty page.
+        warnings: What was left out, a clause each.
+    """
+
+    paper: Mask
+    ground: Ground
+    warnings: tuple[str, ...] = ()
+
+
+def pages(picture: Image.Image) -> list[Page]:
+    """Find the pages in a picture, from the picture itself without its edges to the innermost.
+
+    Args:
+        picture: Mode RGB, its longer side some 500 pixels.
+
+    Returns:
+        At least two pages. The last one lies within all borders and frames; where it shows no
+        ink, these were the drawing, and the first one, the whole picture, counts.
+    """
+    pixels = np.asarray(picture)
+    first = _first_page(pixels)
+    page = _without_edges(pixels, first)
+    found = [replace(first, warnings=(ONLY_A_FRAME,)) if page.warnings else first, page]
+    for _ in range(MOST_ROUNDS):
+        far = page.paper & (contrast_to(pixels, page.ground) > _stands_out(page.ground))
+        inner = framed_part(pixels, far, page.paper, page.ground)
+        if inner is None:
+            break
+        paper, same_colour = inner
+        warnings = page.warnings
+        if same_colour and FRAME_LEFT_OUT not in warnings:
+            warnings = (*warnings, FRAME_LEFT_OUT)
+        page = _without_edges(pixels, Page(paper, _ground(pixels, paper), warnings))
+        found.append(page)
+    return found
+
+
+def _first_page(pixels: npt.NDArray[np.uint8]) -> Page:
+    everywhere = np.ones(pixels.shape[:2], bool)
+    flat = flat_ground(pixels, everywhere)
+    if flat is not None:
+        return Page(everywhere, flat)
+    paper = sheet_of_paper(pixels)
+    return Page(paper, _ground(pixels, paper))
+
+
+def _ground(pixels: npt.NDArray[np.uint8], paper: Mask) -> Ground:
+    flat = flat_ground(pixels, paper)
+    return local_ground(pixels, paper) if flat is None else flat
+
+
+def _stands_out(ground: Ground) -> float:
+    return FAINTEST if ground.flat else PHOTO_EDGE
+
+
+def _without_edges(pixels: npt.NDArray[np.uint8], page: Page) -> Page:
+    """Drop strips along the sides, one within another, as double borders are."""
+    for _ in range(MOST_ROUNDS):
+        far = page.paper & (contrast_to(pixels, page.ground) > _stands_out(page.ground))
+        edges = _edges(far, page.paper)
+        paper = page.paper & ~edges
+        paper &= ~_round_corners(far & paper, paper)
+        if not edges.any() or not paper.any():
+            break
+        warnings = page.warnings
+        if EDGE_LEFT_OUT not in warnings:
+            warnings = (*warnings, EDGE_LEFT_OUT)
+        page = Page(paper, _ground(pixels, paper), warnings)
+    return page
+
+
+def _round_corners(far: Mask, paper: Mask) -> Mask:
+    """Find what a border with round corners leaves of itself in the page's corners."""
+    seeds = np.zeros_like(paper)
+    for box in ndimage.find_objects(paper.astype(np.uint8)):
+        for turns in range(4):
+            np.rot90(seeds[box], turns)[:2, :2] = True
+    return in_corners(far, seeds)
+
+
+def _edges(far: Mask, paper: Mask) -> Mask:
+    """Find strips along the sides of the page's bounding box that differ from its ground."""
+    edges = np.zeros_like(paper)
+    (box,) = ndimage.find_objects(paper.astype(np.uint8))
+    for turns in range(4):
+        # The side looked at is the left one.
+        strip = _edge(np.rot90(far[box], turns), np.rot90(paper[box], turns))
+        edges[box] |= np.rot90(strip, -turns)
+    return edges & paper
+
+
+def _edge(far: Mask, paper: Mask) -> Mask:
+    """Find the strip along the left side."""
+    height, width = far.shape
+    # What is not paper, as strips dropped before, is passed over.
+    first = np.where(paper.any(1), paper.argmax(1), width)
+    columns = np.arange(width)
+    beyond = columns[None] >= first[:, None]
+    clear = beyond & ~far
+    # A line of resampled pixels along the side may be lighter.
+    near = columns[None] <= first[:, None] + 1
+    clear &= ~near | ~np.take_along_axis(far, np.minimum(first + 1, width - 1)[:, None], 1)
+    depth = np.where(clear.any(1), clear.argmax(1), width) - first
+    rows = first < width / 2
+    if not rows.any() or (depth[rows] > 0).mean() < EDGE_COVER:
+        return np.zeros_like(far)
+    # Strokes that touch the strip make single rows deeper.
+    usual = ndimage.median_filter(depth, max(3, height // 6) | 1, mode="nearest")
+    if np.median(usual[rows]) > WIDEST_EDGE * width:
+        return np.zeros_like(far)
+    depth = np.minimum(depth, usual + PENUMBRA)
+    strip: Mask = beyond & (columns[None] < (first + depth + PENUMBRA * (depth > 0))[:, None])
+    return strip

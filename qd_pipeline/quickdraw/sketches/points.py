@@ -1,0 +1,135 @@
+"""Strokes as coordinates, in the dataset's layout or as lists of points."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from qd_pipeline.errors import BadDrawing
+from qd_pipeline.quickdraw.sketches.simplify import SIDE, RawStroke, Stroke, simplify
+
+Layout: TypeAlias = Literal["columns", "points"]
+"""`columns` is the dataset's `[[x, …], [y, …]]` a stroke, `points` is `[[x, y], …]`; either may
+hold times as well."""
+
+# Simplifying loses less than epsilon at each edge, and rounding half a unit.
+_LEAST_OF_MAXIMA = 245
+
+
+def strokes_of_points(
+    strokes: Sequence[RawStroke],
+    *,
+    simplified: bool | None = None,
+    layout: Layout | None = None,
+) -> list[Stroke]:
+    """Check and simplify strokes as a mouse, a finger or the dataset gives them.
+
+    Args:
+        strokes: Each stroke is `(x, y)` or `(x, y, time)`, equally long sequences of numbers, or
+            a sequence of points `(x, y)` or `(x, y, time)`; y downwards.
+        simplified: Whether they are as the dataset's simplified ones, which are taken as they
+            are; None to tell by whether they are whole numbers that fill the box of 255.
+        layout: Which of the two layouts; None to tell by the shapes. The dataset's simplified
+            strokes are columns.
+
+    Raises:
+        BadDrawing: They are no strokes, could be read either way, or are not the simplified
+            ones that they should be.
+
+    >>> [(x, y)] = strokes_of_points([[[0, 10, 10, 4], [0, 5, 2, 0]]])
+    >>> x.tolist(), y.tolist()
+    ([0, 255, 255, 102], [0, 128, 51, 0])
+    >>> [(x, y)] = strokes_of_points([[[0, 0], [10, 5]]], layout="points")
+    >>> x.tolist(), y.tolist()
+    ([0, 255], [0, 128])
+    """
+    if layout is None:
+        layout = "columns" if simplified else layout_of(strokes)
+    if layout == "points":
+        strokes = [_columns(stroke) for stroke in strokes]
+    if simplified is False:
+        return simplify(strokes)
+    whole = whole_strokes(strokes)
+    if simplified and whole is None:
+        raise BadDrawing(
+            "the drawing",
+            "is not simplified",
+            "give whole numbers of 0 to 255, as [[[x, …], [y, …]], …], or leave it to us",
+        )
+    if whole is None or not (simplified or _fills_the_box(whole)):
+        return simplify(strokes)
+    return whole
+
+
+def layout_of(strokes: Sequence[Any], *, ambiguous: Layout | None = None) -> Layout:
+    """Tell the layout of a drawing from the shapes of its strokes.
+
+    A stroke of four or more points, or of one, shows it for the whole drawing. Times never
+    decrease, so that of three rows, or of points of three numbers, the order can show it.
+
+    Args:
+        strokes: The drawing.
+        ambiguous: The layout where both fit; None to refuse the drawing.
+
+    Raises:
+        BadDrawing: Both layouts fit, and `ambiguous` is None.
+
+    >>> layout_of([[[0, 113], [0, 98], [6, 79], [29, 36]]])
+    'points'
+    """
+    columns = all(_fits(stroke) for stroke in strokes)
+    points = all(_fits(_columns(stroke)) for stroke in strokes)
+    if columns and points and len(strokes):
+        if ambiguous:
+            return ambiguous
+        raise BadDrawing(
+            "the drawing",
+            "can be read both as columns, [[x, …], [y, …]] a stroke, and as points, [[x, y], …]",
+            "choose the layout, columns or points (`qd predict --layout`)",
+        )
+    # What fits neither is refused when it is read, as columns.
+    return "points" if points and len(strokes) else "columns"
+
+
+def whole_strokes(strokes: Sequence[RawStroke]) -> list[Stroke] | None:
+    """Return a drawing as it is if it consists of whole numbers from 0 to 255, else None."""
+    try:
+        rows = [(np.array(stroke[0]), np.array(stroke[1])) for stroke in strokes]
+    except (IndexError, KeyError, TypeError, ValueError):
+        return None
+    whole = all(
+        len(stroke) == 2  # noqa: PLR2004 (x, y and no times)
+        and x.dtype.kind == y.dtype.kind == "i"
+        and x.ndim == y.ndim == 1
+        and len(x) == len(y)
+        for stroke, (x, y) in zip(strokes, rows, strict=True)
+    )
+    if not rows or not whole:
+        return None
+    everything = np.concatenate([row for pair in rows for row in pair])
+    if not 0 <= everything.min() <= everything.max() <= SIDE:
+        return None
+    return [(x.astype(np.uint8), y.astype(np.uint8)) for x, y in rows]
+
+
+def _columns(stroke: Any) -> list[list[Any]]:
+    """Transpose a stroke; what has rows of different lengths has no columns."""
+    try:
+        return [list(column) for column in zip(*stroke, strict=True)]
+    except (TypeError, ValueError):
+        return []
+
+
+def _fits(stroke: Any) -> bool:
+    """Test whether a stroke is two or three equally long rows, the third of them times."""
+    try:
+        lengths = {len(row) for row in stroke}
+        times = stroke[2] if len(stroke) == 3 else ()  # noqa: PLR2004 (x, y and times)
+        steady = all(before <= after for before, after in zip(times, times[1:], strict=False))
+    except (IndexError, KeyError, TypeError, ValueError):
+        return False
+    return len(stroke) in {2, 3} and len(lengths) == 1 and steady
+
+
+def _fills_the_box(strokes: Sequence[Stroke]) -> bool:
+    return max(int(row.max()) for pair in strokes for row in pair) >= _LEAST_OF_MAXIMA

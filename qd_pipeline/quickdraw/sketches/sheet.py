@@ -1,0 +1,61 @@
+"""Find a sheet of paper that lies on something darker, in a photograph."""
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+from skimage.filters import threshold_otsu
+from skimage.morphology import convex_hull_image
+
+from qd_pipeline.quickdraw.sketches.ground import PART_SIDE, PARTS, Mask, Pixels
+
+FILLED = 0.7
+"""Share of its convex hull that a sheet of paper fills with light."""
+
+SMALLEST = 0.2
+"""Share of the picture that a sheet fills."""
+
+EDGE = 3
+"""How much of its edge is not looked at; the picture has `PARTS` × `PART_SIDE` of these pixels."""
+
+DARKER = 0.8
+"""Times a sheet's light that what it lies on has at most, close to its edge."""
+
+FRAMED = 0.25
+"""Share of the picture's outline that a sheet may reach."""
+
+
+def sheet_of_paper(pixels: Pixels) -> Mask:
+    """Find a sheet of paper that lies on something darker.
+
+    Args:
+        pixels: `uint8 (height, width, 3)`.
+
+    Returns:
+        `bool (height, width)`, the sheet without its edge; true everywhere where there is none.
+    """
+    height, width = pixels.shape[:2]
+    shrink = PARTS * PART_SIDE / max(height, width)
+    size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
+    small = Image.fromarray(pixels).convert("L").resize(size, Image.Resampling.BOX)
+    paper = _sheet(np.asarray(small))
+    return np.asarray(Image.fromarray(paper).resize((width, height), Image.Resampling.NEAREST))
+
+
+def _sheet(grey: Pixels) -> Mask:
+    everywhere = np.ones(grey.shape, bool)
+    if grey.min() == grey.max():
+        return everywhere
+    regions, _ = ndimage.label(ndimage.median_filter(grey, 3) > threshold_otsu(grey))
+    largest = regions == np.bincount(regions[regions > 0], minlength=2).argmax()
+    hull = convex_hull_image(largest)
+    frame = np.concatenate([hull[0], hull[-1], hull[:, 0], hull[:, -1]])
+    # Light lines leave most of their hull empty, and a light ground reaches the frame.
+    if largest.sum() < FILLED * hull.sum() or hull.mean() < SMALLEST or frame.mean() > FRAMED:
+        return everywhere
+    inside: Mask = ndimage.binary_erosion(hull, iterations=EDGE, border_value=1)
+    beside = ndimage.binary_dilation(hull, iterations=EDGE) & ~hull
+    # Where the light falls off by and by there is no edge of a sheet.
+    edge = hull & ~inside
+    if np.median(grey[beside]) > DARKER * np.median(grey[edge]) or not inside.any():
+        return everywhere
+    return inside

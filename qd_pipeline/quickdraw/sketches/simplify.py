@@ -1,0 +1,195 @@
+"""Raw strokes simplified as the dataset's were.
+
+The dataset's description gives four steps (align, scale, resample, Ramer-Douglas-Peucker);
+the arithmetic below them was found by experiment on drawings of which the dataset holds both
+forms. It matters to the last bit: along an axis-parallel line all points are equally far from
+a chord, and rounding errors alone choose the one that is kept.
+
+Sources: https://github.com/googlecreativelab/quickdraw-dataset#simplified-drawing-files-ndjson;
+Ramer (1972), doi:10.1016/S0146-664X(72)80017-0; Douglas and Peucker (1973),
+doi:10.3138/FM57-6770-U75U-7727.
+"""
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from qd_pipeline.errors import BadDrawing
+from qd_pipeline.quickdraw.kernels import kernel
+
+Points: TypeAlias = npt.NDArray[np.float64]
+RawStroke: TypeAlias = Sequence[Sequence[float] | npt.NDArray[Any]] | npt.NDArray[Any]
+Stroke: TypeAlias = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
+
+SIDE = 255.0
+EPSILON = 2.0
+LONGEST = 100_000
+"""Pixels of ink in a drawing, after scaling, beyond which nobody drew it by hand."""
+
+
+def simplify(strokes: Sequence[RawStroke]) -> list[Stroke]:
+    """Simplify one drawing: align, scale, resample, Ramer-Douglas-Peucker, round.
+
+    Args:
+        strokes: Each stroke is `(x, y)` or, as in the dataset's raw files, `(x, y, time)`:
+            equally long sequences of finite numbers in any unit, y downwards. Strokes without
+            points are left out.
+
+    Returns:
+        One pair of `uint8` arrays `(x, y)` a stroke, in 0-255, of at least two points: a dot
+        is two equal points.
+
+    Raises:
+        BadDrawing: A stroke is not such a pair, or there is no point in any, or more ink than
+            `LONGEST`.
+
+    >>> simplify([[[10, 20, 30], [5, 5, 5]], [[30], [15]]])
+    [(array([  0, 255], dtype=uint8), array([0, 0], dtype=uint8)), \
+(array([255, 255], dtype=uint8), array([128, 128], dtype=uint8))]
+    """
+    drawn = [points for points in map(_points, strokes) if len(points)]
+    if not drawn:
+        raise BadDrawing("the drawing", "has no strokes", "draw at least one")
+    ends = np.cumsum([len(points) for points in drawn])
+    scaled = np.split(_scaled(np.concatenate(drawn)), ends[:-1])
+    if sum(np.hypot(*np.diff(points, axis=0).T).sum() for points in scaled) > LONGEST:
+        raise BadDrawing(
+            "the drawing",
+            f"holds more than {LONGEST:,} pixels of ink",
+            "draw it with shorter strokes",
+        )
+    return [(x.copy(), y.copy()) for x, y in (_simplified(points).T for points in scaled)]
+
+
+def _points(stroke: RawStroke) -> Points:
+    """Return a stroke as float64 (points, 2)."""
+    try:
+        points = np.array([stroke[0], stroke[1]], np.float64).T
+    except (TypeError, ValueError, IndexError, KeyError, OverflowError) as error:
+        raise BadDrawing(
+            "a stroke", "is no pair of equally long rows of numbers", "give it as [[x, …], [y, …]]"
+        ) from error
+    if points.ndim != 2:  # noqa: PLR2004 (a table)
+        raise BadDrawing("a stroke", "is no pair of rows of numbers", "give it as [[x, …], [y, …]]")
+    # Differences, too, must be finite.
+    if not (np.abs(points) < np.finfo(np.float64).max / (4 * SIDE)).all():
+        raise BadDrawing("a stroke", "holds a number that is not finite", "leave that point out")
+    return points
+
+
+def _scaled(points: Points) -> Points:
+    """Align to the top-left, and scale both axes by one factor to a maximum of `SIDE`."""
+    aligned: Points = points - points.min(0)
+    extent = aligned.max()
+    if extent > 0:
+        # Multiplied first, then divided: as the dataset was.
+        aligned = aligned * SIDE / extent
+    return aligned
+
+
+@kernel
+def _simplified(points: Points) -> npt.NDArray[np.uint8]:
+    kept = ramer_douglas_peucker(resample(points), EPSILON)
+    rounded: npt.NDArray[np.uint8] = np.rint(kept).astype(np.uint8)
+    return rounded
+
+
+@kernel
+def resample(points: Points) -> Points:
+    """Walk a polyline, taking its first point, one after each unit of length, and its last.
+
+    Args:
+        points: `float64 (n, 2)`, n at least 1.
+
+    Returns:
+        `float64 (m, 2)`, m at least 2: the last point is taken although less than a unit, or
+        nothing, is left before it. Compiled, and may be called from kernels.
+
+    >>> resample(np.array([[0.0, 0.0], [2.5, 0.0]])).tolist()
+    [[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [2.5, 0.0]]
+    """
+    length = 0.0
+    for i in range(1, len(points)):
+        length += np.hypot(points[i, 0] - points[i - 1, 0], points[i, 1] - points[i - 1, 1])
+    # Summed otherwise than below, so one place may be missing.
+    taken = np.empty((int(length) + 3, 2))
+    taken[0] = points[0]
+    count = 1
+    walked = 0.0
+    for i in range(1, len(points)):
+        dx = points[i, 0] - points[i - 1, 0]
+        dy = points[i, 1] - points[i - 1, 1]
+        step = np.sqrt(dx * dx + dy * dy)
+        while step > 0 and count <= walked + step:
+            share = (count - walked) / step
+            taken[count, 0] = points[i - 1, 0] * (1 - share) + points[i, 0] * share
+            taken[count, 1] = points[i - 1, 1] * (1 - share) + points[i, 1] * share
+            count += 1
+        walked += step
+    taken[count] = points[-1]
+    return taken[: count + 1]
+
+
+@kernel
+def ramer_douglas_peucker(points: Points, epsilon: float) -> Points:
+    """Leave out the points of a polyline that are within `epsilon` of a simpler one.
+
+    A span of points is split at the point farthest from the line through its ends (from the
+    ends themselves where they coincide), the first of equals, if that is farther than
+    `epsilon`; otherwise only the ends are kept.
+
+    Args:
+        points: `float64 (n, 2)`.
+        epsilon: Distance in the points' unit, from 0.
+
+    Returns:
+        `float64 (m, 2)`, m at most n, with the first and the last point. Compiled, and may be
+        called from kernels.
+
+    >>> ramer_douglas_peucker(np.array([[0.0, 0.0], [5.0, 1.0], [9.0, 9.0]]), 2.0).tolist()
+    [[0.0, 0.0], [5.0, 1.0], [9.0, 9.0]]
+    >>> ramer_douglas_peucker(np.array([[0.0, 0.0], [5.0, 4.0], [9.0, 9.0]]), 2.0).tolist()
+    [[0.0, 0.0], [9.0, 9.0]]
+    """
+    kept = np.empty_like(points)
+    if len(points) == 0:
+        return kept
+    kept[0] = points[0]
+    count = 1
+    first = 0
+    # The ends of the spans still to be looked at, the nearest on top.
+    ends = np.empty(len(points), np.int64)
+    ends[0] = len(points) - 1
+    waiting = min(1, len(points) - 1)
+    while waiting:
+        last = ends[waiting - 1]
+        farthest, distance = _farthest(points, first, last)
+        if distance > epsilon:
+            ends[waiting] = farthest
+            waiting += 1
+        else:
+            kept[count] = points[last]
+            count += 1
+            first = last
+            waiting -= 1
+    return kept[:count]
+
+
+@kernel
+def _farthest(points: Points, first: int, last: int) -> tuple[int, float]:
+    """Find the point between two that is farthest from the line through them, and how far."""
+    x, y = points[first]
+    dx = points[last, 0] - x
+    dy = points[last, 1] - y
+    chord = np.sqrt(dx * dx + dy * dy)
+    farthest, distance = first, 0.0
+    for i in range(first + 1, last):
+        if chord == 0:
+            away = np.sqrt((points[i, 0] - x) ** 2 + (points[i, 1] - y) ** 2)
+        else:
+            away = abs(dx * (points[i, 1] - y) - dy * (points[i, 0] - x)) / chord
+        if away > distance:
+            farthest, distance = i, away
+    return farthest, distance

@@ -1,0 +1,89 @@
+"""Paint an SVG with resvg, as a browser shows it."""
+
+import copy
+import io
+import math
+import re
+from typing import Final
+from xml.etree.ElementTree import Element, tostring
+
+import resvg_py
+from PIL import Image, ImageColor
+
+from qd_pipeline.errors import BadDrawing
+from qd_pipeline.quickdraw.sketches.svg_tree import paint_values
+
+SIDE: Final = 1200
+"""Pixels of the longer side that is painted."""
+
+LEAST_SIDE: Final = 8
+"""Pixels of the shorter side that is painted at least."""
+
+# CSS pixels in a unit; percentages depend on the window.
+_UNITS: Final = {
+    "": 1.0, "px": 1.0, "pt": 4 / 3, "pc": 16.0, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4,
+}  # fmt: skip
+_LENGTH: Final = re.compile(
+    r"\s*([+-]?[\d.]+(?:e[+-]?\d+)?)\s*(px|pt|pc|in|cm|mm)?\s*", re.IGNORECASE
+)
+
+
+def page_colour(root: Element) -> str:
+    """Return the colour of the page: the root element's background, else white."""
+    values = paint_values(root)
+    for key in ("background-color", "background"):
+        try:
+            red, green, blue, *alpha = ImageColor.getrgb(values.get(key, ""))
+        except ValueError:
+            continue
+        if not alpha or alpha[0]:
+            return f"#{red:02x}{green:02x}{blue:02x}"
+    return "#ffffff"
+
+
+def paint(root: Element, page: str) -> Image.Image:
+    """Paint an SVG on a page of one colour, its longer side `SIDE` pixels.
+
+    Args:
+        root: As `svg_tree.parse` cleans it.
+        page: A CSS colour.
+
+    Returns:
+        A picture, mode RGB.
+
+    Raises:
+        BadDrawing: It cannot be painted.
+    """
+    sized = copy.copy(root)
+    width, height, view = _size(root)
+    scale = SIDE / max(width, height)
+    width, height = (max(LEAST_SIDE, round(side * scale)) for side in (width, height))
+    sized.attrib |= {"width": str(width), "height": str(height)}
+    if view is not None:
+        sized.set("viewBox", view)
+    try:
+        painted = resvg_py.svg_to_bytes(
+            svg_string=tostring(sized, encoding="unicode"), background=page, skip_system_fonts=True
+        )
+    except (ValueError, RecursionError) as error:
+        raise BadDrawing("the SVG", f"is damaged ({error})", "export it again") from error
+    return Image.open(io.BytesIO(painted)).convert("RGB")
+
+
+def _size(root: Element) -> tuple[float, float, str | None]:
+    """Return the viewport's width and height, and a `viewBox` if the SVG has none."""
+    width, height = (_pixels(root.get(side)) for side in ("width", "height"))
+    numbers = [float(n) for n in re.findall(r"[+-]?[\d.]+(?:e[+-]?\d+)?", root.get("viewBox", ""))]
+    if len(numbers) == 4 and numbers[2] > 0 and numbers[3] > 0:  # noqa: PLR2004
+        if width and height:
+            return width, height, None
+        return numbers[2], numbers[3], None
+    # Browsers give an SVG without a size this one.
+    width, height = width or 300, height or 150
+    return width, height, f"0 0 {width} {height}"
+
+
+def _pixels(length: str | None) -> float | None:
+    match = _LENGTH.fullmatch(length or "")
+    pixels = float(match[1]) * _UNITS[(match[2] or "").lower()] if match else 0.0
+    return pixels if math.isfinite(pixels) and pixels > 0 else None

@@ -1,0 +1,126 @@
+"""Buckets: opened by obstore, with credentials and endpoints from the environment."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import obstore.store
+
+from qd_pipeline.errors import BadSetting, StoreFailed
+
+# With any one of these sets of variables, obstore does not ask the metadata address of a cloud's
+# machines; the last of each allows it to.
+_CREDENTIALS: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
+    "s3": (
+        ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"),
+        ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",),
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI",),
+        ("AWS_SKIP_SIGNATURE",),
+        ("AWS_METADATA_ENDPOINT",),
+    ),
+    "gs": (
+        ("GOOGLE_APPLICATION_CREDENTIALS",),
+        ("GOOGLE_SERVICE_ACCOUNT",),
+        ("GOOGLE_SERVICE_ACCOUNT_PATH",),
+        ("GOOGLE_SERVICE_ACCOUNT_KEY",),
+        ("GOOGLE_BEARER_TOKEN",),
+        ("GOOGLE_SKIP_SIGNATURE",),
+        ("GCE_METADATA_HOST",),
+    ),
+    "az": (
+        ("AZURE_STORAGE_ACCOUNT_KEY",),
+        ("AZURE_STORAGE_ACCESS_KEY",),
+        ("AZURE_STORAGE_MASTER_KEY",),
+        ("AZURE_STORAGE_SAS_KEY",),
+        ("AZURE_STORAGE_SAS_TOKEN",),
+        ("AZURE_STORAGE_TOKEN",),
+        ("AZURE_STORAGE_CLIENT_ID", "AZURE_STORAGE_CLIENT_SECRET", "AZURE_STORAGE_TENANT_ID"),
+        ("AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_TENANT_ID"),
+        ("AZURE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_TENANT_ID"),
+        ("AZURE_USE_AZURE_CLI",),
+        ("AZURE_SKIP_SIGNATURE",),
+        ("AZURE_STORAGE_USE_EMULATOR",),
+        ("AZURE_IDENTITY_ENDPOINT",),
+    ),
+}
+_GCLOUD_LOGIN: Final = Path(".config/gcloud/application_default_credentials.json")
+_ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+
+
+def has_credentials(scheme: str, environment: Mapping[str, str] = os.environ) -> bool:
+    """Return whether obstore finds credentials for a cloud without asking its metadata address."""
+    if scheme == "gs" and (Path.home() / _GCLOUD_LOGIN).is_file():
+        return True
+    return any(all(environment.get(name) for name in names) for names in _CREDENTIALS[scheme])
+
+
+def check_credentials(url: str, environment: Mapping[str, str] = os.environ) -> None:
+    """Check that the environment holds credentials for a cloud's store.
+
+    obstore would otherwise ask the metadata address of the cloud's machines, and wait for it.
+
+    Raises:
+        StoreFailed: It holds none.
+    """
+    scheme = urlsplit(url).scheme
+    if not has_credentials(scheme, environment):
+        *_, machine = _CREDENTIALS[scheme]
+        raise StoreFailed(
+            url,
+            "cannot be used without credentials",
+            f"set {' and '.join(_CREDENTIALS[scheme][0])} (for the role of a machine in the "
+            f"cloud, set {machine[0]})",
+        )
+
+
+def open_bucket(
+    url: str,
+    *,
+    anonymous: bool = False,
+    client: "obstore.store.ClientConfig | None" = None,
+    retry: "obstore.store.RetryConfig | None" = None,
+    environment: Mapping[str, str] = os.environ,
+) -> "obstore.store.ObjectStore":
+    """Return obstore's client for a bucket. Credentials and endpoints come from the environment.
+
+    Args:
+        url: `s3://bucket/prefix`, `gs://…` or `az://…`.
+        anonymous: Whether requests are not signed, as public buckets allow.
+        client: Timeouts.
+        retry: How failed requests are tried again.
+        environment: Where obstore looks for credentials and endpoints.
+
+    Raises:
+        BadSetting: obstore cannot make sense of the address or of a variable.
+    """
+    options: dict[str, Any] = dict(client or {})
+    # `client_options` override obstore's own reading of AWS_ALLOW_HTTP. An address that begins
+    # with http:// has been written by the user, and says the same.
+    endpoint = next((environment[name] for name in _ENDPOINTS if environment.get(name)), "")
+    allowed = environment.get("AWS_ALLOW_HTTP", "").lower() in {"1", "true"}
+    if url.startswith("s3:") and (allowed or endpoint.startswith("http://")):
+        options["allow_http"] = True
+    config: dict[str, Any] = {"skip_signature": True} if anonymous else {}
+    open_url: Any = obstore.store.from_url  # its overloads take each cloud's own options
+    try:
+        bucket: obstore.store.ObjectStore = open_url(
+            url, config=config or None, client_options=options, retry_config=retry
+        )
+    except (obstore.exceptions.BaseError, ValueError) as error:
+        raise BadSetting(
+            url, f"cannot be opened ({reason(error)})", "check it and the variables of the cloud"
+        ) from error
+    return bucket
+
+
+def reason(error: Exception) -> str:
+    """Return what is short and not secret in obstore's report of an error."""
+    text = str(error).split("\n\nDebug source", 1)[0]
+    if found := re.search(r"<Code>(\w{1,60})</Code>", text):
+        return found[1]
+    text = re.sub(r"https?://\S+", "…", text.split("<", 1)[0])
+    return " ".join(text.split())[-160:]

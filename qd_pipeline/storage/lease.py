@@ -1,0 +1,103 @@
+"""Leases: a sign, renewed while its owner works, that something is in use.
+
+Nothing is looked up about the owner, which may be a process of another machine: a lease that has
+not been renewed for a while belongs to a process that was killed.
+"""
+
+import json
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import cache
+from typing import Final
+
+from qd_pipeline.errors import QdError
+from qd_pipeline.storage import renewal
+from qd_pipeline.storage.objects import Objects
+
+RENEWED_EVERY: Final = timedelta(seconds=30)
+"""How often the owner of a lease renews it."""
+
+EXPIRY: Final = timedelta(hours=2)
+"""A lease that has not been renewed for so long has no owner any more.
+
+Much longer than between two renewals, for clocks that are set, and for machines that sleep.
+"""
+
+_LOG = logging.getLogger(__name__)
+
+
+@cache
+def process_id() -> str:
+    """Return the identity of this process: 16 random hexadecimal digits."""
+    return secrets.token_hex(8)
+
+
+os.register_at_fork(after_in_child=process_id.cache_clear)
+
+
+@contextmanager
+def renewing(renew: Callable[[], object], every: timedelta = RENEWED_EVERY) -> Iterator[None]:
+    """Call a function regularly in the background while the block runs.
+
+    A call that fails is tried again at the next time.
+    """
+    task = renewal.start(renew, every.total_seconds())
+    try:
+        yield
+    finally:
+        renewal.stop(task)
+
+
+@contextmanager
+def lease(
+    objects: Objects, about: Mapping[str, str], *, name: str = "", every: timedelta = RENEWED_EVERY
+) -> Iterator[str]:
+    """Hold a lease in a store while the block runs.
+
+    Args:
+        objects: The store.
+        about: What it is for; kept in it for people who look.
+        name: Its name, by default a random one.
+        every: How often to renew it.
+
+    Yields:
+        Its name.
+
+    Raises:
+        HomeFailed: The store cannot be written.
+        StoreFailed: The store cannot be written.
+    """
+    name = name or secrets.token_hex(8)
+    path = f"leases/{name}"
+    owner = {"process": process_id(), "pid": str(os.getpid()), "host": socket.gethostname()}
+    content = json.dumps({**about, **owner}).encode()
+    try:
+        objects.put(path, content)
+        with renewing(lambda: objects.put(path, content), every):
+            yield name
+    finally:
+        try:
+            objects.delete([path])
+        except QdError as error:  # it expires
+            _LOG.debug("A lease could not be given back: %s", error)
+
+
+def renewed_at(objects: Objects) -> dict[str, float]:
+    """Return when each lease of a store was renewed, by the store's clock (seconds since 1970)."""
+    return {found.path.rpartition("/")[2]: found.modified for found in objects.list("leases")}
+
+
+def live(objects: Objects, within: timedelta = EXPIRY) -> tuple[float, frozenset[str]]:
+    """Return the store's own time (seconds since 1970), and the leases renewed since a while ago.
+
+    The store stamps both times, so that the clocks of other machines do not matter.
+    """
+    with lease(objects, {"for": "the time"}) as own:
+        times = renewed_at(objects)
+    now = times.pop(own)
+    return now, frozenset(name for name, at in times.items() if now - at < within.total_seconds())

@@ -1,0 +1,82 @@
+"""The one thread of a process that renews all its leases."""
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from qd_pipeline.errors import QdError
+
+_LOG = logging.getLogger(__name__)
+_SECONDS_FOR_A_CALL: Final = 1.0
+
+
+@dataclass(eq=False)
+class Task:
+    """A function that is called regularly."""
+
+    call: Callable[[], object]
+    every: float
+    due: float
+    running: threading.Lock = field(default_factory=threading.Lock)
+
+
+class _Renewal:
+    """The tasks, and the thread, which waits while nothing is due."""
+
+    def __init__(self) -> None:
+        self._tasks: set[Task] = set()
+        self._changed = threading.Condition()
+        self._wakes = math.inf
+        self._thread: threading.Thread | None = None
+
+    def start(self, call: Callable[[], object], every: float) -> Task:
+        task = Task(call, every, time.monotonic() + every)
+        with self._changed:
+            self._tasks.add(task)
+            if self._thread is None or not self._thread.is_alive():  # the first, or after a fork
+                self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
+                self._thread.start()
+            elif task.due < self._wakes:
+                self._changed.notify()
+        return task
+
+    def stop(self, task: Task) -> None:
+        with self._changed:
+            self._tasks.discard(task)
+        # A call that runs just now could bring back what is given back after this. One that
+        # hangs is not waited for.
+        if task.running.acquire(timeout=_SECONDS_FOR_A_CALL):
+            task.running.release()
+
+    def _run(self) -> None:
+        while True:
+            for task in self._wait():
+                with task.running:
+                    if task in self._tasks:
+                        _call(task)
+                task.due = time.monotonic() + task.every
+
+    def _wait(self) -> list[Task]:
+        """Return the tasks that are due, as soon as there are some."""
+        with self._changed:
+            while True:
+                now = time.monotonic()
+                if due := [task for task in self._tasks if task.due <= now]:
+                    return due
+                self._wakes = min((task.due for task in self._tasks), default=math.inf)
+                self._changed.wait(None if self._wakes == math.inf else self._wakes - now)
+
+
+def _call(task: Task) -> None:
+    try:
+        task.call()
+    except (OSError, QdError) as error:
+        _LOG.debug("A lease could not be renewed: %s", error)
+
+
+_RENEWAL = _Renewal()
+start, stop = _RENEWAL.start, _RENEWAL.stop

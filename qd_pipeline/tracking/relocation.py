@@ -1,0 +1,95 @@
+"""A data directory that was moved or copied, with its SQLite store.
+
+MLflow keeps where artifacts lie as absolute URIs. They are changed to where the artifacts lie
+now, before anything is read or written: what a run writes stays in the data directory in use.
+"""
+
+import contextlib
+import sqlite3
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from qd_pipeline.errors import TrackingFailed
+from qd_pipeline.tracking.experiments import EXPERIMENTS
+
+_LOCATIONS: Final = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+"""Where MLflow's database has artifact URIs: tables and columns."""
+
+_SECONDS_TO_WAIT: Final = 60.0
+
+
+def follow(database: Path, artifacts: Path) -> None:
+    """Make the artifact URIs of a store lead to the artifacts of the data directory in use.
+
+    A database in the data directory follows it: moved or copied, both came with all artifacts.
+    One elsewhere is left as it is while the artifacts lie where they were written.
+
+    Args:
+        database: The SQLite file; nothing is done if it does not exist.
+        artifacts: Folder of the artifacts.
+
+    Raises:
+        TrackingFailed: The database was moved without the artifacts.
+        sqlite3.Error: It cannot be read or written.
+    """
+    if not database.is_file():
+        return
+    now = artifacts.absolute()
+    inside = database.absolute().parent == now.parent
+    for before in _recorded(database):
+        if _is_same(before, now) or (before.is_dir() and not inside):
+            continue
+        if before.is_dir() and not now.is_dir():
+            raise TrackingFailed(
+                f"MLflow's store {database}",
+                f"was moved without its artifacts, which lie in {before}",
+                f"move or copy that folder to {now}",
+            )
+        with contextlib.closing(_connected(database)) as connection, connection:
+            # Another process that does the same waits here, and then finds nothing left to do.
+            connection.execute("BEGIN IMMEDIATE")
+            _rewrite(connection, f"{before.as_uri()}/", f"{now.as_uri()}/")
+
+
+def _recorded(database: Path) -> set[Path]:
+    """Return the folders that the artifacts of our experiments were written to."""
+    with contextlib.closing(_connected(database)) as connection:
+        if not connection.execute("PRAGMA table_info(experiments)").fetchall():
+            return set()
+        rows = connection.execute("SELECT name, artifact_location FROM experiments").fetchall()
+    locations = {
+        urlsplit(location)
+        for name, location in rows
+        if name in EXPERIMENTS and location.endswith(f"/{name}")
+    }
+    return {Path(unquote(each.path)).parent for each in locations if each.scheme == "file"}
+
+
+def _rewrite(connection: sqlite3.Connection, before: str, now: str) -> None:
+    for table, column in _LOCATIONS:
+        columns = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+        if column in columns:
+            connection.execute(
+                f"UPDATE {table} SET {column} = ? || substr({column}, ?) "  # noqa: S608 (ours)
+                f"WHERE substr({column}, 1, ?) = ?",
+                (now, len(before) + 1, len(before), before),
+            )
+
+
+def _connected(database: Path) -> sqlite3.Connection:
+    return sqlite3.connect(database, timeout=_SECONDS_TO_WAIT, isolation_level=None)
+
+
+def _is_same(first: Path, second: Path) -> bool:
+    """Return whether two paths lead to one folder, as by a link."""
+    try:
+        return first == second or first.samefile(second)
+    except OSError:
+        return False

@@ -1,0 +1,90 @@
+"""Leases: renewed while their owner works, whatever its process and machine are called."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from qd_pipeline.errors import BadSetting
+from qd_pipeline.storage import PartitionStore, lease
+from qd_pipeline_tests.storage.stores import folder_of
+
+SOON = timedelta(milliseconds=20)
+
+
+def test_a_lease_is_live_on_every_machine_while_it_is_held(
+    open_store: Callable[[], PartitionStore],
+) -> None:
+    with open_store().lease("run-1", {"run": "1"}):
+        assert open_store().live_leases() == {"run-1"}
+    assert open_store().live_leases() == frozenset()
+
+
+def test_a_lease_is_renewed_while_its_owner_works(local: PartitionStore) -> None:
+    objects = local._objects
+    with lease.lease(objects, {}, name="training", every=SOON):
+        path = folder_of(local) / "leases" / "training"
+        os.utime(path, (1e9, 1e9))
+        deadline = time.monotonic() + 10
+        while not local.live_leases():
+            assert time.monotonic() < deadline, "the lease was not renewed"
+            time.sleep(0.01)
+    assert not path.exists()
+    time.sleep(3 * SOON.total_seconds())
+    assert not path.exists()
+
+
+def test_a_lease_that_is_not_renewed_ends(local: PartitionStore) -> None:
+    with local.lease("run-1"):
+        path = folder_of(local) / "leases" / "run-1"
+        at = time.time() - 600
+        os.utime(path, (at, at))
+        assert local.live_leases(timedelta(minutes=20)) == {"run-1"}
+        assert local.live_leases(timedelta(minutes=5)) == frozenset()
+
+
+def test_leases_are_renewed_after_one_of_them_could_not_be() -> None:
+    calls = []
+
+    def fail() -> None:
+        calls.append("failed")
+        raise OSError
+
+    with lease.renewing(fail, SOON), lease.renewing(lambda: calls.append("renewed"), SOON):
+        deadline = time.monotonic() + 10
+        while not (calls.count("failed") > 1 and "renewed" in calls):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def test_the_name_of_a_lease_is_a_plain_one(local: PartitionStore) -> None:
+    with pytest.raises(BadSetting), local.lease("../x"):
+        pass
+
+
+def test_processes_have_identities_of_their_own_although_numbers_and_hosts_repeat() -> None:
+    script = "from qd_pipeline.storage import lease; print(lease.process_id(), lease.process_id())"
+    printed = [
+        subprocess.run(
+            [sys.executable, "-c", script], check=True, capture_output=True, text=True
+        ).stdout.split()
+        for _ in range(2)
+    ]
+    assert all(first == second for first, second in printed)
+    assert printed[0][0] != printed[1][0] != lease.process_id()
+
+
+def test_a_forked_process_has_an_identity_of_its_own() -> None:
+    reading, writing = os.pipe()
+    own = lease.process_id()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, lease.process_id().encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reading, 16).decode() != own
+    assert lease.process_id() == own
