@@ -207,9 +207,7 @@ def _log_loss(own: NDArray[np.float32]) -> float:
 
 def _predict(classifier: Classifier, drawings: LabelledDrawings) -> NDArray[np.float32]:
     chunks = [
-        classifier.predict(
-            drawings.bitmaps(slice(start, start + _PREDICT_AT_ONCE), classifier.side)
-        )
+        classifier.predict(drawings.inputs(slice(start, start + _PREDICT_AT_ONCE), classifier.spec))
         for start in range(0, len(drawings), _PREDICT_AT_ONCE)
     ]
     return np.concatenate(chunks)
