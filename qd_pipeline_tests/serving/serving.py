@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
+from qd_pipeline.store import Store
 
 from qd_pipeline.learning import networks
 from qd_pipeline.learning.classifier import Classifier, Training
@@ -15,7 +16,6 @@ from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline.serving.drawing_page import build
 from qd_pipeline.serving.model_cache import ModelCache
 from qd_pipeline.settings import Settings
-from qd_pipeline.store import Store
 
 
 @contextmanager

@@ -65,7 +65,9 @@ def _shown(classifier: Classifier, network: Path) -> dict[str, object]:
         "training seconds": round(training.seconds, 2),
         "parameters": classifier.network.count_params(),
         "megabytes": round(network.stat().st_size / 1e6, 3),
-        "learning curves": png(charts.png(charts.learning_curves(training.history)), "learning curves"),
+        "learning curves": png(
+            charts.png(charts.learning_curves(training.history)), "learning curves"
+        ),
     }
 
 
