@@ -12,7 +12,7 @@ import pytest
 from mlflow import MlflowClient
 
 from qd_pipeline.errors import TrackingFailed
-from qd_pipeline.learning.reports.figures import confusion_matrix
+from qd_pipeline.learning.reports.charts import confusion_matrix, png
 from qd_pipeline.tracking import CLASSIFIERS, DATA, Identity, Tracker
 from qd_pipeline_tests.orchestration.chain import driver, run
 from qd_pipeline_tests.tracking.server import Gate
@@ -55,7 +55,8 @@ def test_what_a_dead_server_did_not_take_is_sent_when_it_is_back(
         tracked.log(metrics={"accuracy": 0.75}, params={"epochs": 2}, step=2)
         tracked.log_file(tmp_path / "notes.txt")
         tracked.log_file(tmp_path / "notes.txt", "folder")
-        tracked.log_picture(confusion_matrix(("a", "b"), np.eye(2, dtype=int).tolist()), "m.png")
+        matrix = png(confusion_matrix(("a", "b"), np.eye(2, dtype=int).tolist()))
+        tracked.log_picture(matrix, "m.png")
         tracked.log_dataset("bitmaps/cow", "0" * 64, "sample", {"rows": 3})
         tracked.log_table("partitions.json", {"partition": ["cow"], "drawings": [3]})
         tracked.log_classifier(classifier_folder)
