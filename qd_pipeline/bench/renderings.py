@@ -45,7 +45,7 @@ def bordered(drawing: Drawing, rng: np.random.Generator) -> bytes:
         A PNG.
     """
     canvas = _painted(drawing, rng, transparent=False).convert("RGB")
-    ground = canvas.getpixel((0, 0))
+    ground = tuple(np.asarray(canvas)[0, 0].tolist())
     colour = _standing_out(ground, rng)
     width = int(rng.integers(1, 13))
     for _ in range(1 + int(rng.random() < 1 / 5)):

@@ -27,6 +27,10 @@ MOST_CHANGE = 0.12 * 255
 LARGEST_CORNER = 0.1
 """Share of the picture's longer side that the rest of a round corner takes at most."""
 
+OUTER, INNER = 0.5, 0.7
+"""Shares of an outline that have its colour: at the page's side, and within a border. Two lines
+of ruled paper are half of an outline."""
+
 WIDEST_BORDER = 0.1
 """Share of the page's shorter side that a border takes at most."""
 
@@ -52,12 +56,12 @@ def flat_ground(pixels: Pixels, paper: Mask) -> Ground | None:
     """
     padded = np.pad(paper, 1)
     depth = ndimage.distance_transform_cdt(padded, "chessboard")[1:-1, 1:-1]
-    outer = _outline_colour(pixels, depth == 1)
+    outer = _outline_colour(pixels, depth == 1, OUTER)
     if outer is None:
         return None
     widest = int(WIDEST_BORDER * min(np.ptp(rows) + 1 for rows in np.nonzero(paper)))
     for inset in range(2, max(2, widest) + 1):
-        inner = _outline_colour(pixels, depth == inset)
+        inner = _outline_colour(pixels, depth == inset, INNER)
         if inner is not None and float(_distance(inner, outer)) > FAINTEST:
             outer = inner
             break
@@ -110,14 +114,13 @@ def _distance(colours: Pixels, light: Pixels) -> Contrast:
     return contrast
 
 
-def _outline_colour(pixels: Pixels, outline: Mask) -> Pixels | None:
+def _outline_colour(pixels: Pixels, outline: Mask, share: float) -> Pixels | None:
     colours = pixels[outline].astype(np.int16)
     if not len(colours):
         return None
     colour = np.median(colours, axis=0)
-    if (np.abs(colours - colour).max(1) <= 1).mean() > 1 / 2:
-        return colour.astype(np.uint8)
-    return None
+    flat = (np.abs(colours - colour).max(1) <= 1).mean() > share
+    return np.asarray(colour, np.uint8) if flat else None
 
 
 def in_corners(mask: Mask, corners: Mask) -> Mask:

@@ -1,6 +1,7 @@
 """Strokes as coordinates, in the dataset's layout or as lists of points."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -125,7 +126,7 @@ def _fits(stroke: Any) -> bool:
     try:
         lengths = {len(row) for row in stroke}
         times = stroke[2] if len(stroke) == 3 else ()  # noqa: PLR2004 (x, y and times)
-        steady = all(before <= after for before, after in zip(times, times[1:], strict=False))
+        steady = all(before <= after for before, after in pairwise(times))
     except (IndexError, KeyError, TypeError, ValueError):
         return False
     return len(stroke) in {2, 3} and len(lengths) == 1 and steady

@@ -27,6 +27,9 @@ CURVE_POINTS = 25
 VISIBLE = 0.25
 """Contrast to the page from which a line is plainly visible."""
 
+THINNEST = 1 / 5000
+"""Share of the viewport's longer side below which the width of a line is not seen."""
+
 COVERS = 0.98
 """Share of the viewport's sides from which a filled rectangle is the page."""
 
@@ -88,7 +91,7 @@ def _plain_lines(root: Element) -> list[Points] | None:
         if filled and not lines and not drawn and _covers(element, svg):
             page = flat_colour(_rgb(element.fill))
             continue
-        if filled or (drawn and not _stands_out(element, page)):
+        if filled or (drawn and not (_stands_out(element, page) and _has_width(element, svg))):
             return None
         if drawn:
             parts = (_points(part) for part in Path(element).as_subpaths())
@@ -116,9 +119,14 @@ def _is_plain(element: Element, root: Element) -> bool:
 
 
 def _stands_out(element: Any, page: Ground) -> bool:
-    opaque = element.stroke.alpha == 255 and element.stroke_width  # noqa: PLR2004
+    opaque = element.stroke.alpha == 255  # noqa: PLR2004
     colour = np.array(_rgb(element.stroke), np.uint8).reshape(1, 1, 3)
-    return bool(opaque) and float(contrast_to(colour, page).max()) >= VISIBLE
+    return bool(opaque and contrast_to(colour, page).max() >= VISIBLE)
+
+
+def _has_width(element: Any, svg: Any) -> bool:
+    least = THINNEST * max(float(svg.width), float(svg.height))
+    return bool(float(element.stroke_width or 0) >= least)
 
 
 def _rgb(colour: Any) -> tuple[int, int, int]:
