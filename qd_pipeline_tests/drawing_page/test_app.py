@@ -14,7 +14,8 @@ import pytest
 from qd_pipeline.drawing_page.app import MOST_BYTES, MOST_STROKES
 from qd_pipeline.learning.classifier import Classifier
 from qd_pipeline.learning.prediction import Predictor
-from qd_pipeline.quickdraw.sketches.pictures import strokes_of_points, to_column
+from qd_pipeline.quickdraw.sketches.points import strokes_of_points
+from qd_pipeline.quickdraw.sketches.sketch import to_column
 from qd_pipeline_tests.drawing_page.serving import serving, store_untrained
 
 CLASS_SET = ("frog", "rabbit", "elephant", "duck")

@@ -7,7 +7,7 @@ import pytest
 
 from qd_pipeline.errors import BadDrawing
 from qd_pipeline.learning.prediction import Predictor, strokes_of
-from qd_pipeline.quickdraw.sketches.pictures import to_column
+from qd_pipeline.quickdraw.sketches.sketch import to_column
 from qd_pipeline_tests.learning.shapes import reader_of_marks
 
 SIMPLIFIED = [[[0, 255], [0, 128]]]

@@ -26,7 +26,7 @@ from qd_pipeline.learning import networks
 from qd_pipeline.learning.classifier import Classifier, Training
 from qd_pipeline.learning.prediction import Predictor, strokes_of
 from qd_pipeline.learning.recipe import Recipe
-from qd_pipeline.quickdraw.sketches.pictures import to_column
+from qd_pipeline.quickdraw.sketches.sketch import to_column
 from qd_pipeline.tracking import CLASSIFIERS, Identity, Tracker
 
 CLASS_SET = ("paint can", "The Eiffel Tower", "cow")

@@ -63,7 +63,7 @@ THICKEST = 0.15
 NEAR = 0.02
 """Share of a frame's side within which other ink touches it, as the legs of a table do."""
 
-LEAST_CONTENT = 0.25
+LEAST_CONTENT = 0.35
 """Share of a frame's side over which the drawing in it extends."""
 
 Corners = npt.NDArray[np.float64]
@@ -95,6 +95,12 @@ def framed_part(pixels: Pixels, far: Mask, paper: Mask, ground: Ground) -> tuple
             if found is not None:
                 return found
     return None
+
+
+def is_rectangle(far: Mask) -> bool:
+    """Test whether all that stands out from the ground is one straight rectangle and its inside."""
+    corners = _corners(ndimage.binary_fill_holes(far), 1)
+    return corners is not None and _is_rectangle(corners)
 
 
 def _framed_by(

@@ -18,13 +18,13 @@ DARK = 0.12
 LEAST_CONTRAST = 16
 """Grey levels below which nothing is a line."""
 
-COVERED = 0.5
+COVERED = 0.7
 """Share of the picture's width that a ruled line covers."""
 
-LEAST_LINES = 4
+LEAST_LINES = 5
 """Lines from which a page is ruled."""
 
-REGULAR = 0.25
+REGULAR = 0.15
 """Share of the distance between lines by which it changes."""
 
 STEEPEST = 0.08
@@ -63,7 +63,9 @@ def find_rules(picture: Image.Image) -> list[Rules]:
     grey = np.asarray(picture.convert("L"), np.float32)
     low, high = np.percentile(grey, [0.5, 99.5])
     for thin in (ndimage.black_tophat, ndimage.white_tophat):
-        lines = thin(grey, THICKEST) > max(DARK * (high - low), LEAST_CONTRAST)
+        stands_out = thin(grey, THICKEST)
+        noise = float(np.median(stands_out))
+        lines = stands_out > max(DARK * (high - low), LEAST_CONTRAST) + 2 * noise
         across = [_rules(lines, upright=False), _rules(lines.T, upright=True)]
         if found := [rules for rules in across if rules is not None]:
             return found

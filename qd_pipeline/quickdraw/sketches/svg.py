@@ -41,6 +41,7 @@ _DECIDING = {
     "marker-start", "mask", "mix-blend-mode", "overflow", "paint-order", "stroke-dasharray",
     "visibility",
 }  # fmt: skip
+_QUADRILATERAL = {4, 5}
 _ONES = {"1", "1.0", "100%"}
 
 
@@ -98,7 +99,8 @@ def _plain_lines(root: Element) -> list[Points] | None:
             lines += [line for line in parts if len(line)]
     if not all(np.isfinite(line).all() for line in lines):
         raise ValueError("a coordinate is not finite")
-    return lines if all(_within(line, svg) for line in lines) else None
+    doubtful = _has_frame(lines) or not all(_within(line, svg) for line in lines)
+    return None if doubtful else lines
 
 
 def _is_plain(element: Element, root: Element) -> bool:
@@ -140,7 +142,7 @@ def _covers(element: Any, svg: Any) -> bool:
     left, top, right, bottom = element.bbox()
     width, height = float(svg.width), float(svg.height)
     seen = min(right, width) - max(left, 0), min(bottom, height) - max(top, 0)
-    return min(seen) > 0 and seen[0] >= COVERS * width and seen[1] >= COVERS * height
+    return bool(min(seen) > 0 and seen[0] >= COVERS * width and seen[1] >= COVERS * height)
 
 
 def _within(line: Points, svg: Any) -> bool:
@@ -149,6 +151,15 @@ def _within(line: Points, svg: Any) -> bool:
         return True
     size = np.array([float(svg.width), float(svg.height)])
     return bool((line >= 0).all() and (line <= size).all())
+
+
+def _has_frame(lines: list[Points]) -> bool:
+    """Test whether a quadrilateral encloses all other lines, as a frame does."""
+    boxes = np.array([[*line.min(0), *-line.max(0)] for line in lines]).reshape(-1, 4)
+    return len(lines) > 1 and any(
+        len(line) in _QUADRILATERAL and bool((box <= boxes).all())
+        for line, box in zip(lines, boxes, strict=True)
+    )
 
 
 def _points(part: Any) -> Points:
