@@ -179,7 +179,7 @@ def phone_photo(drawing: Drawing, rng: np.random.Generator) -> bytes:
 
 
 def _light(size: Size, rng: np.random.Generator) -> Light:
-    """Give the light on the paper, (height, width), about 1 where it is brightest."""
+    """Return the light on the paper, (height, width), about 1 where it is brightest."""
     x, y = np.meshgrid(np.linspace(-1, 1, size[0]), np.linspace(-1, 1, size[1]))
     angle = rng.uniform(0, 2 * np.pi)
     along = x * np.cos(angle) + y * np.sin(angle)

@@ -75,7 +75,7 @@ class Space:
         """
         culprit = f"space file {path}"
         try:
-            table = tomllib.loads(decode(path.read_bytes()).replace("\r\n", "\n"))
+            table = tomllib.loads(decode(path.read_bytes()))
         except (OSError, UnicodeDecodeError) as error:
             reason = (
                 error.strerror if isinstance(error, OSError) else f"not {error.encoding.upper()}"

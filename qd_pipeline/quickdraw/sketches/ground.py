@@ -27,6 +27,9 @@ MOST_CHANGE = 0.12 * 255
 LARGEST_CORNER = 0.1
 """Share of the picture's longer side that the rest of a round corner takes at most."""
 
+LEAST_GROUND = 0.2
+"""Share of the page that its ground takes; a frame's line takes less."""
+
 BLURRED = 3
 """Pixels at the page's side that a line beside it may blur."""
 
@@ -70,7 +73,11 @@ def flat_ground(pixels: Pixels, paper: Mask) -> Ground | None:
             outer = inner
             if outer is None and inset == BLURRED:
                 return None
-        elif inner is not None and float(_distance(inner, outer)) > FAINTEST:
+        elif (
+            inner is not None
+            and float(_distance(inner, outer)) > FAINTEST
+            and (_distance(pixels[paper], inner) < FAINTEST).mean() > LEAST_GROUND
+        ):
             outer = inner
             break
     if outer is None:

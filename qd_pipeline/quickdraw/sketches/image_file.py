@@ -133,6 +133,8 @@ def _opaque(picture: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     picture = picture.convert("RGBA")
     pixels = np.asarray(picture)
     opacity = pixels[..., 3].astype(np.float32)
+    if opacity.min() == 255:  # noqa: PLR2004 (nothing is transparent)
+        return picture.convert("RGB"), ()
     dark = float(opacity[pixels[..., :3].mean(2) < MIDDLE].sum()) / max(float(opacity.sum()), 1.0)
     page = "white" if dark >= DARK_SHARE else "black"
     opaque = Image.alpha_composite(Image.new("RGBA", picture.size, page), picture).convert("RGB")
