@@ -145,7 +145,7 @@ def _print(
     shown = [show or bool(each.sketch.warnings) for each in answers]
     table.add_column("drawing", overflow="fold")
     if any(shown):
-        table.add_column("as the network saw it", min_width=BITMAP_WIDTH)
+        table.add_column("as the network saw it", min_width=BITMAP_WIDTH, no_wrap=True)
     table.add_column("category", no_wrap=True)
     table.add_column("probability", justify="right", no_wrap=True)
     for answer, with_bitmap in zip(answers, shown, strict=True):

@@ -88,7 +88,8 @@ def strokes_of(given: Any, *, simplified: bool | None = None) -> list[Stroke]:
     """Take a drawing in any form that can be sent.
 
     Args:
-        given: Strokes `[[[x, …], [y, …]], …]`, or an object with them under the name
+        given: Strokes `[[[x, …], [y, …]], …]`, or lists of points where the shape leaves no
+            doubt, or an object with them under the name
             `drawing`, or either as JSON text; a picture (PNG, JPEG, WebP, SVG) as bytes, or
             those as Base64 text.
         simplified: Whether strokes are simplified already; None to tell by their geometry.
@@ -118,7 +119,7 @@ def strokes_of(given: Any, *, simplified: bool | None = None) -> list[Stroke]:
             f"is a {type(given).__name__}",
             "give strokes, [[[x, …], [y, …]], …], or a picture as Base64",
         )
-    return strokes_of_points(given, simplified=simplified)  # type: ignore[arg-type]
+    return strokes_of_points(given, simplified=simplified, ambiguous="columns")  # type: ignore[arg-type]
 
 
 def _decoded(text: str) -> bytes:

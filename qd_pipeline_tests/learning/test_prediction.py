@@ -60,7 +60,7 @@ def test_every_form_of_a_drawing_gives_its_strokes(given: Any) -> None:
         ("[" * 100_000, "is no JSON"),
         ({"word": "cow"}, "is a NoneType"),
         (12, "is a int"),
-        (b"\0\1\2", "is no PNG, JPEG, WebP or SVG"),
+        (b"\0\1\2", "is no PNG, JPEG, WebP, GIF or SVG"),
         ([], "has no strokes"),
     ],
 )

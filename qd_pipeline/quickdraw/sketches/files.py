@@ -62,9 +62,7 @@ def read_sketches(path: Path, *, layout: Layout | None = None) -> SketchFile:
     try:
         text = decode(data)
     except UnicodeDecodeError as error:
-        raise BadDrawing(
-            str(path), f"is not {error.encoding.upper()}", "save it as UTF-8"
-        ) from error
+        raise BadDrawing(str(path), "is not UTF-8 or UTF-16", "save it as UTF-8") from error
     file = SketchFile([], [])
     for number, place, content in _drawings(text):
         try:

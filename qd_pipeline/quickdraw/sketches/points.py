@@ -22,6 +22,7 @@ def strokes_of_points(
     *,
     simplified: bool | None = None,
     layout: Layout | None = None,
+    ambiguous: Layout | None = None,
 ) -> list[Stroke]:
     """Check and simplify strokes as a mouse, a finger or the dataset gives them.
 
@@ -32,6 +33,7 @@ def strokes_of_points(
             are; None to tell by whether they are whole numbers that fill the box of 255.
         layout: Which of the two layouts; None to tell by the shapes. The dataset's simplified
             strokes are columns.
+        ambiguous: The layout where both fit; None to refuse the drawing.
 
     Raises:
         BadDrawing: They are no strokes, could be read either way, or are not the simplified
@@ -45,7 +47,7 @@ def strokes_of_points(
     ([0, 255], [0, 128])
     """
     if layout is None:
-        layout = "columns" if simplified else layout_of(strokes)
+        layout = "columns" if simplified else layout_of(strokes, ambiguous=ambiguous)
     if layout == "points":
         strokes = [_columns(stroke) for stroke in strokes]
     if simplified is False:

@@ -88,15 +88,16 @@ def _plain_lines(root: Element) -> list[Points] | None:
         if not isinstance(element, Shape) or element is svg:
             continue
         drawn = element.stroke is not None and element.stroke.value is not None
-        filled = element.fill is not None and element.fill.value is not None
+        parts = [line for part in Path(element).as_subpaths() if len(line := _points(part))]
+        painted = element.fill is not None and element.fill.value is not None
+        filled = painted and any(_has_area(line) for line in parts)
         if filled and not lines and not drawn and _covers(element, svg):
             page = flat_colour(_rgb(element.fill))
             continue
         if filled or (drawn and not (_stands_out(element, page) and _has_width(element, svg))):
             return None
         if drawn:
-            parts = (_points(part) for part in Path(element).as_subpaths())
-            lines += [line for line in parts if len(line)]
+            lines += parts
     if not all(np.isfinite(line).all() for line in lines):
         raise ValueError("a coordinate is not finite")
     doubtful = _has_frame(lines) or not all(_within(line, svg) for line in lines)
@@ -143,6 +144,12 @@ def _covers(element: Any, svg: Any) -> bool:
     width, height = float(svg.width), float(svg.height)
     seen = min(right, width) - max(left, 0), min(bottom, height) - max(top, 0)
     return bool(min(seen) > 0 and seen[0] >= COVERS * width and seen[1] >= COVERS * height)
+
+
+def _has_area(line: Points) -> bool:
+    """Test whether a polyline is not straight, so that its fill is seen."""
+    x, y = (line - line[0]).T
+    return bool((x * np.roll(y, -1) != y * np.roll(x, -1)).any())
 
 
 def _within(line: Points, svg: Any) -> bool:

@@ -102,7 +102,10 @@ def test_a_damaged_line_is_named_and_the_others_are_read(
 
 @pytest.mark.parametrize(
     ("content", "cause"),
-    [(b'\xff\xfe{\0"', "is not UTF-16"), (b'{"drawing": "\xff"}', "is not UTF-8")],
+    [
+        (b'\xff\xfe{\0"', "is not UTF-8 or UTF-16"),
+        (b'{"drawing": "\xff"}', "is not UTF-8 or UTF-16"),
+    ],
 )
 def test_a_file_in_another_encoding_is_refused(content: bytes, cause: str, tmp_path: Path) -> None:
     (tmp_path / "a.ndjson").write_bytes(content)
