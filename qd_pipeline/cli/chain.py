@@ -76,8 +76,7 @@ def make(
 ) -> None:
     """Materialize one stage of one partition again, stale or not.
 
-    It is made as it was: with the settings and the number of drawings recorded for it, and from
-    the same source.
+    The settings, the number of drawings and the source are those recorded for the partition.
     """
     settings = load(source=source, home=home, class_sets=class_sets)
     runner = runner_of(settings)
@@ -188,5 +187,4 @@ def _recorded(runner: "PipelineRunner", stage: "Stage", key: str) -> Mapping[str
         return {}
     if stage.external and "source" not in runner.pipeline.settings.model_fields_set:
         require_same_source(made, runner.source.source())
-    known = runner.pipeline.config_types[stage.name].model_fields
-    return {name: value for name, value in made.metadata["run_config"].items() if name in known}
+    return runner.pipeline.recorded(stage, made)
