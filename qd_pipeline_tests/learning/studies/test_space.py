@@ -58,7 +58,7 @@ def test_what_is_no_space_is_refused(table: dict[str, Any], complaint: str) -> N
         Space.parse(table)
 
 
-@pytest.mark.parametrize("text", ["epochs = [", b"\xff\xfe"])
+@pytest.mark.parametrize("text", ["epochs = [", b"\x80\xfe"])
 def test_a_file_that_holds_no_toml_is_named(tmp_path: Path, text: str | bytes) -> None:
     path = tmp_path / "space.toml"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
