@@ -184,5 +184,5 @@ def report_settings(
                 with suppress(DamagedPartition):
                     made = store.read(stage.name, key)
                     config = pipeline.declared(stage, made)
-                    external = made.fingerprint["inputs"].get(f"{stage.external}/{key}")
+                    external = made.fingerprint.get("inputs", {}).get(f"{stage.external}/{key}")
                     report(pipeline, instance, stage, key, config, external)

@@ -48,7 +48,7 @@ class Home:
         return self.mirror / FOLDER / f"{category}.ndjson"
 
     def runner(self, code: str | None = None, **settings: Any) -> PipelineRunner:
-        """Return a runner that has chosen nothing: all is as the settings say.
+        """Return a runner that has chosen a small network: all else is as the settings say.
 
         Args:
             code: Name of a stage that has another code version.
@@ -64,7 +64,9 @@ class Home:
         }
         stages = [replace(each, code_version="9") if each.name == code else each for each in STAGES]
         pipeline = Pipeline(Settings.load(**given), stages)
-        return replace(runner(self.home, pipeline=pipeline), configs={})
+        small = {"network": "dense_baseline", "units": 8}
+        config = pipeline.config(pipeline.stages["classifiers"], **small)
+        return replace(runner(self.home, pipeline=pipeline), configs={"classifiers": config})
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The page for drawing, served to a test from its own process."""
+"""The drawing page, served to a test from its own process."""
 
 import socket
 import threading
@@ -15,6 +15,7 @@ from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline.serving.drawing_page import build
 from qd_pipeline.serving.model_cache import ModelCache
 from qd_pipeline.settings import Settings
+from qd_pipeline.storage import PartitionStore
 from qd_pipeline.storage import PartitionStore
 
 
