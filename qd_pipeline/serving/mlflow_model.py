@@ -68,14 +68,14 @@ class DrawingModel(PythonModel):
         layout = (params or {}).get("layout") or None
         drawings = _rows(model_input["drawing"])
         simplified = _rows(model_input.get("simplified", pd.Series([None] * len(drawings))))
+        if layout not in {None, "columns", "points"}:
+            raise MlflowException.invalid_parameter_value(
+                f"layout {layout[:40]!r} is not known: give columns or points."
+            )
+        told = [None if pd.isna(each) else bool(each) for each in simplified]
         try:
-            if layout not in {None, "columns", "points"}:
-                raise BadDrawing(
-                    f"layout {layout[:40]!r}", "is not known", "give columns or points"
-                )
-            told = [None if pd.isna(each) else bool(each) for each in simplified]
             column = drawings_of(drawings, told, layout)
-        except (BadDrawing, ValueError) as error:
+        except BadDrawing as error:
             raise MlflowException.invalid_parameter_value(str(error)) from error
         rankings = self._predictor.predict(column)
         return pd.DataFrame(

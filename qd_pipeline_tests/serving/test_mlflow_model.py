@@ -234,11 +234,11 @@ def test_over_http_strokes_may_be_said_to_be_simplified(
     served: int, classifier: Classifier, form: str
 ) -> None:
     small = [[[0, 50, 20, 30], [0, 9, 50, 12]]]
-    body: dict[str, Any] = {
+    bodies: dict[str, dict[str, Any]] = {
         "records": {"inputs": [{"drawing": small, "simplified": True}]},
         "columns": {"inputs": {"drawing": [json.dumps(small)], "simplified": [True]}},
-    }[form]
-    (answer,) = predictions(served, body)
+    }
+    (answer,) = predictions(served, bodies[form])
     wanted = expected(classifier, small, simplified=True)
     assert answer["probabilities"] == pytest.approx(wanted, abs=1e-6)
 
