@@ -54,7 +54,8 @@ class DrawingModel(PythonModel):
                 WebP, SVG), as bytes, Base64 text or data URL. In the column `simplified`, if
                 there is one, whether strokes are simplified already; otherwise their geometry
                 tells.
-            params: None are known.
+            params: `layout` of strokes, `columns` as above or `points` for `[[x, y], …]`; by
+                default it is told by their shape, and refused where both fit.
 
         Returns:
             A row a drawing: its `category`, the `probability` of that, and `probabilities`,
@@ -63,14 +64,18 @@ class DrawingModel(PythonModel):
         Raises:
             mlflow.exceptions.MlflowException: One of them is no drawing.
         """
-        del context, params
+        del context
+        layout = (params or {}).get("layout") or None
         drawings = _rows(model_input["drawing"])
         simplified = _rows(model_input.get("simplified", pd.Series([None] * len(drawings))))
-        try:
-            column = drawings_of(
-                drawings, [None if pd.isna(each) else bool(each) for each in simplified]
+        if layout not in {None, "columns", "points"}:
+            raise MlflowException.invalid_parameter_value(
+                f"layout {layout[:40]!r} is not known: give columns or points."
             )
-        except (BadDrawing, ValueError) as error:
+        told = [None if pd.isna(each) else bool(each) for each in simplified]
+        try:
+            column = drawings_of(drawings, told, layout)
+        except BadDrawing as error:
             raise MlflowException.invalid_parameter_value(str(error)) from error
         rankings = self._predictor.predict(column)
         return pd.DataFrame(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from qd_pipeline.learning.classifier import Classifier
+    from qd_pipeline.quickdraw.sketches.points import Layout
     from qd_pipeline.quickdraw.sketches.simplify import Stroke
 
 _FORMS: Final = "give strokes, [[[x, …], [y, …]], …], or a picture as Base64"
@@ -77,12 +78,15 @@ class Predictor:
         ]
 
 
-def drawings_of(given: Sequence[Any], simplified: Sequence[bool | None]) -> pa.Array:
+def drawings_of(
+    given: Sequence[Any], simplified: Sequence[bool | None], layout: Layout | None = None
+) -> pa.Array:
     """Read several drawings in any form, ready for `Predictor.predict`.
 
     Args:
         given: As `strokes_of` takes each.
         simplified: For each, what `strokes_of` takes.
+        layout: As `strokes_of` takes it.
 
     Raises:
         BadDrawing: One of them is no drawing, or the lengths differ.
@@ -94,10 +98,12 @@ def drawings_of(given: Sequence[Any], simplified: Sequence[bool | None]) -> pa.A
             "give one for each drawing, or leave it out",
         )
     pairs = zip(given, simplified, strict=True)
-    return to_column([strokes_of(each, simplified=told) for each, told in pairs])
+    return to_column([strokes_of(each, simplified=told, layout=layout) for each, told in pairs])
 
 
-def strokes_of(given: Any, *, simplified: bool | None = None) -> list[Stroke]:
+def strokes_of(
+    given: Any, *, simplified: bool | None = None, layout: Layout | None = None
+) -> list[Stroke]:
     """Read a drawing in any form that can be sent.
 
     Args:
@@ -106,6 +112,7 @@ def strokes_of(given: Any, *, simplified: bool | None = None) -> list[Stroke]:
             picture (PNG, JPEG, WebP, SVG) as bytes, as Base64 text, as data URL, or an SVG as
             text.
         simplified: Whether strokes are simplified already; None to tell by their geometry.
+        layout: How strokes are laid out, which few points do not show; None to tell by shape.
 
     Raises:
         BadDrawing: It is none of these, or shows no drawing.
@@ -125,12 +132,17 @@ def strokes_of(given: Any, *, simplified: bool | None = None) -> list[Stroke]:
         except (ValueError, RecursionError) as error:
             raise BadDrawing("the drawing", "is no JSON", "give [[[x, …], [y, …]], …]") from error
     if isinstance(given, dict):
-        return strokes_of(given.get("drawing"), simplified=simplified)
+        return strokes_of(given.get("drawing"), simplified=simplified, layout=layout)
     if not isinstance(given, list | tuple | np.ndarray):
         raise BadDrawing("the drawing", f"is a {type(given).__name__}", _FORMS)
     if any(isinstance(each, str | bytes) for each in given):
         raise BadDrawing("the drawing", "is a list of texts", "give each drawing a row of its own")
-    return strokes_of_points(given, simplified=simplified, ambiguous="columns")  # type: ignore[arg-type]
+    return strokes_of_points(
+        given,  # type: ignore[arg-type]
+        simplified=simplified,
+        layout=layout,
+        ambiguous="columns",
+    )
 
 
 def _decoded(text: str) -> bytes:

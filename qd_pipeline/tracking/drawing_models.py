@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel, LoggedModelOutput, Run
 from mlflow.models import Model, ModelSignature
-from mlflow.types import ColSpec, DataType, Schema
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType, Map
 
 from qd_pipeline.learning.classifier import METADATA_FILE, NETWORK_FILE
@@ -47,6 +47,7 @@ _SIGNATURE: Final = ModelSignature(
             ColSpec(Map(DataType.double), "probabilities"),
         ]
     ),
+    params=ParamSchema([ParamSpec("layout", DataType.string, default="")]),
 )
 _EXAMPLE: Final[dict[str, Any]] = {
     "columns": ["drawing"],

@@ -96,7 +96,7 @@ def test_it_takes_a_drawing_in_any_form(model: Any, classifier: Classifier, give
 
 
 def test_a_row_may_say_that_its_strokes_are_simplified(model: Any, classifier: Classifier) -> None:
-    small = [[[0, 50, 20], [0, 9, 50]]]
+    small = [[[0, 50, 20, 30], [0, 9, 50, 12]]]
     rows = pd.DataFrame({"drawing": [small, small], "simplified": [True, None]})
     as_it_is, scaled = model.predict(rows)["probabilities"]
     assert as_it_is == pytest.approx(expected(classifier, small, simplified=True), abs=1e-6)
@@ -233,19 +233,32 @@ def test_every_form_that_mlflow_describes_is_answered_over_http(
 def test_over_http_strokes_may_be_said_to_be_simplified(
     served: int, classifier: Classifier, form: str
 ) -> None:
-    small = [[[0, 50, 20], [0, 9, 50]]]
-    body: dict[str, Any] = {
+    small = [[[0, 50, 20, 30], [0, 9, 50, 12]]]
+    bodies: dict[str, dict[str, Any]] = {
         "records": {"inputs": [{"drawing": small, "simplified": True}]},
         "columns": {"inputs": {"drawing": [json.dumps(small)], "simplified": [True]}},
-    }[form]
-    (answer,) = predictions(served, body)
+    }
+    (answer,) = predictions(served, bodies[form])
     wanted = expected(classifier, small, simplified=True)
     assert answer["probabilities"] == pytest.approx(wanted, abs=1e-6)
+
+
+def test_over_http_the_layout_of_short_strokes_may_be_told(
+    served: int, classifier: Classifier
+) -> None:
+    short = [[[0, 50], [0, 9]], [[3, 4], [60, 70]]]
+    for layout in ("columns", "points"):
+        body = {"inputs": [{"drawing": short}], "params": {"layout": layout}}
+        (answer,) = predictions(served, body)
+        wanted = expected(classifier, short, layout=layout)
+        assert answer["probabilities"] == pytest.approx(wanted, abs=1e-6)
 
 
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
+        ({"inputs": [{"drawing": [[[0, 50], [0, 9]]]}]}, "`params` of the model"),
+        ({"inputs": [{"drawing": RAW}], "params": {"layout": "rows"}}, "give columns or points"),
         ({"inputs": [{"drawing": "a cow"}]}, "neither JSON nor Base64"),
         ({"inputs": [TEXT]}, "missing inputs ['drawing']"),
         ({"dataframe_split": {"data": [[TEXT]]}}, "missing inputs ['drawing']"),

@@ -144,7 +144,9 @@ def test_played_back_drawings_are_predicted_as_in_the_evaluation(
     page: Page, made: PipelineRunner, tmp_path: Path
 ) -> None:
     store = made.store
-    predictions = pq.read_table(store.open_local(store.read("evaluations", "2"), "predictions.parquet"))
+    predictions = pq.read_table(
+        store.open_local(store.read("evaluations", "2"), "predictions.parquet")
+    )
     wanted = {row.pop("key_id"): row for row in predictions.to_pylist()}
     lines = [
         line

@@ -13,7 +13,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from PIL import Image, ImageDraw
-from qd_pipeline.quickdraw.pictures import to_column
+from qd_pipeline.quickdraw.sketches.sketch import to_column
 
 from qd_pipeline.learning import networks
 from qd_pipeline.learning.classifier import Classifier, Training

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 from mlflow.models import get_model_info
-from qd_pipeline.learning.reports.figures import confusion_matrix
+from qd_pipeline.learning.reports.charts import confusion_matrix, png
 
 from qd_pipeline.tracking import CLASSIFIERS, DATA, Identity, Tracker
 from qd_pipeline_tests.tracking.conftest import tracker_in
@@ -71,7 +71,7 @@ def test_a_run_is_running_until_its_step_ends_whatever_it_logs(
     tracker: Tracker, client: MlflowClient, classifier_folder: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "notes.txt").write_text("noted")
-    picture = confusion_matrix(("a", "b"), np.eye(2, dtype=int).tolist())
+    picture = png(confusion_matrix(("a", "b"), np.eye(2, dtype=int).tolist()))
     steps: list[Any] = [
         lambda run: run.log(params={"epochs": 2}, metrics={"loss": 1.0}, step=1),
         lambda run: run.log_file(tmp_path / "notes.txt"),

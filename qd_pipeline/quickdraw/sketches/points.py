@@ -88,7 +88,7 @@ def layout_of(strokes: Sequence[Any], *, ambiguous: Layout | None = None) -> Lay
         raise BadDrawing(
             "the drawing",
             "can be read both as columns, [[x, …], [y, …]] a stroke, and as points, [[x, y], …]",
-            "choose the layout, columns or points (`qd predict --layout`)",
+            "choose the layout, columns or points (`qd predict --layout`; `params` of the model)",
         )
     # What fits neither is refused when it is read, as columns.
     return "points" if points and len(strokes) else "columns"
