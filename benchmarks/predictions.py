@@ -15,7 +15,6 @@ from typing import Final
 import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from qd_pipeline.store import Store
 
 from benchmarks import page, rows
 from benchmarks.renderings import Drawing, paint_program, phone_photo
@@ -28,10 +27,10 @@ from qd_pipeline.learning.evaluation.intervals import Proportion
 from qd_pipeline.quickdraw.kernels import core_count
 from qd_pipeline.quickdraw.sketches.pictures import sketch_of_picture
 from qd_pipeline.quickdraw.sketches.sketch import to_column
-from qd_pipeline.quickdraw.download import SampleSource
 from qd_pipeline.serving.model_cache import ModelCache
 from qd_pipeline.serving.prediction import Predictor
 from qd_pipeline.settings import Settings
+from qd_pipeline.storage import PartitionStore
 
 DRAWINGS: Final = 300
 """Test drawings rendered, unless told otherwise."""
@@ -48,8 +47,8 @@ MILLISECONDS: Final = 50
 
 def main() -> None:
     """Measure, print the table, and write `bench/predictions.json` into the home."""
-    settings = Settings.from_environment()
-    shelf, store = ModelCache(settings), Store(settings.home / "store")
+    settings = Settings.load()
+    shelf, store = ModelCache(settings), PartitionStore(settings.store_url)
     held = shelf.get(sys.argv[1]) if sys.argv[1:] else shelf.largest()
     class_set = held.predictor.classifier.class_set
     test = _test_side(store, class_set)
@@ -83,17 +82,18 @@ def main() -> None:
     console.print(f"Written to {rows.write('predictions', measured, facts)}", highlight=False)
 
 
-def _is_synthetic(store: Store, class_set: tuple[str, ...]) -> bool:
+def _is_synthetic(store: PartitionStore, class_set: tuple[str, ...]) -> bool:
     """Tell whether drawings of a category are made up."""
     made = (store.read("raw_drawings", partition_key(category)) for category in class_set)
-    return any(each.recipe["settings"]["source"] == SampleSource().name for each in made)
+    return any(each.metadata["provenance"]["synthetic"] for each in made)
 
 
-def _test_side(store: Store, class_set: tuple[str, ...]) -> LabelledDrawings:
+def _test_side(store: PartitionStore, class_set: tuple[str, ...]) -> LabelledDrawings:
     def data(category: str) -> CategoryData:
         key = partition_key(category)
-        table = store.read("strokes", key).path("table.parquet")
-        return load_category(category, table, store.read("bitmaps", key).path("bitmaps.npy"))
+        table = store.open_local(store.read("strokes", key), "table.parquet")
+        drawn = store.open_local(store.read("bitmaps", key), "bitmaps.npy")
+        return load_category(category, table, drawn)
 
     return ClassSetData.split([data(category) for category in class_set]).test
 

@@ -47,6 +47,12 @@ def test_a_bad_file_of_sets_is_refused_in_one_sentence(
         class_sets.load(path)
 
 
+def test_a_file_of_sets_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "sets.toml"
+    path.write_text('[class_sets]\n2 = ["cow", "panda"]\n', encoding="utf-8-sig")
+    assert class_sets.load(path) == {"2": ("cow", "panda")}
+
+
 def test_a_missing_file_of_sets_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadSetting, match=r"nowhere\.toml cannot be read"):
         class_sets.load(tmp_path / "nowhere.toml")

@@ -11,7 +11,8 @@ from qd_pipeline.definitions import build_definitions
 from qd_pipeline.errors import BadSetting, HomeFailed
 from qd_pipeline.quickdraw import sample
 from qd_pipeline.quickdraw.download import parse_source
-from qd_pipeline.store import Store
+from qd_pipeline.settings import Settings
+from qd_pipeline.storage import PartitionStore
 from qd_pipeline_tests.commands import qd
 from qd_pipeline_tests.mirror import Mirror
 
@@ -82,7 +83,7 @@ def test_no_name_from_outside_leads_out_of_the_home(name: str, tmp_path: Path) -
     with pytest.raises(BadSetting):
         class_sets.checked("2", ["cow", name])
     with pytest.raises(BadSetting):
-        Store(tmp_path / "store").find("strokes", name)
+        PartitionStore((tmp_path / "store").as_uri()).find("strokes", name)
     with pytest.raises(BadSetting):
         parse_source(name)
     with pytest.raises(BadSetting):
@@ -96,7 +97,7 @@ def test_no_name_from_outside_leads_out_of_the_home(name: str, tmp_path: Path) -
         ("make", "strokes", "../../cow"),
         ("make", "../strokes", "cow"),
         ("make", "classifiers", "../2"),
-        ("run", "--class-counts", "../2"),
+        ("run", "--class-set", "../2"),
         ("run", "--source", "file://elsewhere/etc"),
         ("run", "--source", "ftp://me:topsecret@example.org/"),
         ("run", "--class-sets", "/etc/passwd"),
@@ -129,7 +130,7 @@ def test_a_mirrors_password_is_in_nothing_that_is_kept_or_shown(tmp_path: Path) 
         for category in ("cow", "panda"):
             mirror.write(category, b"".join(sample.ndjson_lines(category, 30, 0)))
         url = mirror.url.replace("//", "//somebody:topsecret@") + "?token=alsosecret"
-        chosen = ("--class-counts", "2", "--epochs", "1", "--drawings", "30")
+        chosen = ("--class-set", "2", "--epochs", "1", "--drawings", "30")
         with qd(output, "run", *chosen, "--source", url, "--home", str(home)) as command:
             assert command.end() == 0, command.printed
         assert "Authorization" in mirror.asked("cow")[0].headers
@@ -150,9 +151,11 @@ def test_a_mirrors_password_is_in_nothing_that_is_kept_or_shown(tmp_path: Path) 
 def test_dagsters_page_of_resources_shows_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QD_SOURCE", "http://me:topsecret@example.org/mirror")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:topsecret@example.org/")
-    shown = (build_definitions().resources or {})["workshop"]
-    assert "topsecret" not in repr(shown.model_dump())
-    assert "QD_SOURCE" in repr(shown.model_dump())
+    resources = build_definitions(Settings.load()).resources or {}
+    shown = {name: repr(resource.model_dump()) for name, resource in resources.items()}
+    assert "topsecret" not in repr(shown)
+    assert "QD_SOURCE" in shown["source"]
+    assert "MLFLOW_TRACKING_URI" in shown["mlflow"]
 
 
 def test_errors_show_no_password_whoever_wrote_their_words() -> None:

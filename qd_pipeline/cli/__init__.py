@@ -15,7 +15,7 @@ from qd_pipeline.errors import QdError
 from qd_pipeline.orchestration import sigint
 
 _INTERRUPTED: Final = 130
-"""Exit code that typer gives when somebody pressed Ctrl-C."""
+"""Exit code of typer after Ctrl-C."""
 
 app = typer.Typer(
     name="qd",
@@ -43,10 +43,10 @@ app.command("study")(studies.study)
 
 def main() -> None:
     """Run a command; what a user can cause ends in one sentence and exit code 1."""
-    # Libraries warn each other of deprecations; nobody at a terminal can act on them.
+    # Libraries warn each other of deprecations, which users cannot act on.
     warnings.simplefilter("ignore")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # It reports a connection whose closing was interrupted, and then lets the press through.
+    # It reports a connection whose closing was interrupted, and then passes the interrupt on.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     try:
         with sigint.redelivered():

@@ -76,8 +76,7 @@ def make(
 ) -> None:
     """Materialize one stage of one partition again, stale or not.
 
-    It is made as it was: with the settings and the number of drawings recorded for it, and from
-    the same source.
+    The settings, the number of drawings and the source are those recorded for the partition.
     """
     settings = load(source=source, home=home, class_sets=class_sets)
     runner = runner_of(settings)

@@ -19,7 +19,7 @@ def promote(
     class_sets: ClassSetsOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Make a registered version of a classifier the champion, whatever its evaluation said."""
+    """Make a registered version of a classifier the champion, whatever its evaluation decided."""
     model, registry, categories = _registry(class_set, class_sets, home)
     # MLflow takes seconds to import, and the other commands should not wait for it.
     from qd_pipeline.tracking.registry import DecidedBy  # noqa: PLC0415
@@ -34,7 +34,7 @@ def promote(
 def rollback(
     class_set: ClassSetArgument, class_sets: ClassSetsOption = None, home: HomeOption = None
 ) -> None:
-    """Make the champion before the present one champion again."""
+    """Make the previous champion the champion again."""
     model, registry, categories = _registry(class_set, class_sets, home)
     back = registry.roll_back(model, categories)
     Console().print(f"[green]✓[/] {back} is the champion again.", highlight=False)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def draw(class_sets: ClassSetsOption = None, home: HomeOption = None) -> None:
-    """Start a page on this machine to draw on, and see what the champion makes of it."""
+    """Start a web page on this machine to draw on; the champion classifies what is drawn."""
     settings = load(home=home, class_sets=class_sets)
     listening = _listen(settings.draw_port)
     # They are slow to import, and a port that is taken should be told at once.
@@ -34,7 +34,7 @@ def _listen(port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind(("127.0.0.1", port))
-        # From now on nobody else can take it; the page takes some seconds to load.
+        # Taken from now on, though the page takes some seconds to load.
         listening.listen()
     except OSError as error:
         listening.close()

@@ -19,7 +19,7 @@ def categories() -> None:
 
 
 def list_networks() -> None:
-    """List the networks that can be trained, with what each says of itself."""
+    """List the networks that can be trained, with their descriptions."""
     console = Console()
     for name, build in networks.NETWORKS.items():
         console.print(f"[bold]{name}[/]", highlight=False)

@@ -43,7 +43,7 @@ PRESET_HELP = (
 )
 PresetOption = Annotated[
     str | None,
-    typer.Option(help=f"{PRESET_HELP} (default: the one made for --network, else default)"),
+    typer.Option(help=f"{PRESET_HELP} (default: that of --network, else default)"),
 ]
 NetworkOption = Annotated[
     str | None,
@@ -114,7 +114,7 @@ def _training(
 
 
 def load(**options: Any) -> Settings:
-    """Return the settings, with options in place of the environment's, over a usable home.
+    """Return the settings, options first, after a check of the data directory.
 
     Raises:
         QdError: A setting is not valid, or the data directory cannot be written.

@@ -38,7 +38,7 @@ class Screen:
         progress.screen.reset(self._token)
 
     def partition(self, name: str, done: int, total: int) -> None:
-        """Say which partition is at work."""
+        """Show which partition is being materialized."""
         self._progress.update(self._partitions, description=name, completed=done, total=total)
         self._progress.update(self._stage, visible=False)
         if not self._console.is_terminal:

@@ -1,4 +1,4 @@
-"""`qd send`: what MLflow did not take when it was logged."""
+"""`qd send`: send what was logged while MLflow did not answer."""
 
 from rich.console import Console
 
@@ -6,7 +6,7 @@ from qd_pipeline.cli.options import HomeOption, load
 
 
 def send(home: HomeOption = None) -> None:
-    """Send what MLflow did not take while it did not answer."""
+    """Send to MLflow what was logged while it did not answer."""
     settings = load(home=home)
     from qd_pipeline.tracking import Tracker  # noqa: PLC0415 (MLflow is slow to import)
 

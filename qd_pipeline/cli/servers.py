@@ -50,7 +50,7 @@ def program(name: str) -> list[str]:
 
 
 class Stopped(Exception):
-    """Somebody asked for the end, with Ctrl-C or SIGTERM."""
+    """Ctrl-C or SIGTERM."""
 
 
 class Servers:
@@ -117,24 +117,24 @@ class Servers:
         deadline = time.monotonic() + _SECONDS_TO_START
         for server, _ in self._started:
             while server.port is not None and not _answers(server.host, server.port):
-                self._see_all_alive()
+                self._ensure_all_alive()
                 if time.monotonic() > deadline:
                     raise self._failed(server, "does not answer")
                 time.sleep(0.1)
-        self._see_all_alive()
+        self._ensure_all_alive()
 
     def watch(self) -> None:
-        """Stay until one of them ends or somebody asks for the end.
+        """Wait until one of them ends, or until Ctrl-C or SIGTERM.
 
         Raises:
             HomeFailed: One has ended by itself.
-            Stopped: Somebody asked.
+            Stopped: Ctrl-C or SIGTERM.
         """
         while True:
-            self._see_all_alive()
+            self._ensure_all_alive()
             time.sleep(0.5)
 
-    def _see_all_alive(self) -> None:
+    def _ensure_all_alive(self) -> None:
         for server, process in self._started:
             if process.poll() is not None:
                 raise self._failed(server, "has ended")

@@ -1,4 +1,4 @@
-"""`qd cross-validate`, `qd search` and `qd study`: what is only made when asked for."""
+"""`qd cross-validate`, `qd search` and `qd study`: studies, materialized on request only."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,7 +45,7 @@ def cross_validate(
 ) -> None:
     """Train on folds of the drawings in turn, and measure on those held out.
 
-    The drawings are those that `qd run` has made. The test side takes no part.
+    The drawings are those that `qd run` materialized. The test split takes no part.
     """
     settings = load(source=source, home=home, class_sets=class_sets)
     made, _, console = _make(settings, "cross_validations", class_set, training, {"folds": folds})
@@ -92,12 +92,10 @@ def search(
 ) -> None:
     """Search for the best settings by cross-validation; an interrupted search goes on.
 
-    The drawings are those that `qd run` has made. The test side takes no part.
+    The drawings are those that `qd run` materialized. The test split takes no part.
     """
     settings = load(source=source, home=home, class_sets=class_sets)
     axes = Space.load(space) if space else NOTEBOOK
-    if trials is not None and trials < 1:
-        raise BadSetting("trials", f"is {trials}", "give a whole number from 1")
     training["preset"] = preset
     own = {"space": axes.to_json(), "trials": trials, "folds": folds}
     made, _, console = _make(settings, "searches", class_set, training, own)
@@ -135,8 +133,8 @@ def study(
 ) -> None:
     """Measure what more drawings bring, and what the unrecognised ones cost.
 
-    The drawings are those that `qd run` has made. The evaluation's report, where there is one,
-    is written again with what was found.
+    The drawings are those that `qd run` materialized. The evaluation's report, if there is one,
+    is written again with the results.
     """
     settings = load(source=source, home=home, class_sets=class_sets)
     own = {"shares": _shares(shares)}

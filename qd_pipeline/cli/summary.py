@@ -10,6 +10,7 @@ from rich.table import Table
 
 from qd_pipeline import catalog
 from qd_pipeline.class_sets import categories_of
+from qd_pipeline.quickdraw.download import Fetched
 from qd_pipeline.storage import Partition, PartitionStore
 
 if TYPE_CHECKING:
@@ -70,8 +71,8 @@ def show_failures(console: Console, runner: "PipelineRunner") -> None:
         console.print(f"[bold red]✗[/] {escape(sentence)}", highlight=False)
     if waiting := runner.tracker.waiting:
         console.print(
-            f"[bold yellow]![/] MLflow stopped answering: what {waiting} runs logged waits in the "
-            "data directory, and `qd send` or the next `qd run` sends it.",
+            f"[bold yellow]![/] MLflow has not taken all: what {waiting} runs logged waits in the "
+            "data directory, and `qd send` sends it or says what keeps it from that.",
             highlight=False,
         )
 
@@ -84,11 +85,11 @@ def _show_shortages(console: Console, runner: "PipelineRunner", categories: Sequ
         made = runner.store.find("raw_drawings", key)
         if made is None or key in runner.failures:
             continue
-        fetched = made.metadata["fetched"]
-        if fetched["asked"] and fetched["drawings"] < fetched["asked"]:
+        fetched = Fetched.from_json(made.metadata["fetched"])
+        if fetched.requested and fetched.drawings < fetched.requested:
             lacking[category] = fetched
     if len(lacking) > _MOST_NAMED:
-        counts = [fetched["drawings"] for fetched in lacking.values()]
+        counts = [fetched.drawings for fetched in lacking.values()]
         console.print(
             f"{len(lacking)} categories have fewer drawings at the source than asked for: "
             f"{min(counts):,} to {max(counts):,}.",
@@ -97,7 +98,7 @@ def _show_shortages(console: Console, runner: "PipelineRunner", categories: Sequ
         return
     for category, fetched in lacking.items():
         console.print(
-            f"{category}: the source has {fetched['drawings']:,} of the {fetched['asked']:,} "
+            f"{category}: the source has {fetched.drawings:,} of the {fetched.requested:,} "
             "drawings asked for.",
             highlight=False,
         )

@@ -1,7 +1,7 @@
 """`qd ui`: the web servers of Dagster and MLflow over one data directory."""
 
 import ipaddress
-import os
+import itertools
 from pathlib import Path
 from typing import Final
 
@@ -16,13 +16,14 @@ from qd_pipeline.cli.options import (
     load,
 )
 from qd_pipeline.cli.servers import Server, Servers, Stopped, program
+from qd_pipeline.errors import BadSetting
 from qd_pipeline.settings import Settings
 
 _OURS: Final = ("-w", str(Path(__file__).parents[1] / "workspace.yaml"))
 _OPEN: Final = (
-    "[bold yellow]![/] QD_UI_HOST is {}: the pages ask for no password, so whoever can reach this "
-    "machine can start and stop runs, read all that is in the home and delete it. Keep them to a "
-    "network that you trust, or behind a proxy that asks."
+    "[bold yellow]![/] QD_UI_HOST is {}: the web servers ask for no password, so anyone who can "
+    "reach this machine can start and stop runs, and read and delete all data. Keep them in a "
+    "network that you trust, or behind a proxy that asks for one."
 )
 
 # The asset graph, its groups opened and without the studies: "Materialize all" is the chain.
@@ -39,10 +40,12 @@ def ui(
     class_sets: ClassSetsOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Start Dagster's and MLflow's pages on this machine; Ctrl-C stops them."""
+    """Start the web servers of Dagster and MLflow on this machine; Ctrl-C stops them."""
     settings = load(
         source=source, home=home, class_sets=class_sets, drawings=drawings, epochs=epochs
     )
+    servers_to_start = _servers(settings)
+    _ensure_ports_differ(servers_to_start)
     # Dagster and MLflow take seconds to import.
     from qd_pipeline.orchestration import instance, observations, recovery, resources  # noqa: PLC0415
     from qd_pipeline.orchestration.pipeline import Pipeline  # noqa: PLC0415
@@ -55,16 +58,10 @@ def ui(
     observations.report_settings(pipeline, dagster, store)
     # All of them are there from the start, with their views.
     runs = {name: tracker.run_list(name) for name in EXPERIMENTS}
-    environment = {
-        **os.environ,
-        **settings.to_environment(),
-        # MLflow's own jobs, which we have none of, would take five processes more.
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    }
     console = Console()
     try:
-        with Servers(settings.home / "logs", environment) as servers:
-            for server in _servers(settings):
+        with Servers(settings.home / "logs", settings.child_environment()) as servers:
+            for server in servers_to_start:
                 servers.start(server)
             with console.status("Starting Dagster and MLflow …"):
                 servers.wait_until_up()
@@ -108,6 +105,21 @@ def _servers(settings: Settings) -> list[Server]:
         command += _at(settings.ui_host, mlflow)
         servers.append(Server("mlflow", command, mlflow, "QD_MLFLOW_PORT", settings.ui_host))
     return servers
+
+
+def _ensure_ports_differ(servers: list[Server]) -> None:
+    """Refuse web servers that are set to the same port.
+
+    Raises:
+        BadSetting: Two are.
+    """
+    for first, second in itertools.combinations(servers, 2):
+        if first.port == second.port:
+            raise BadSetting(
+                f"{first.setting} and {second.setting}",
+                f"are both {first.port}",
+                "set one of them to another port",
+            )
 
 
 def _daemon() -> Server:

@@ -3,12 +3,14 @@
 import copy
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError, create_model
+from pydantic.fields import FieldInfo
 
 from qd_pipeline.class_sets import ClassSets
 from qd_pipeline.errors import BadSetting, MissingPartition
+from qd_pipeline.learning.bounds import Bounds
 from qd_pipeline.orchestration.partitions import By, Partitions
 from qd_pipeline.orchestration.registry import STAGES
 from qd_pipeline.orchestration.stage import Stage, StageConfig
@@ -67,10 +69,11 @@ class Pipeline:
         Raises:
             BadSetting: A value is not valid.
         """
+        config = self.config_types[stage.name]
         try:
-            return self.config_types[stage.name](**given)
+            return config(**given)
         except ValidationError as error:
-            raise bad_config(error) from None
+            raise _bad_config(error, config.model_fields) from None
 
     def declared(self, stage: Stage, made: Partition) -> StageConfig:
         """Return what a published partition is to be made with now.
@@ -132,12 +135,28 @@ class Pipeline:
 _MOST_NAMED = 10
 
 
-def bad_config(error: ValidationError) -> BadSetting:
+def _bad_config(error: ValidationError, known: Mapping[str, FieldInfo]) -> BadSetting:
     """Return the first error of a configuration in one sentence."""
     first = error.errors()[0]
-    name = ".".join(str(part) for part in first["loc"]).replace("_", " ")
+    name = ".".join(str(part) for part in first["loc"])
     wanted = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    return BadSetting(name, f"is {str(first['input'])[:80]}", f"give {wanted}")
+    field = known.get(name)
+    if field and (bounds := _bounds(field)):
+        wanted = str(bounds)
+    return BadSetting(name.replace("_", " "), f"is {first['input']!r:.80}", f"give {wanted}")
+
+
+def _bounds(field: FieldInfo) -> Bounds | None:
+    found = {
+        name: bound
+        for each in field.metadata
+        for name in ("ge", "gt", "le", "lt")
+        if (bound := getattr(each, name, None)) is not None
+    }
+    whole = int in (field.annotation, *get_args(field.annotation))
+    if whole and "gt" in found:
+        found["ge"] = found.pop("gt") + 1
+    return Bounds(**found, whole=whole) if found else None
 
 
 def _with_defaults(config: type[StageConfig], defaults: Mapping[str, Any]) -> type[StageConfig]:

@@ -140,7 +140,9 @@ def _parsed(request: Request, body: bytes) -> dict[str, Any]:
 
 def _answer(models: ModelCache, content: Mapping[str, Any]) -> dict[str, Any]:
     loaded = models.get(content["class_set"])
-    strokes = strokes_of_points(content["strokes"], simplified=content.get("simplified", False), layout="columns")
+    strokes = strokes_of_points(
+        content["strokes"], simplified=content.get("simplified", False), layout="columns"
+    )
     (ranking,) = loaded.predictor.predict(to_column([strokes]))
     return _as_json(ranking)
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -11,26 +10,23 @@ import urllib3
 from mlflow import MlflowClient
 from playwright.sync_api import Page
 
-from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig
-from qd_pipeline.orchestration.driver import Driver
 from qd_pipeline.tracking import CLASSIFIERS
 from qd_pipeline_tests.browser import needs_browser, page
 from qd_pipeline_tests.cli.comparison import compare_classifiers
 from qd_pipeline_tests.cli.pages import Ui, running, wait_for
-from qd_pipeline_tests.orchestration.chain import driver, run
+from qd_pipeline_tests.orchestration.chain import run, runner
 
 pytestmark = needs_browser
 
-TINY: dict[str, Any] = {"recipe": "notebook", "network": "dense_baseline", "units": 8}
+TINY: dict[str, Any] = {"preset": "notebook", "network": "dense_baseline", "units": 8}
 
 
 @pytest.fixture(scope="module")
 def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
     """Train two classifiers of two categories, and open the pages over their home."""
     home = tmp_path_factory.mktemp("ui") / "home"
-    first = run(driver(home, class_sets=["2"], drawings=60, **TINY))
-    longer = replace(first.choices, classifiers=ClassifierConfig(**{**TINY, "epochs": 2}))
-    second = run(Driver(first.definitions, first.workshop, first.instance, longer))
+    first = run(runner(home, drawings=60, **TINY), ["2"])
+    second = run(runner(home, drawings=60, **TINY, epochs=2), ["2"])
     assert not first.failures | second.failures
     with running(home) as ui:
         yield ui
@@ -114,8 +110,7 @@ def checks(ui: Ui) -> dict[str, str]:
 
 
 def test_a_number_out_of_its_range_is_refused_in_the_launchpad(ui: Ui, browser: Page) -> None:
-    instance = driver(ui.said.parent, class_sets=[]).instance
-    runs, before = instance.get_runs_count(), checks(ui)
+    runs, before = runner(ui.said.parent).instance.get_runs_count(), checks(ui)
     assert set(before.values()) <= {"SUCCEEDED", "FAILED"}
     config = quote("ops: {classifiers: {config: {epochs: 0}}}")
     tags = quote(json.dumps([{"key": "dagster/partition", "value": "2"}]))
@@ -165,17 +160,18 @@ def launch(ui: Ui, job: str, ops: dict[str, Any], partition: str | None = None) 
     return str(ask(ui, LAUNCH, params=params)["launchRun"]["run"]["runId"])
 
 
-def test_every_partition_is_shown_as_fresh_stale_or_missing(ui: Ui) -> None:
+def test_every_partition_is_shown_as_up_to_date_stale_or_missing(ui: Ui) -> None:
     for asset in ("classifiers", "evaluations"):
         assert staleness(ui, asset, "2", "4") == ["FRESH", "MISSING"]
     for asset in ("raw_drawings", "strokes", "bitmaps"):
         assert staleness(ui, asset, "cow", "panda", "shark") == ["FRESH", "FRESH", "MISSING"]
     # What is made of something is stale from the moment that this has changed.
-    more = driver(ui.said.parent, class_sets=[], drawings=70)
-    more.make("cow", ["raw_drawings"])
+    more = runner(ui.said.parent, drawings=70)
+    stages = more.pipeline.stages
+    more.materialize("cow", [stages["raw_drawings"]])
     assert staleness(ui, "raw_drawings", "cow", "panda") == ["FRESH", "FRESH"]
     assert staleness(ui, "strokes", "cow", "panda") == ["STALE", "FRESH"]
-    more.make("cow", ["strokes", "bitmaps"])
+    more.materialize("cow", [stages["strokes"], stages["bitmaps"]])
     assert not more.failures
     assert staleness(ui, "bitmaps", "cow", "panda") == ["FRESH", "FRESH"]
     assert staleness(ui, "classifiers", "2", "4") == ["STALE", "MISSING"]
@@ -188,7 +184,7 @@ def test_a_run_without_a_partition_is_told_to_choose_one(ui: Ui, browser: Page) 
 
 
 def test_terminate_ends_a_training_and_its_run_in_mlflow(ui: Ui, browser: Page) -> None:
-    config = {"recipe": "notebook", "epochs": 5000}
+    config = {"preset": "notebook", "epochs": 5000}
     run = launch(ui, "classifiers_and_evaluations", {"classifiers": {"config": config}}, "2")
     client = MlflowClient(ui.mlflow)
     experiment = client.get_experiment_by_name(CLASSIFIERS)

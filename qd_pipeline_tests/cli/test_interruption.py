@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from qd_pipeline.store import Store
+from qd_pipeline.storage import PartitionStore
 from qd_pipeline_tests.commands import Command, qd
 
-CHOSEN = ("run", "--class-counts", "2", "--drawings", "30")
+CHOSEN = ("run", "--class-set", "2", "--drawings", "30")
 STOPPED = "Stopped; what was complete stays, and a re-run goes on.\n"
 TIMES = 20 if os.environ.get("QD_STRESS") else 2
 
@@ -37,14 +37,14 @@ def test_one_press_at_any_moment_stops_a_run_and_the_next_one_goes_on(
             stopped.wait_for("class set 2")
             time.sleep(chance.uniform(0, 2))
             press(stopped)
-    store = Store(home / "store")
+    store = PartitionStore((home / "store").as_uri())
     assert store.find("classifiers", "2") is None
-    before = store.read("bitmaps", "panda").folder
+    before = store.read("bitmaps", "panda").sequence
     output = tmp_path / "output.txt"
     with qd(output, *CHOSEN, "--epochs", "1", "--home", str(home)) as completed:
         assert completed.end() == 0, completed.printed
-    assert store.read("bitmaps", "panda").folder == before
-    store.read("evaluations", "2").verified()
+    assert store.read("bitmaps", "panda").sequence == before
+    store.open_all(store.read("evaluations", "2"))
     record_property("times", TIMES)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from qd_pipeline.cli import main
 from qd_pipeline.quickdraw.sample import write_ndjson
+from qd_pipeline.storage import PartitionStore
 from qd_pipeline_tests.commands import qd
 
 
@@ -38,8 +39,8 @@ def refusal(
     [
         (["run", "--source", "ftp://example.org/x"], "is not a source"),
         (["run", "--source", "/data/quickdraw"], "a folder is written as a URL"),
-        (["run", "--class-counts", "3"], "class count '3' is not known: give one of 2, 4, 8"),
-        (["run", "--class-counts", ""], "class count '' is not known"),
+        (["run", "--class-set", "3"], "class set '3' is not known: give one of 2, 4, 8"),
+        (["run", "--class-set", ""], "class set '' is not known"),
         (["run", "--drawings", "0"], "drawings is '0': give a whole number from 1, or 'all'"),
         (["run", "--drawings", "-5"], "drawings is '-5'"),
         (["run", "--drawings", "many"], "drawings is 'many'"),
@@ -53,14 +54,14 @@ def refusal(
         (["run", "--epochs", "many"], "should be a valid integer"),
         (["run", "--class-sets", "nowhere.toml"], "nowhere.toml cannot be read"),
         (["run", "--class-sets", "no[/b]where.toml"], "no[/b]where.toml cannot be read"),
-        (["make", "classifiers", "2,4"], "class count '2,4' is not known: give one of 2, 4, 8"),
+        (["make", "classifiers", "2,4"], "class set '2,4' is not known: give one of 2, 4, 8"),
         (["compare", "--runs", "0"], "runs is 0: give a whole number from 1"),
         (["make", "pictures", "cow"], "stage 'pictures' is not known"),
         (
             ["make", "strokes", "elefant"],
             "category 'elefant' is not one of the 345: did you mean elephant, peanut, helmet?",
         ),
-        (["make", "classifiers", "3"], "class count '3' is not known"),
+        (["make", "classifiers", "3"], "class set '3' is not known"),
         (["make", "strokes", "../cow"], "is not one of the 345"),
     ],
 )
@@ -111,7 +112,7 @@ def test_a_home_that_cannot_be_made_is_refused(
 
 def refused_chain(folder: Path, source: str) -> str:
     """Run the chain of two categories in a process of its own, which must fail."""
-    choices = ("--class-counts", "2", "--source", source, "--home", str(folder / "home"))
+    choices = ("--class-set", "2", "--source", source, "--home", str(folder / "home"))
     once = {"QD_HTTP_ATTEMPTS": "1"}
     with qd(folder / "output.txt", "run", *choices, environment=once) as refused:
         assert refused.end() == 1
@@ -126,10 +127,11 @@ def test_a_mirror_that_lacks_a_file_is_named_and_the_others_are_made(tmp_path: P
     said = refused_chain(tmp_path, (tmp_path / "mirror").as_uri())
     assert "cow.ndjson cannot be read" in said
     assert "class set 2 needs cow, which failed" in said
-    assert (tmp_path / "home" / "store" / "bitmaps" / "panda" / "manifest.json").is_file()
+    store = PartitionStore((tmp_path / "home" / "store").as_uri())
+    assert [store.keys(stage) for stage in ("bitmaps", "classifiers")] == [["panda"], []]
 
 
 def test_no_network_is_one_sentence(tmp_path: Path) -> None:
     said = refused_chain(tmp_path, "http://no-such-host.invalid/")
     assert "no-such-host.invalid" in said
-    assert not (tmp_path / "home" / "store" / "strokes").exists()
+    assert PartitionStore((tmp_path / "home" / "store").as_uri()).keys("strokes") == []

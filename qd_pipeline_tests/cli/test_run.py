@@ -13,12 +13,12 @@ import pytest
 
 from qd_pipeline.orchestration import instance
 from qd_pipeline.quickdraw.sample import write_ndjson
-from qd_pipeline.store import Store
+from qd_pipeline.storage import PartitionStore
 from qd_pipeline_tests.commands import qd
 
-SMALL = ("--class-counts", "2", "--epochs", "1")
+SMALL = ("--class-set", "2", "--epochs", "1")
 CHOSEN = (*SMALL, "--drawings", "60")
-HEADINGS = "classes categories accuracy (95 % interval) training report MLflow run"
+HEADINGS = "class set categories accuracy (95 % interval) training report MLflow run"
 
 
 @pytest.fixture(scope="module")
@@ -72,35 +72,35 @@ def test_the_table_shows_the_classifier_with_its_figures_report_and_run(
 ) -> None:
     (heading,) = [line for line in first if line.startswith("┃")]
     assert " ".join(heading.replace("┃", " ").split()) == HEADINGS
-    classes, categories, accuracy, training, report, mlflow_run = cells(first)
-    assert (classes, categories) == ("2", "cow, panda")
+    class_set, categories, accuracy, training, report, mlflow_run = cells(first)
+    assert (class_set, categories) == ("2", "cow, panda")
     assert re.fullmatch(r"[\d.]+% \([\d.]+% – [\d.]+%\)", accuracy)
     assert re.fullmatch(r"[\d.]+ s", training)
     assert Path(report).is_file()
-    evaluated = Store(home / "store").read("evaluations", "2")
-    assert evaluated.facts["mlflow_run"][:8] == mlflow_run
+    evaluated = PartitionStore((home / "store").as_uri()).read("evaluations", "2")
+    assert evaluated.metadata["mlflow_run"][:8] == mlflow_run
 
 
 def test_beside_the_table_stands_nothing_but_our_own_sentences(first: Sequence[str]) -> None:
     assert re.fullmatch(
         r"1 of 3: cow 2 of 3: panda 3 of 3: class set 2 "
         r"Classifiers on the synthetic sample \(seed 0\) "
-        r"8 partitions made, 0 fresh already; \d+ s\. "
+        r"8 partitions materialized, 0 already up to date; \d+ s\. "
         r"Next: `make ui` shows .* lists the rest\. "
         r"These figures are of a synthetic sample; .* takes people's drawings\.",
         sentences(first),
     )
 
 
-def test_the_second_run_finds_everything_fresh_and_shows_the_same_table(
+def test_the_second_run_finds_everything_up_to_date_and_shows_the_same_table(
     first: Sequence[str], second: Sequence[str]
 ) -> None:
-    assert "Everything is fresh: nothing to do." in sentences(second)
-    assert "made" not in sentences(second)
+    assert "Everything is up to date." in sentences(second)
+    assert "materialized" not in sentences(second)
     assert cells(second) == cells(first)
 
 
-def test_a_category_with_fewer_drawings_than_asked_for_says_so_made_or_fresh(
+def test_a_category_with_fewer_drawings_than_asked_for_says_so_materialized_or_up_to_date(
     tmp_path: Path,
 ) -> None:
     mirror = tmp_path / "mirror" / "full" / "simplified"
@@ -109,7 +109,7 @@ def test_a_category_with_fewer_drawings_than_asked_for_says_so_made_or_fresh(
         write_ndjson(mirror / f"{category}.ndjson", category, 10, 0)
     home, source = tmp_path / "home", (tmp_path / "mirror").as_uri()
     chosen = (*SMALL, "--source", source, "--drawings", "25", "--home", str(home))
-    for state in ("8 partitions made", "Everything is fresh"):
+    for state in ("8 partitions materialized", "Everything is up to date"):
         with qd(tmp_path / "output.txt", "run", *chosen) as command:
             assert command.end() == 0, command.printed
         assert state in command.said

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from qd_pipeline.store import Store
+from qd_pipeline.storage import PartitionStore
 from qd_pipeline_tests.commands import Command, qd
-from qd_pipeline_tests.orchestration.chain import driver, run
+from qd_pipeline_tests.orchestration.chain import run, runner
 
 TINY = ("--network", "dense_baseline", "--epochs", "1", "--units", "8")
 
@@ -19,8 +19,8 @@ Ask = Callable[..., Command]
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make the chain of two categories once."""
     folder = tmp_path_factory.mktemp("home")
-    made = driver(folder, class_sets=["2"], drawings=60, network="dense_baseline", units=8)
-    assert not run(made).failures
+    made = runner(folder, drawings=60, network="dense_baseline", units=8)
+    assert not run(made, ["2"]).failures
     return folder
 
 
@@ -48,15 +48,16 @@ def test_a_search_names_the_best_settings_and_how_to_train_with_them(
     said = ask("search", "2", "--folds", "2", "--space", str(space), *TINY)
     assert said.end() == 0, said.printed
     assert said.printed.index("learning_rate 0.002") < said.printed.index("learning_rate 1e-09")
-    assert "qd run --class-counts 2 --settings-from-search" in said.said
+    assert "qd run --class-set 2 --settings-from-search" in said.said
 
 
 def test_a_study_is_told_of_and_stands_in_the_report(ask: Ask, home: Path) -> None:
     said = ask("study", "2", "--shares", "50,100", *TINY)
     assert said.end() == 0, said.printed
     assert "recognised only" in said.printed
-    evaluated = Store(home / "store").read("evaluations", "2")
-    assert "data_study" in json.loads(evaluated.path("evaluation.json").read_text())
+    store = PartitionStore((home / "store").as_uri())
+    figures = store.open_local(store.read("evaluations", "2"), "evaluation.json")
+    assert "data_study" in json.loads(figures.read_text())
 
 
 def test_a_comparison_writes_its_page(ask: Ask) -> None:
@@ -71,7 +72,7 @@ def test_a_comparison_writes_its_page(ask: Ask) -> None:
         (("search", "2", "--trials", "0"), "trials is 0: give a whole number from 1."),
         (("study", "2", "--shares", "30,x"), "give rising percentages, as 10,30,100."),
         (("cross-validate", "2", "--folds", "1"), "folds"),
-        (("cross-validate", "3"), "class count '3' is not known"),
+        (("cross-validate", "3"), "class set '3' is not known"),
     ],
 )
 def test_what_cannot_be_asked_for_is_refused_in_a_sentence(

@@ -34,7 +34,7 @@ def test_both_pages_are_up_for_whom_they_are_meant_and_every_process_ends(
         assert answers_other_machines(ui.mlflow) is lets_others_in
         said = " ".join(ui.said.read_text().split())
         assert ("password" in said) is lets_others_in
-        assert ("the pages ask for no password" in said) is lets_others_in
+        assert ("the web servers ask for no password" in said) is lets_others_in
         wait_for(lambda: any("dagster-daemon" in " ".join(p.cmdline()) for p in ui.family()[1:]))
         family = ui.family()
         ui.process.send_signal(number)

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from qd_pipeline.quickdraw import sample
-from qd_pipeline.store import Store
+from qd_pipeline.storage import PartitionStore
 
 PACKAGE = Path(__file__).parents[2] / "qd_pipeline"
 STRESS = bool(os.environ.get("QD_STRESS"))
@@ -84,7 +84,7 @@ def read_only_copy(folder: Path) -> Path:
 
 
 SCRIPT = "from qd_pipeline.cli import main; main()"
-CHOSEN = ("--class-counts", "2", "--epochs", "1", "--drawings", "30")
+CHOSEN = ("--class-set", "2", "--epochs", "1", "--drawings", "30")
 
 
 def see_made(home: Path, done: subprocess.CompletedProcess[bytes]) -> None:
@@ -92,10 +92,11 @@ def see_made(home: Path, done: subprocess.CompletedProcess[bytes]) -> None:
     printed = (done.stdout + done.stderr).decode(errors="replace")
     assert done.returncode == 0, printed
     assert "Traceback" not in printed
-    store = Store(home / "store")
+    store = PartitionStore((home / "store").as_uri())
     for stage, key in (("strokes", "cow"), ("bitmaps", "panda"), ("evaluations", "2")):
-        store.read(stage, key).verified()
-    lines = store.read("raw_drawings", "cow").path("drawings.ndjson").read_bytes()
+        store.open_all(store.read(stage, key))
+    raw = store.read("raw_drawings", "cow")
+    lines = store.open_local(raw, "drawings.ndjson").read_bytes()
     assert lines == b"".join(sample.ndjson_lines("cow", 30, 0))
 
 

@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-from qd_pipeline.definitions import workshop_of
-from qd_pipeline.orchestration import instance, recovery
-from qd_pipeline.settings import Settings
-from qd_pipeline.store import Store
+from qd_pipeline.orchestration import recovery
 from qd_pipeline_tests.daemon import WORKSPACE, answers, ask, kill, started, wait_until
+from qd_pipeline_tests.orchestration.chain import runner
 from qd_pipeline_tests.tracking.server import free_port
 
 STAGES = ("raw_drawings", "strokes", "bitmaps")
@@ -27,9 +25,8 @@ query($id: String!) {
 
 def test_a_backfill_whose_daemon_is_killed_completes_after_a_restart(tmp_path: Path) -> None:
     home, port = tmp_path / "home", free_port()
-    dagster = instance.of(home)
+    made = runner(home)
     web = ("dagster-webserver", *WORKSPACE, "-p", str(port), "-h", "127.0.0.1")
-    store = Store(home / "store")
     with started(home, *web, QD_DRAWINGS="20"):
         wait_until(lambda: answers(port))
         with started(home, "dagster-daemon", "run", *WORKSPACE, QD_DRAWINGS="20") as daemon:
@@ -42,11 +39,10 @@ def test_a_backfill_whose_daemon_is_killed_completes_after_a_restart(tmp_path: P
                 },
             )["launchPartitionBackfill"]
             assert "backfillId" in launched, launched
-            wait_until(lambda: any((home / "store").glob("*/*/manifest.json")))
+            wait_until(lambda: any((home / "store").glob("manifests/*/*/*.json")))
             kill(daemon)
         # As `qd ui` does before it starts the daemon.
-        settings = Settings.from_environment({"QD_HOME": str(home)})
-        recovery.recover(workshop_of(settings), dagster)
+        recovery.recover(made.pipeline, made.store, made.tracker, made.instance)
         with started(home, "dagster-daemon", "run", *WORKSPACE, QD_DRAWINGS="20"):
 
             def status() -> str:
@@ -57,4 +53,4 @@ def test_a_backfill_whose_daemon_is_killed_completes_after_a_restart(tmp_path: P
             assert status() == "COMPLETED_SUCCESS"
     for stage in STAGES:
         for animal in ANIMALS:
-            store.read(stage, animal).verified()
+            made.store.open_all(made.store.read(stage, animal))

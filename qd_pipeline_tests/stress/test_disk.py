@@ -1,4 +1,4 @@
-"""A disk that refuses: one sentence, the old partitions as they were, no litter."""
+"""A disk that refuses: one sentence, the old partitions as they were, no orphans."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from qd_pipeline.errors import DamagedPartition
-from qd_pipeline.store import MANIFEST, Store
+from qd_pipeline.storage import PartitionStore
 from qd_pipeline_tests.commands import qd
 
 NOBODY = 65534
@@ -21,40 +21,54 @@ STAGES = {
     "evaluations": "2",
 }
 STRESS = bool(os.environ.get("QD_STRESS"))
+PLACES = [
+    *("store/content/bitmaps", "store/manifests/bitmaps/cow"),
+    *("dagster", "dagster/history", "."),
+]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
 
 def contents(home: Path) -> dict[str, bytes]:
-    """Give every file of the store."""
+    """Return every file of the store's partitions."""
     return {
-        str(path.relative_to(home)): path.read_bytes()
-        for path in sorted((home / "store").rglob("*"))
+        str(path.relative_to(home / "store")): path.read_bytes()
+        for part in ("content", "manifests")
+        for path in sorted((home / "store" / part).rglob("*"))
         if path.is_file()
     }
 
 
-def see_untouched(home: Path, before: dict[str, bytes]) -> None:
-    """See that the store is as it was, and that nothing lies about."""
+def store_of(home: Path) -> PartitionStore:
+    return PartitionStore((home / "store").as_uri())
+
+
+def ensure_untouched(home: Path, before: dict[str, bytes]) -> None:
+    """Assert that the store is as it was, without orphans."""
     assert contents(home) == before
-    see_no_litter(home)
+    ensure_no_orphans(home)
 
 
-def see_old_or_new(home: Path, before: dict[str, bytes], stage: str, key: str) -> None:
-    """See that one partition at most is another than it was, and complete."""
+def ensure_old_or_new(home: Path, before: dict[str, bytes], stage: str, key: str) -> None:
+    """Assert that one partition at most is another than it was, and complete."""
     another = {name for name, _ in before.items() ^ contents(home).items()}
-    assert all(name.startswith(f"store/{stage}/{key}/") for name in another)
-    folder = Store(home / "store").read(stage, key).verified()
-    assert {entry.name for entry in folder.parent.iterdir()} == {MANIFEST, folder.name}
-    see_no_litter(home)
+    places = (f"content/{stage}/{key}-", f"manifests/{stage}/{key}/")
+    assert all(name.startswith(places) for name in another)
+    store = store_of(home)
+    store.open_all(store.read(stage, key))
+    ensure_no_orphans(home)
 
 
-def see_no_litter(home: Path) -> None:
-    assert list(home.glob("partial/*")) == []
-    # What a process names with its own name in it is its workplace, gone with it.
+def ensure_no_orphans(home: Path) -> None:
+    for folder in ("partial", "store/scratch", "store/leases"):
+        assert list((home / folder).glob("*")) == []
     assert list(home.rglob("*~*")) == []
+    store = store_of(home)
+    made = [store.read(stage, key) for stage in STAGES for key in store.keys(stage)]
+    superseded = [path for path in home.glob("store/manifests/*/*/*") if path.is_file()]
+    assert len(list(home.glob("store/content/*/*"))) == len(superseded) >= len(made)
 
 
-def see_one_sentence(printed: str) -> None:
+def ensure_one_sentence(printed: str) -> None:
     assert "Traceback" not in printed, printed
     told = [line for line in printed.splitlines() if "✗" in line]
     assert told, printed
@@ -63,10 +77,10 @@ def see_one_sentence(printed: str) -> None:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a home with the class set of two, made."""
+    """Return a data directory with the class set of two."""
     home = tmp_path_factory.mktemp("made") / "home"
     output = home.parent / "output.txt"
-    chosen = ("--class-counts", "2", "--epochs", "1", "--drawings", "30")
+    chosen = ("--class-set", "2", "--epochs", "1", "--drawings", "30")
     with qd(output, "run", *chosen, "--home", str(home)) as command:
         assert command.end() == 0, command.printed
     return home
@@ -87,14 +101,14 @@ def test_a_limit_on_the_size_of_files_is_told_by_every_stage(
     limit = 20_000
     with qd(tmp_path / "output.txt", *arguments, largest_file=limit) as command:
         assert command.end() == 1
-    see_one_sentence(command.printed)
-    see_untouched(home, before)
+    ensure_one_sentence(command.printed)
+    ensure_untouched(home, before)
     record_property("times", 1)
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Give a file system of 40 MB."""
+    """Mount a file system of 40 MB."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(folder)]
@@ -127,11 +141,11 @@ def test_a_full_disk_is_told_by_every_stage_and_nothing_is_lost(
             # 9,000 drawings fit into no room, and nothing fits into none; other stages may fit.
             if room == 0 or stage == "raw_drawings":
                 assert code == 1, (room, stage)
-                see_untouched(home, before)
+                ensure_untouched(home, before)
             if code:
-                see_one_sentence(full.printed)
+                ensure_one_sentence(full.printed)
                 # It may be published already when a database has no room for the news of it.
-                see_old_or_new(home, before, stage, key)
+                ensure_old_or_new(home, before, stage, key)
                 times += 1
             ballast.unlink()
             before = contents(home)
@@ -154,12 +168,12 @@ def test_a_home_of_somebody_else_is_told_and_left_alone(home: Path, tmp_path: Pa
     with qd(tmp_path / "output.txt", *arguments, privileged=False) as command:
         assert command.end() == 1
     assert "cannot be written" in command.said
-    see_one_sentence(command.printed)
-    see_untouched(home, before)
+    ensure_one_sentence(command.printed)
+    ensure_untouched(home, before)
 
 
 @as_root
-@pytest.mark.parametrize("place", ["store/bitmaps/cow", "dagster", "dagster/history", "."])
+@pytest.mark.parametrize("place", PLACES)
 def test_a_part_of_the_home_that_became_read_only_is_told(
     home: Path, tmp_path: Path, place: str
 ) -> None:
@@ -171,8 +185,8 @@ def test_a_part_of_the_home_that_became_read_only_is_told(
     arguments = ("make", "bitmaps", "cow", "--home", str(home))
     with qd(tmp_path / "output.txt", *arguments, privileged=False) as command:
         assert command.end() == 1
-    see_one_sentence(command.printed)
-    see_untouched(home, before)
+    ensure_one_sentence(command.printed)
+    ensure_untouched(home, before)
 
 
 def test_a_disk_that_became_read_only_is_told(
@@ -184,8 +198,8 @@ def test_a_disk_that_became_read_only_is_told(
     before = contents(home)
     with qd(output, "make", "bitmaps", "cow", "--home", str(home)) as refused:
         assert refused.end() == 1
-    see_one_sentence(refused.printed)
-    see_untouched(home, before)
+    ensure_one_sentence(refused.printed)
+    ensure_untouched(home, before)
     subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
     with qd(output, "make", "bitmaps", "cow", "--home", str(home)) as healed:
         assert healed.end() == 0, healed.printed
@@ -193,7 +207,7 @@ def test_a_disk_that_became_read_only_is_told(
 
 
 def damaged(content: bytes, chance: int) -> Iterator[bytes]:
-    """Give a file cut short, emptied, lengthened, and with single bits turned."""
+    """Yield a file cut short, emptied, lengthened, and with single bits turned."""
     yield content + b"\0"
     if not content:
         return  # nothing can be taken from it
@@ -209,20 +223,19 @@ def damaged(content: bytes, chance: int) -> Iterator[bytes]:
 def test_a_damaged_file_of_any_stage_is_told_with_the_command_that_rebuilds_it(
     made: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    store, times = Store(made / "store"), 0
-    for place in sorted((made / "store").glob("*/*")):
-        stage, key = place.parts[-2:]
-        partition = store.read(stage, key)
-        for name in (*partition.files, f"../{MANIFEST}"):
-            path = partition.folder / name
+    store, times = store_of(made), 0
+    for partition in [store.read(stage, key) for stage in STAGES for key in store.keys(stage)]:
+        stage, key = partition.stage, partition.key
+        manifest = f"{made}/store/manifests/{stage}/{key}/{partition.sequence:08}.json"
+        for path in map(Path, (*(store.location(partition, n) for n in partition.files), manifest)):
             content = path.read_bytes()
             for bad in damaged(content, times):
                 path.write_bytes(bad)
                 with pytest.raises(DamagedPartition, match=f"`qd make {stage} {key}`"):
-                    store.read(stage, key).verified()
+                    store.open_all(store.read(stage, key))
                 times += 1
             path.write_bytes(content)
-        partition.verified()
+        store.open_all(store.read(stage, key))
     assert times > 100
     record_property("times", times)
 
@@ -230,11 +243,11 @@ def test_a_damaged_file_of_any_stage_is_told_with_the_command_that_rebuilds_it(
 def test_what_is_damaged_is_not_learned_from_and_what_is_rebuilt_is(
     home: Path, tmp_path: Path
 ) -> None:
-    output, store = tmp_path / "output.txt", Store(home / "store")
-    chosen = ("--class-counts", "2", "--epochs", "1", "--drawings", "30", "--home", str(home))
+    output, store = tmp_path / "output.txt", store_of(home)
+    chosen = ("--class-set", "2", "--epochs", "1", "--drawings", "30", "--home", str(home))
     before = contents(home)
     for stage, name in (("strokes", "table.parquet"), ("bitmaps", "bitmaps.npy")):
-        path = store.read(stage, "cow").folder / name
+        path = Path(store.location(store.read(stage, "cow"), name))
         content = path.read_bytes()
         path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
         with qd(output, "run", *chosen, "--seed", "1") as command:
@@ -242,8 +255,15 @@ def test_what_is_damaged_is_not_learned_from_and_what_is_rebuilt_is(
         assert f"`qd make {stage} cow`" in command.said
         path.write_bytes(content)
     assert contents(home) == before
-    path = store.read("classifiers", "2").folder / "network.keras"
+    trained = store.read("classifiers", "2")
+    path = Path(store.location(trained, "network.keras"))
     path.write_bytes(path.read_bytes()[:-1])
     with qd(output, "make", "evaluations", "2", "--home", str(home)) as command:
         assert command.end() == 1
     assert "`qd make classifiers 2`" in command.said
+    # The remedy makes what was there: with the settings, not the defaults.
+    with qd(output, "make", "classifiers", "2", "--home", str(home)) as command:
+        assert command.end() == 0, command.printed
+    rebuilt = store.read("classifiers", "2")
+    assert rebuilt.metadata["run_config"]["epochs"] == 1
+    assert (rebuilt.fingerprint, rebuilt.version) == (trained.fingerprint, trained.version)

@@ -3,7 +3,8 @@
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -12,12 +13,16 @@ from mlflow import MlflowClient
 
 from qd_pipeline.orchestration import instance
 from qd_pipeline.quickdraw import sample
-from qd_pipeline.store import MANIFEST, Store
+from qd_pipeline.quickdraw.download import sweep
+from qd_pipeline.storage import Partition, PartitionStore
 from qd_pipeline_tests.commands import qd
 from qd_pipeline_tests.mirror import Mirror, drip
 
 TIMES = 50 if os.environ.get("QD_STRESS") else 2
 SEED = int(os.environ.get("QD_STRESS_SEED", "20240229"))
+SOON = {"QD_ABANDONED_AFTER": "2"}
+"""A killed process is noticed in the time of a test."""
+
 STAGES = {
     "raw_drawings": ("cow", "panda"),
     "strokes": ("cow", "panda"),
@@ -27,43 +32,33 @@ STAGES = {
 }
 
 
-def partitions(home: Path) -> dict[tuple[str, str], str]:
-    """Give the version of every published partition, after checking every byte of it."""
-    store, found = Store(home / "store"), {}
-    for stage, keys in STAGES.items():
-        for key in keys:
-            partition = store.find(stage, key)
-            if partition is not None:
-                partition.verified()
-                found[stage, key] = partition.version
-    return found
+def store_of(home: Path) -> PartitionStore:
+    return PartitionStore((home / "store").as_uri())
 
 
-def folders(home: Path) -> dict[tuple[str, str], str]:
-    """Give the folder of every published partition: another one whenever it is made again."""
-    store = Store(home / "store")
+def published(home: Path) -> dict[tuple[str, str], Partition]:
+    """Return every published partition, after checking every byte of it."""
+    store = store_of(home)
     found = {(stage, key): store.find(stage, key) for stage, keys in STAGES.items() for key in keys}
-    return {name: partition.folder.name for name, partition in found.items() if partition}
+    made = {name: partition for name, partition in found.items() if partition is not None}
+    for partition in made.values():
+        store.open_all(partition)
+    return made
 
 
-def see_nothing_mixed(home: Path, published: set[tuple[str, str, str]]) -> None:
-    """See that all inputs of what is published were complete partitions themselves."""
-    store = Store(home / "store")
-    for stage, key in partitions(home):
-        for name, version in store.read(stage, key).recipe.get("inputs", {}).items():
-            assert (*name.split("/"), version) in published, (stage, key, name)
+def versions(made: Mapping[tuple[str, str], Partition]) -> set[tuple[str, str]]:
+    return {(f"{stage}/{key}", each.version) for (stage, key), each in made.items()}
 
 
-def see_all_in_order(home: Path) -> None:
-    """See that nothing lies about and no run is open."""
-    store = home / "store"
-    for stage, keys in STAGES.items():
-        for key in keys:
-            folder = Store(store).read(stage, key).folder.name
-            assert {entry.name for entry in (store / stage / key).iterdir()} == {MANIFEST, folder}
-    partial = home / "partial"
-    assert not partial.is_dir() or list(partial.iterdir()) == []
-    assert [entry.name for entry in home.iterdir() if "~" in entry.name] == []
+def ensure_nothing_mixed(home: Path, known: set[tuple[str, str]]) -> None:
+    """Assert that all inputs of what is published were complete partitions themselves."""
+    for (stage, key), partition in published(home).items():
+        inputs = partition.fingerprint["inputs"].items()
+        read = {each for each in inputs if not each[0].startswith("quickdraw_files/")}
+        assert read <= known, (stage, key)
+
+
+def ensure_no_run_is_open(home: Path) -> None:
     client = MlflowClient(f"sqlite:///{home}/mlflow.db")
     ids = [experiment.experiment_id for experiment in client.search_experiments()]
     assert list(client.search_runs(ids, "attributes.status = 'RUNNING'")) == []
@@ -74,8 +69,27 @@ def see_all_in_order(home: Path) -> None:
     }
     with instance.of(home) as dagster:
         assert {run.status for run in dagster.get_runs()} <= over
-        for (stage, key), version in partitions(home).items():
-            assert told_version(dagster, stage, key) == version
+        for (stage, key), partition in published(home).items():
+            assert told_version(dagster, stage, key) == partition.version
+
+
+def ensure_a_day_later_nothing_is_left(home: Path) -> None:
+    """Assert that garbage collection keeps what is published and no more."""
+    day = timedelta(days=1, hours=1).total_seconds()
+    for path in (*(home / "store").rglob("*"), *(home / "partial").rglob("*")):
+        os.utime(path, (path.stat().st_atime - day, path.stat().st_mtime - day))
+    store, made = store_of(home), published(home)
+    store.collect_garbage()
+    sweep(home / "partial")
+    kept = {str(path.relative_to(home / "store")) for path in home.glob("store/content/*/*")}
+    assert kept == {partition.content_path for partition in made.values()}
+    assert len(list(home.glob("store/manifests/*/*/*"))) == len(made)
+    for folder in ("scratch", "leases"):
+        assert list((home / "store" / folder).iterdir()) == []
+    # What can be resumed is kept under its own name.
+    assert {path.name for path in (home / "partial").glob("*")} <= set(STAGES["raw_drawings"])
+    assert [entry.name for entry in home.iterdir() if "~" in entry.name] == []
+    assert published(home) == made
 
 
 def told_version(dagster: dg.DagsterInstance, stage: str, key: str) -> str | None:
@@ -88,7 +102,7 @@ def told_version(dagster: dg.DagsterInstance, stage: str, key: str) -> str | Non
 def arguments(home: Path, mirror: Mirror, drawings: int) -> tuple[str, ...]:
     choices = {"--source": mirror.url, "--home": str(home), "--drawings": str(drawings)}
     chosen = [part for choice in choices.items() for part in choice]
-    return ("run", "--class-counts", "2", "--epochs", "1", *chosen)
+    return ("run", "--class-set", "2", "--epochs", "1", *chosen)
 
 
 @pytest.fixture
@@ -108,38 +122,41 @@ def test_a_process_killed_at_any_moment_leaves_what_the_next_run_takes_up(
     output = tmp_path / "output.txt"
     length, moments = 0.0, []
     homes = [tmp_path / "home"]
-    published: set[tuple[str, str, str]] = set()
+    known: set[tuple[str, str]] = set()
     for number in range(TIMES + 1):
         # One drawing more: every stage has to be made anew. Every third home is a new one.
         if number % 3 == 2:
             homes.append(tmp_path / f"home {number}")
         home = homes[-1]
-        before, folders_before = partitions(home), folders(home)
+        before = published(home)
         with qd(output, *arguments(home, mirror, 40 + number)) as victim:
             began = time.monotonic()
             if number == 0:
                 assert victim.end() == 0, victim.printed
                 length = time.monotonic() - began
-                published |= {(*name, version) for name, version in partitions(home).items()}
+                known |= versions(published(home))
                 continue
             moments.append(chance.uniform(0, length))
             victim.process.join(moments[-1])
             victim.kill()
-        after = partitions(home)
-        published |= {(*name, version) for name, version in (before | after).items()}
+        after = published(home)
+        known |= versions(after)
         assert before.keys() <= after.keys()
-        see_nothing_mixed(home, published)
+        ensure_nothing_mixed(home, known)
         # By folder: from one test drawing more comes the very same classifier.
-        made = set(folders(home).items()) - set(folders_before.items())
-        with qd(output, *arguments(home, mirror, 40 + number)) as heir:
+        made = {name for name in after if after[name] != before.get(name)}
+        time.sleep(float(SOON["QD_ABANDONED_AFTER"]) + 0.1)
+        with qd(output, *arguments(home, mirror, 40 + number), environment=SOON) as heir:
             assert heir.end() == 0, heir.printed
         # What the killed process had published is not made again.
-        assert f"{8 - len(made)} partitions made, {len(made)} fresh" in heir.printed or (
-            len(made) == 8 and "nothing to do" in heir.printed
-        )
-        published |= {(*name, version) for name, version in partitions(home).items()}
-        see_nothing_mixed(home, published)
-        see_all_in_order(home)
+        counted = f"{8 - len(made)} partitions materialized, {len(made)} already up to date"
+        assert counted in heir.said or (
+            len(made) == 8 and "Everything is up to date." in heir.said
+        ), heir.said
+        known |= versions(published(home))
+        ensure_nothing_mixed(home, known)
+        ensure_no_run_is_open(home)
+        ensure_a_day_later_nothing_is_left(home)
     record_property("times", TIMES)
     record_property("seed", SEED)
     record_property("moments", [round(each, 2) for each in moments])

@@ -7,12 +7,12 @@ from itertools import islice
 from typing import Any, Final
 
 import dagster as dg
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from qd_pipeline.class_sets import ClassSets
 from qd_pipeline.learning.studies import space
 from qd_pipeline.learning.studies.cross_validation import FOLD_BOUNDS
-from qd_pipeline.learning.studies.search import FOLDS, Search, Trial, search
+from qd_pipeline.learning.studies.search import FOLDS, TRIAL_BOUNDS, Search, Trial, search
 from qd_pipeline.learning.studies.space import Space
 from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline.orchestration import pool
@@ -50,8 +50,9 @@ class SearchConfig(TrainingStageConfig):
         le=FOLD_BOUNDS.le,
         description="Folds of each trial, from 2 to 255.",
     )
-    trials: PositiveInt | None = Field(
+    trials: int | None = Field(
         default=None,
+        ge=TRIAL_BOUNDS.ge,
         description="Total number of trials, those of an interrupted search included; by "
         "default the whole grid, or 20 of a space with ranges.",
     )

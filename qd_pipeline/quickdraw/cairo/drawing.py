@@ -96,6 +96,7 @@ def draw(
     xs: NDArray[np.uint8],
     ys: NDArray[np.uint8],
     affine: NDArray[np.float64],
+    warp: NDArray[np.float64],
     pen: Pen,
     room: Room,
     bitmaps: NDArray[np.uint8],
@@ -109,6 +110,7 @@ def draw(
         xs: uint8.
         ys: uint8.
         affine: float64 (n, 2, 3), a map of each centred drawing, or (n, 0, 3).
+        warp: float64 (n, waves, 5), applied before that; perhaps no waves.
         pen: For bitmaps of this size.
         room: For the largest drawing and the longest stroke.
         bitmaps: uint8 (n, channels, side, side), zeros.
@@ -126,6 +128,7 @@ def draw(
             xs[begin : begin + length],
             ys[y_begin : y_begin + length],
             affine[i],
+            warp[i],
             side,
             px,
             py,

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qd_pipeline.quickdraw.kernels import bare_kernel
+from qd_pipeline.quickdraw.mapping import BOX, map_points
 
-BOX = 256.0
 LINE = 16.0
 PADDING = 24.0
 ROOM = BOX + 2 * PADDING
@@ -20,39 +20,28 @@ def place(
     xs: NDArray[np.uint8],
     ys: NDArray[np.uint8],
     affine: NDArray[np.float64],
+    warp: NDArray[np.float64],
     side: int,
     px: NDArray[np.float64],
     py: NDArray[np.float64],
 ) -> None:
-    """Put a drawing's points, centred, on the grid.
+    """Put a drawing's points, centred and mapped, on the grid.
 
     Args:
         xs: uint8 (n,).
         ys: uint8 (n,).
-        affine: float64 (2, 3), or (0, 3) for none: applied to the centred points.
+        affine: float64 (2, 3), or (0, 3) for none.
+        warp: float64 (waves, 5), perhaps no waves.
         side: Width and height of the bitmap in pixels.
         px: Takes n whole numbers.
         py: Takes n whole numbers.
     """
-    right, below = 0, 0
-    for i in range(len(xs)):
-        right = max(right, xs[i])
-        below = max(below, ys[i])
-    left, above = (BOX - right) / 2, (BOX - below) / 2
+    map_points(xs, ys, affine, warp, px, py)
     scale = side / ROOM
     shift = scale * PADDING
-    if affine.shape[0] == 0:
-        for i in range(len(xs)):
-            px[i] = np.rint(256.0 * (scale * (xs[i] + left) + shift))
-            py[i] = np.rint(256.0 * (scale * (ys[i] + above) + shift))
-        return
     for i in range(len(xs)):
-        x = xs[i] + left
-        y = ys[i] + above
-        mx = affine[0, 0] * x + affine[0, 1] * y + affine[0, 2]
-        my = affine[1, 0] * x + affine[1, 1] * y + affine[1, 2]
-        px[i] = min(LIMIT, max(-LIMIT, np.rint(256.0 * (scale * mx + shift))))
-        py[i] = min(LIMIT, max(-LIMIT, np.rint(256.0 * (scale * my + shift))))
+        px[i] = min(LIMIT, max(-LIMIT, np.rint(256.0 * (scale * px[i] + shift))))
+        py[i] = min(LIMIT, max(-LIMIT, np.rint(256.0 * (scale * py[i] + shift))))
 
 
 @bare_kernel

@@ -1,0 +1,9 @@
+"""The project's settings: values read once, from options, the environment and a TOML file.
+
+Nothing else in the package reads the environment, except for what a library demands.
+"""
+
+from qd_pipeline.settings.fields import ScheduleSettings
+from qd_pipeline.settings.settings import FILE_VARIABLE, Settings
+
+__all__ = ["FILE_VARIABLE", "ScheduleSettings", "Settings"]

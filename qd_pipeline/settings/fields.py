@@ -1,0 +1,108 @@
+"""Types of the settings' fields: what is read, checked and refused, value by value."""
+
+import ipaddress
+import json
+import re
+from dataclasses import fields
+from datetime import time
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
+
+from qd_pipeline.class_sets import ClassSets, checked_table, load
+from qd_pipeline.quickdraw.download.limits import Limits
+from qd_pipeline.tracking_uri import checked
+
+WEEKDAYS: Final = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+"""In the order in which cron counts them."""
+
+_HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?", re.ASCII)
+
+
+def _absolute(path: Path) -> Path:
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:  # no such user
+        raise ValueError from None
+
+
+def _clock(text: str) -> time:
+    hour, _, minute = text.partition(":")
+    return time(int(hour), int(minute))
+
+
+def _zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (OSError, KeyError):
+        raise ValueError from None
+
+
+def _web_address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme in {"http", "https"} and parts.hostname:
+        return text
+    raise ValueError
+
+
+def _host_name(text: str) -> str:
+    if _HOST.fullmatch(text):
+        return text
+    raise ValueError
+
+
+def _class_sets(given: Any) -> ClassSets:
+    """Read class sets from a TOML file's path, from JSON, or from a table of the settings file."""
+    if isinstance(given, str | Path) and not str(given).lstrip().startswith("{"):
+        return dict(load(Path(given)))
+    table = json.loads(given) if isinstance(given, str) else given
+    if not isinstance(table, dict) or not table:
+        raise ValueError
+    return dict(checked_table(table))
+
+
+Directory = Annotated[Path, AfterValidator(_absolute)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Address = Annotated[str, AfterValidator(lambda text: str(ipaddress.IPv4Address(text)))]
+HostName = Annotated[str, AfterValidator(_host_name)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+TrackingUri = Annotated[str, AfterValidator(checked)]
+GivenClassSets = Annotated[ClassSets, BeforeValidator(_class_sets)]
+
+HttpSettings = create_model(
+    "HttpSettings",
+    __config__=ConfigDict(extra="forbid"),
+    **{  # type: ignore[call-overload] # the fields are those of `Limits`
+        limit.name: (limit.type, Field(default=limit.default, gt=0, allow_inf_nan=False))
+        for limit in fields(Limits)
+    },
+)
+"""`QD_HTTP_…`: the fields of `qd_pipeline.quickdraw.download.limits.Limits`, each above 0."""
+
+
+class ScheduleSettings(BaseModel):
+    """`QD_SCHEDULE_…`: the time of day of both schedules, and the day of the weekly one.
+
+    >>> ScheduleSettings(time="06:30", weekday="Monday", zone="Europe/Berlin").weekly
+    '30 6 * * 1'
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    time: Annotated[str, AfterValidator(lambda text: f"{_clock(text):%H:%M}")] = "06:00"
+    weekday: Annotated[Literal[WEEKDAYS], BeforeValidator(str.lower)] = "monday"  # type: ignore[valid-type]
+    zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+
+    @property
+    def daily(self) -> str:
+        """Cron expression of the daily schedule."""
+        at = _clock(self.time)
+        return f"{at.minute} {at.hour} * * *"
+
+    @property
+    def weekly(self) -> str:
+        """Cron expression of the weekly schedule."""
+        return f"{self.daily[:-1]}{WEEKDAYS.index(self.weekday)}"
