@@ -14,6 +14,7 @@ from qd_pipeline.learning import backend
 from qd_pipeline.learning.classifier import Classifier
 from qd_pipeline.learning.data import CategoryData, ClassSetData, load_category
 from qd_pipeline.learning.evaluation.evaluate import evaluate
+from qd_pipeline.learning.inputs import prepare
 from qd_pipeline.learning.training.config import PRESETS
 from qd_pipeline.learning.training.train import train
 from qd_pipeline.quickdraw import bitmaps, sample
@@ -54,7 +55,8 @@ class Trained:
         accuracy: On the test split.
         calibration_error: Expected calibration error on the test split.
         seconds: Wall time of the training.
-        drawings_per_second: Classification speed, `CLASSIFIED` bitmaps in one call.
+        drawings_per_second: Classification speed from strokes to probabilities, `CLASSIFIED`
+            drawings at once.
     """
 
     preset: str
@@ -125,11 +127,11 @@ def measure(data: ClassSetData, name: str, seed: int, on_progress: OnProgress) -
 
 
 def _speed(classifier: Classifier, data: ClassSetData) -> float:
-    pictures = data.test.bitmaps(np.arange(CLASSIFIED) % len(data.test), classifier.side)
-    classifier.predict(pictures)
+    """Measure from strokes to probabilities, bitmaps and sequences included."""
+    drawings = data.test.drawings(np.arange(CLASSIFIED) % len(data.test))
     seconds = []
     for _ in range(_ROUNDS):
         began = time.perf_counter()
-        classifier.predict(pictures)
+        classifier.predict(prepare(drawings, classifier.spec))
         seconds.append(time.perf_counter() - began)
     return CLASSIFIED / min(seconds)

@@ -1,4 +1,4 @@
-"""Dagster's own processes over a home: its daemon, its web server."""
+"""Dagster's own processes over a data directory: its daemon, its web server."""
 
 import os
 import signal
@@ -20,11 +20,11 @@ PATIENCE = 420
 
 @contextmanager
 def started(home: Path, *command: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a process of Dagster's over a home, with all that it starts in a group.
+    """Start a Dagster process over a data directory, in a process group of its own.
 
     Args:
-        home: Its home.
-        command: A console script of Dagster's, and its arguments.
+        home: The data directory.
+        command: One of Dagster's console scripts, and its arguments.
         settings: Variables of its environment, besides those of the tests.
     """
     environment = {
@@ -45,7 +45,7 @@ def started(home: Path, *command: str, **settings: str) -> Iterator[subprocess.P
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process and all that it has started, and see them gone."""
+    """Kill a process and all that it has started, and wait until they are gone."""
     if process.poll() is None:
         started_by_it = psutil.Process(process.pid).children(recursive=True)
         os.killpg(process.pid, signal.SIGKILL)

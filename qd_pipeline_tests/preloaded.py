@@ -17,7 +17,7 @@ import sklearn.metrics  # noqa: E402, F401
 
 import qd_pipeline.cli  # noqa: E402
 import qd_pipeline.definitions  # noqa: E402, F401
-from qd_pipeline.learning.reports.figures import confusion_matrix  # noqa: E402
+from qd_pipeline.learning.reports.charts import confusion_matrix, png  # noqa: E402
 from qd_pipeline.quickdraw import sample  # noqa: E402
 from qd_pipeline.quickdraw.raster import rasterize  # noqa: E402
 from qd_pipeline.quickdraw.strokes import read_ndjson  # noqa: E402
@@ -26,4 +26,4 @@ with tempfile.TemporaryDirectory() as folder:
     lines = Path(folder) / "cow.ndjson"
     sample.write_ndjson(lines, "cow", 3, seed=0)
     rasterize(read_ndjson(lines)["drawing"])
-confusion_matrix(("cow", "panda"), ((1, 0), (0, 1)))
+png(confusion_matrix(("cow", "panda"), ((1, 0), (0, 1))))

@@ -193,5 +193,4 @@ def _recorded(runner: "PipelineRunner", stage: "Stage", key: str) -> Mapping[str
         return {}
     if stage.external and "source" not in runner.pipeline.settings.model_fields_set:
         require_same_source(made, runner.source.source())
-    known = runner.pipeline.config_types[stage.name].model_fields
-    return {name: value for name, value in made.metadata["run_config"].items() if name in known}
+    return runner.pipeline.recorded(stage, made)

@@ -64,6 +64,7 @@ def _table(compared: "RunComparison") -> Table:
     against = "" if newest is None else f" against {newest + 1}"
     headings = ["run", "started", "accuracy", *(["balanced"] if unequal else []), "training"]
     table = Table(*headings, f"p{against}", "differs", title=title, title_justify="left")
+    table.columns[2].no_wrap = True
     pairs = {pair.other: pair for pair in compared.pairs}
     for place, run in enumerate(compared.runs):
         table.add_row(
@@ -85,5 +86,6 @@ def _percent(share: float | None) -> str:
 def _p_value(pair: "PairwiseComparison | None") -> str:
     if pair is None or pair.comparison is None:
         return "–"
-    p_value = pair.comparison.p_value
-    return "too few" if p_value is None else f"{p_value:.3g}"
+    if pair.comparison.p_value is None:
+        return "too few drawings"
+    return pair.comparison.p_text.removeprefix("= ")

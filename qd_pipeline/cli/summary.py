@@ -71,8 +71,8 @@ def show_failures(console: Console, runner: "PipelineRunner") -> None:
         console.print(f"[bold red]✗[/] {escape(sentence)}", highlight=False)
     if waiting := runner.tracker.waiting:
         console.print(
-            f"[bold yellow]![/] MLflow stopped answering: what {waiting} runs logged waits in the "
-            "data directory, and `qd send` or the next `qd run` sends it.",
+            f"[bold yellow]![/] MLflow has not taken all: what {waiting} runs logged waits in the "
+            "data directory, and `qd send` sends it or says what keeps it from that.",
             highlight=False,
         )
 

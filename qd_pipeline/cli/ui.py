@@ -58,14 +58,9 @@ def ui(
     observations.report_settings(pipeline, dagster, store)
     # All of them are there from the start, with their views.
     runs = {name: tracker.run_list(name) for name in EXPERIMENTS}
-    environment = {
-        **settings.child_environment(),
-        # MLflow's own jobs, which we have none of, would take five processes more.
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    }
     console = Console()
     try:
-        with Servers(settings.home / "logs", environment) as servers:
+        with Servers(settings.home / "logs", settings.child_environment()) as servers:
             for server in servers_to_start:
                 servers.start(server)
             with console.status("Starting Dagster and MLflow …"):

@@ -13,8 +13,10 @@ import numpy as np
 
 from qd_pipeline.errors import BadDrawing, BadSetting, DamagedPartition, MissingPartition
 from qd_pipeline.learning import backend
-from qd_pipeline.learning.data import pixels
+from qd_pipeline.learning.inputs import Inputs, signature
+from qd_pipeline.learning.networks import InputSpec
 from qd_pipeline.learning.training.config import TrainingConfig
+from qd_pipeline.quickdraw import BITMAP_SIDE, SEQUENCE_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -82,43 +84,50 @@ class Classifier:
     training: Training
 
     @property
+    def spec(self) -> InputSpec:
+        """What its network takes in."""
+        return InputSpec.of(self.network)
+
+    @property
     def side(self) -> int:
-        """Height and width of the bitmaps that it takes, in pixels."""
-        return int(self.network.input_shape[1])
+        """Height and width of the bitmaps that it takes, in pixels; without any, the usual."""
+        return self.spec.side or BITMAP_SIDE
 
     @cached_property
-    def _answer(self) -> Callable[[NDArray[np.float32]], Any]:
-        """The network in graph mode, traced once for any number of bitmaps."""
-        tf = backend.tf
-        signature = [tf.TensorSpec((None, self.side, self.side, 1), tf.float32)]
-        return tf.function(  # type: ignore[no-any-return]
-            lambda batch: self.network(batch, training=False), input_signature=signature
+    def _answer(self) -> Callable[[Any], Any]:
+        """The network in graph mode, traced once for any number of drawings."""
+        return backend.tf.function(  # type: ignore[no-any-return]
+            lambda batch: self.network(batch, training=False),
+            input_signature=[signature(self.spec)],
         )
 
-    def predict(self, bitmaps: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the probability of each category for each bitmap.
+    def predict(self, inputs: Inputs | NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the probability of each category for each drawing.
 
         Args:
-            bitmaps: `uint8 (n, side, side)`, ink 255 on ground 0. Any n; no more than 1,000
-                are scaled at a time.
+            inputs: Of any number of drawings, prepared by `spec`; bitmaps alone,
+                `uint8 (n, side, side)`, for networks that take only these. No more than 1,000
+                are processed at a time.
 
         Returns:
             `float32 (n, classes)` in the order of the class set; each row sums to 1.
 
         Raises:
-            BadDrawing: The bitmaps have another type or shape.
+            BadDrawing: The inputs have another type or shape.
         """
-        if bitmaps.dtype != np.uint8 or bitmaps.shape[1:] != (self.side, self.side):
-            raise BadDrawing(
-                "bitmaps",
-                f"are {bitmaps.dtype} {bitmaps.shape}",
-                f"give uint8 (n, {self.side}, {self.side})",
-            )
-        probabilities = np.empty((len(bitmaps), len(self.class_set)), np.float32)
-        for start in range(0, len(bitmaps), _BATCH):
-            batch = pixels(bitmaps[start : start + _BATCH])
+        given = inputs if isinstance(inputs, Inputs) else Inputs(bitmaps=inputs)
+        self._check(given)
+        probabilities = np.empty((len(given), len(self.class_set)), np.float32)
+        for start in range(0, len(given), _BATCH):
+            batch = given[start : start + _BATCH].tensors()
             probabilities[start : start + _BATCH] = self._answer(batch)
         return probabilities
+
+    def _check(self, inputs: Inputs) -> None:
+        side, length = self.spec.side, self.spec.length
+        _expect("bitmaps", inputs.bitmaps, "uint8", (side, side) if side else None)
+        shape = (length, len(SEQUENCE_COLUMNS)) if length else None
+        _expect("sequences", inputs.sequences, "float32", shape)
 
     def fingerprint(self) -> str:
         """Return a hash of what decides its predictions: architecture, weights and class set.
@@ -173,6 +182,18 @@ class Classifier:
                 str(folder), "does not hold a classifier that can be read", "train it again"
             ) from error
         return cls(network, class_set, training)
+
+
+def _expect(
+    name: str, given: NDArray[Any] | None, dtype: str, shape: tuple[int, int] | None
+) -> None:
+    if given is None and shape is None:
+        return
+    if given is not None and given.dtype == dtype and given.shape[1:] == shape:
+        return
+    cause = "are missing" if given is None else f"are {given.dtype} {given.shape}"
+    wanted = f"{dtype} (n, {shape[0]}, {shape[1]})" if shape else f"no {name}"
+    raise BadDrawing(name, cause, f"give {wanted}")
 
 
 def _architecture(network: keras.Model) -> Any:

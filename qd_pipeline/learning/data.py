@@ -13,7 +13,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from qd_pipeline.errors import BadSetting, DamagedPartition, MissingPartition
+from qd_pipeline.learning.inputs import Inputs
+from qd_pipeline.learning.networks import InputSpec
 from qd_pipeline.quickdraw.raster import rasterize
+from qd_pipeline.quickdraw.sequences import sequences
 from qd_pipeline.quickdraw.split import TEST, TRAIN, VALIDATION, split_of
 
 
@@ -156,6 +159,13 @@ class LabelledDrawings:
             return rasterize(self.drawings(which), side)
         return self._gather(lambda category: category.bitmaps, which)  # type: ignore[return-value]
 
+    def inputs(self, which: NDArray[np.integer] | slice, spec: InputSpec) -> Inputs:
+        """Return what a network takes in of some drawings."""
+        return Inputs(
+            None if spec.side is None else self.bitmaps(which, spec.side),
+            None if spec.length is None else sequences(self.drawings(which), spec.length),
+        )
+
     def drawings(self, which: NDArray[np.integer] | slice) -> pa.Array:
         """Return the strokes of some drawings: a column as `rasterize` takes it, of length k."""
         labels, rows = self.labels[which], self.rows[which]
@@ -219,12 +229,3 @@ class ClassSetData:
     def class_set(self) -> tuple[str, ...]:
         """The categories' names in the order of the network's outputs."""
         return tuple(category.category for category in self.train.categories)
-
-
-def pixels(bitmaps: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Scale bitmaps to a network's input: `float32 (n, side, side, 1)`, ink 1 on ground 0.
-
-    >>> pixels(np.array([[[0, 51], [255, 0]]], np.uint8)).ravel().tolist()
-    [0.0, 0.20000000298023224, 1.0, 0.0]
-    """
-    return np.divide(bitmaps, np.float32(255), dtype=np.float32)[..., np.newaxis]

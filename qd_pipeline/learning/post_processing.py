@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from qd_pipeline.learning import backend
+from qd_pipeline.quickdraw import SEQUENCE_COLUMNS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import keras
+
+_BITMAP_RANK: Final = 4
 
 
 def average_flips(network: keras.Model) -> keras.Model:
     """Add horizontal-flip test-time augmentation to a network.
 
-    The logits are averaged over each bitmap and its mirror image. All layers are shared: no
+    The logits are averaged over each drawing and its mirror image. All layers are shared: no
     weights are added, and inference takes twice the time.
 
     Args:
@@ -21,10 +28,25 @@ def average_flips(network: keras.Model) -> keras.Model:
     """
     keras = backend.keras
     last = network.layers[-1]
-    features = keras.Model(network.inputs, last.input, name="features")
-    bitmaps = keras.Input(network.input_shape[1:])
-    both = [features(bitmaps), features(keras.ops.flip(bitmaps, axis=2))]
-    return keras.Model(bitmaps, last(keras.layers.Average()(both)), name=network.name)
+    features = keras.Model(_by_name(network.inputs), last.input, name="features")
+    inputs = _by_name([keras.Input(each.shape[1:], name=each.name) for each in network.inputs])
+    flipped = keras.tree.map_structure(_flip, inputs)
+    averaged = keras.layers.Average()([features(inputs), features(flipped)])
+    return keras.Model(inputs, last(averaged), name=network.name)
+
+
+def _by_name(tensors: Sequence[Any]) -> Any:
+    """Return a single tensor, or several by their names, as `networks.build` does."""
+    return tensors[0] if len(tensors) == 1 else {each.name: each for each in tensors}
+
+
+def _flip(drawings: Any) -> Any:
+    """Flip bitmaps or sequences left and right; in these, x and dx change their signs."""
+    ops = backend.keras.ops
+    if len(drawings.shape) == _BITMAP_RANK:
+        return ops.flip(drawings, axis=2)
+    signs = [-1.0 if name in {"x", "dx"} else 1.0 for name in SEQUENCE_COLUMNS]
+    return ops.multiply(drawings, np.array(signs, np.float32))
 
 
 def apply_temperature(network: keras.Model, temperature: float) -> None:

@@ -57,6 +57,9 @@ def sensor_of(pipeline: Pipeline, jobs: Sequence[Any]) -> dg.SensorDefinition:
             yield dg.SkipReason("No schedule has asked the source yet.")
             return
         observation = last[0].dagster_run.run_id
+        if context.cursor == observation:
+            yield dg.SkipReason("What follows the last observation is done.")
+            return
         launched = instance.get_runs(dg.RunsFilter(tags={_OBSERVATION: observation}))
         if any(run.status not in _ENDED for run in launched):
             yield dg.SkipReason("What follows the last observation is being materialized.")
@@ -71,6 +74,8 @@ def sensor_of(pipeline: Pipeline, jobs: Sequence[Any]) -> dg.SensorDefinition:
         found = requests(staleness, observation, done)
         yield from found
         if not found:
+            # What people make by hand from now on is followed by nothing.
+            context.update_cursor(observation)
             yield dg.SkipReason("Everything that was materialized is up to date, or was tried.")
 
     return keep_up_to_date

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from qd_pipeline import catalog
 from qd_pipeline.errors import DamagedPartition, QdError
 from qd_pipeline.orchestration import progress, sigint
 from qd_pipeline.orchestration.fingerprint import fingerprint
@@ -151,7 +152,7 @@ def materialize(
         dagster.Failure: For every `QdError`, with its one sentence as description.
     """
     try:
-        config = pipeline.config(stage, **context.op_config)
+        config = pipeline.config(stage, **context.op_execution_context.op_config)
         settings = config.effective(key_of(context), pipeline.class_sets)
         with _opened(stage, pipeline, context) as materialization:
             result = stage.materialize(materialization, config)
@@ -201,11 +202,12 @@ def _run(
     experiment = {"drawings": tracking.DATA, "learning": tracking.CLASSIFIERS}.get(
         stage.group, tracking.STUDIES
     )
-    title = f"{key} categories" if stage.group == "learning" else f"{stage.name} {key}"
+    subject = catalog.category_of(key) if stage.by is By.CATEGORY else key
+    title = f"{key} categories" if stage.group == "learning" else f"{stage.name} {subject}"
     return tracker.run(
         experiment,
         tracking.Identity(repeated or context.run.run_id, stage.name, key),
-        name=title.replace("_", " ") if stage.by is By.CATEGORY else title,
+        name=title,
         tags=_tags(stage, context, provenance),
         may_exist=repeated is not None or context.retry_number > 0,
     )

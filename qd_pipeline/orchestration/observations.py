@@ -7,13 +7,14 @@ the source, or that a class set or its training settings did.
 import hashlib
 import json
 import warnings
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import dagster as dg
 
-from qd_pipeline.errors import DamagedPartition, QdError
+from qd_pipeline.errors import DamagedPartition, QdError, SourceFailed
 from qd_pipeline.orchestration.failures import Failed, notify
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.pipeline import Pipeline
@@ -48,13 +49,13 @@ def files_asset(pipeline: Pipeline) -> dg.SourceAsset:
             first = next(iter(failures.values()))
             context.log.warning("%d categories could not be asked: %s", len(failures), first)
             if not versions:
-                raise dg.Failure(str(first))
+                raise dg.Failure(str(first), allow_retries=isinstance(first, SourceFailed))
             failed = f"{len(failures)} of {len(failures) + len(versions)} categories"
             notify(Failed(FILES, failed, str(first), context.run.run_id), pipeline.settings)
-        return dg.DataVersionsByPartition(versions)
+        with _beta():
+            return dg.DataVersionsByPartition(versions)
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.BetaWarning)
+    with _beta():
         return dg.observable_source_asset(
             name=FILES,
             partitions_def=pipeline.partitions.definition(By.CATEGORY),
@@ -118,6 +119,14 @@ def data_version(
     return f"{external or ''}#{digest[:12]}"
 
 
+@contextmanager
+def _beta() -> Iterator[None]:
+    """Use observable assets, a feature in beta; the lock file pins the version that has it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        yield
+
+
 def observed_versions(instance: dg.DagsterInstance, run_id: str) -> dict[str, str]:
     """Return the versions of the source's files that a run observed, by category key."""
     entries = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_OBSERVATION)
@@ -175,5 +184,5 @@ def report_settings(
                 with suppress(DamagedPartition):
                     made = store.read(stage.name, key)
                     config = pipeline.declared(stage, made)
-                    external = made.fingerprint["inputs"].get(f"{stage.external}/{key}")
+                    external = made.fingerprint.get("inputs", {}).get(f"{stage.external}/{key}")
                     report(pipeline, instance, stage, key, config, external)

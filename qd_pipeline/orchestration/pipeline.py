@@ -81,9 +81,16 @@ class Pipeline:
         What was chosen for it by an option or in the launchpad stays chosen; the rest is as the
         settings have it now.
         """
-        recorded, chosen = made.metadata["run_config"], made.metadata["chosen"]
+        recorded = self.recorded(stage, made)
+        chosen = made.metadata.get("chosen", ())
+        return self.config(stage, **{name: recorded[name] for name in chosen if name in recorded})
+
+    def recorded(self, stage: Stage, made: Partition) -> Mapping[str, Any]:
+        """Return the configuration that a partition was made with, as far as it is known now."""
         known = self.config_types[stage.name].model_fields
-        return self.config(stage, **{name: recorded[name] for name in chosen if name in known})
+        # A partition of another version of this project may say nothing about it.
+        config = made.metadata.get("run_config", {})
+        return {name: value for name, value in config.items() if name in known}
 
     def chosen(self, stage: Stage, config: StageConfig) -> list[str]:
         """Return the fields of a configuration that differ from the settings' own values."""

@@ -7,12 +7,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from qd_pipeline.errors import BadSetting
+from qd_pipeline.quickdraw import SEQUENCE_COLUMNS
 from qd_pipeline.quickdraw.flat import Flat, checked_affine, checked_warp, flatten
 from qd_pipeline.quickdraw.kernels import bare_kernel, in_threads
 from qd_pipeline.quickdraw.mapping import BOX, map_points
-
-COLUMNS: Final = ("x", "y", "dx", "dy", "new_stroke", "length")
-"""What is known of each place."""
 
 LENGTHS: Final = range(1, 4097)
 """Numbers of places that a sequence can have."""
@@ -60,7 +58,7 @@ def sequences(
     if length not in LENGTHS:
         raise BadSetting("length", f"is {length}", f"give 1 to {LENGTHS.stop - 1} places")
     affine, warp = checked_affine(affine, len(drawings)), checked_warp(warp, len(drawings))
-    places = np.zeros((len(drawings), length, len(COLUMNS)), np.float32)
+    places = np.zeros((len(drawings), length, len(SEQUENCE_COLUMNS)), np.float32)
     chunks = drawings.chunks if isinstance(drawings, pa.ChunkedArray) else [drawings]
     done = 0
     for chunk in chunks:

@@ -12,6 +12,7 @@ from urllib.parse import unquote, unquote_to_bytes
 import numpy as np
 
 from qd_pipeline.errors import BadDrawing
+from qd_pipeline.learning.inputs import prepare
 from qd_pipeline.quickdraw.raster import rasterize
 from qd_pipeline.quickdraw.sketches.pictures import sketch_of_picture
 from qd_pipeline.quickdraw.sketches.points import strokes_of_points
@@ -60,8 +61,11 @@ class Predictor:
         Raises:
             BadDrawing: They cannot be drawn.
         """
-        bitmaps = rasterize(drawings, self.classifier.side)
-        probabilities = self.classifier.predict(bitmaps)
+        inputs = prepare(drawings, self.classifier.spec)
+        probabilities = self.classifier.predict(inputs)
+        bitmaps = inputs.bitmaps
+        if bitmaps is None:
+            bitmaps = rasterize(drawings, self.classifier.side)
         orders = np.argsort(-probabilities, axis=1, kind="stable")
         return [
             Ranking(

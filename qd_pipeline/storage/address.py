@@ -28,13 +28,13 @@ def check_url(url: str) -> str:
         raise BadSetting(
             "the address of the store",
             "is not a valid URL, or holds a user, '?' or '#'",
-            "give one like s3://bucket/prefix; credentials come from the environment",
+            "set one like s3://bucket/prefix; credentials come from the environment",
         )
     if parts.scheme not in SCHEMES:
         raise BadSetting(
             f"store {url[:80]!r}",
             "is not the address of a store",
-            "give file:///folder, memory://name, s3://bucket/prefix, gs://bucket/prefix or "
+            "set file:///folder, memory://name, s3://bucket/prefix, gs://bucket/prefix or "
             "az://account/container/prefix",
         )
     if parts.scheme == "file" and (parts.netloc not in {"", "localhost"} or len(parts.path) < 2):  # noqa: PLR2004

@@ -118,9 +118,16 @@ def open_bucket(
 
 
 def reason(error: Exception) -> str:
-    """Return what is short and not secret in obstore's report of an error."""
-    text = str(error).split("\n\nDebug source", 1)[0]
-    if found := re.search(r"<Code>(\w{1,60})</Code>", text):
+    """Return what is short and not secret in obstore's report of an error.
+
+    >>> reason(Exception("Generic S3 error: Error performing GET http://h/x in 1s - HTTP error"))
+    'HTTP error'
+    """
+    text, _, details = str(error).partition("\n\nDebug source")
+    # The code of a cloud's answer, or the operating system's words.
+    found = re.search(r"<Code>(\w{1,60})</Code>", text)
+    found = found or re.search(r'message: "([^"\n]{1,100})"', details)
+    if found:
         return found[1]
-    text = re.sub(r"https?://\S+", "…", text.split("<", 1)[0])
+    text = re.sub(r"https?://\S+", "…", text.split("<", 1)[0]).rpartition(" - ")[2]
     return " ".join(text.split())[-160:]

@@ -28,7 +28,11 @@ _CLIENT: Final["ClientConfig"] = {
     "read_timeout": timedelta(seconds=30),
     "timeout": timedelta(hours=1),  # of a whole request: a file of some hundred megabytes
 }
-_RETRY: Final["RetryConfig"] = {"max_retries": 6, "retry_timeout": timedelta(minutes=2)}
+_RETRY: Final["RetryConfig"] = {  # a server that is away for half a minute is waited for
+    "max_retries": 12,
+    "retry_timeout": timedelta(minutes=2),
+    "backoff": {"init_backoff": timedelta(seconds=1), "max_backoff": timedelta(seconds=15)},
+}
 _CHUNK_BYTES: Final = 1 << 20
 _IN_MEMORY: dict[str, MemoryStore] = {}
 

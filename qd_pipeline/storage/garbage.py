@@ -25,7 +25,7 @@ _Folder = tuple[str, str]
 def collect(
     objects: Objects, manifests: Manifests, scratch: Path | None, older_than: timedelta
 ) -> int:
-    """Remove what nobody can be reading or writing any more.
+    """Remove what can no longer be in use.
 
     Args:
         objects: The store.

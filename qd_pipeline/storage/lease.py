@@ -1,6 +1,6 @@
-"""Leases: a sign, renewed while its owner works, that something is in use.
+"""Leases: objects that are renewed while a process works, and so show what is in use.
 
-Nothing is looked up about the owner, which may be a process of another machine: a lease that has
+Nothing is looked up about the holder, which may be a process of another machine: a lease that has
 not been renewed for a while belongs to a process that was killed.
 """
 
@@ -20,10 +20,10 @@ from qd_pipeline.storage import renewal
 from qd_pipeline.storage.objects import Objects
 
 RENEWED_EVERY: Final = timedelta(seconds=30)
-"""How often the owner of a lease renews it."""
+"""How often the holder of a lease renews it."""
 
 EXPIRY: Final = timedelta(hours=2)
-"""A lease that has not been renewed for so long has no owner any more.
+"""A lease that has not been renewed for so long has expired: its holder was killed.
 
 Much longer than between two renewals, for clocks that are set, and for machines that sleep.
 """
@@ -74,8 +74,8 @@ def lease(
     """
     name = name or secrets.token_hex(8)
     path = f"leases/{name}"
-    owner = {"process": process_id(), "pid": str(os.getpid()), "host": socket.gethostname()}
-    content = json.dumps({**about, **owner}).encode()
+    holder = {"process": process_id(), "pid": str(os.getpid()), "host": socket.gethostname()}
+    content = json.dumps({**about, **holder}).encode()
     try:
         objects.put(path, content)
         with renewing(lambda: objects.put(path, content), every):
@@ -84,7 +84,7 @@ def lease(
         try:
             objects.delete([path])
         except QdError as error:  # it expires
-            _LOG.debug("A lease could not be given back: %s", error)
+            _LOG.debug("A lease could not be released: %s", error)
 
 
 def renewed_at(objects: Objects) -> dict[str, float]:

@@ -44,7 +44,9 @@ class LocalObjects(Objects):
         target = self.place(path)
         staged = self._root / "scratch" / f"{secrets.token_hex(8)}.new"
         with self._failures("written"):
-            grown = make_folder(target.parent)
+            # Where the power fails now, a new folder may be gone with the manifest in it: the
+            # partition is missing then, not damaged, and needs no sync of the folders above.
+            target.parent.mkdir(parents=True, exist_ok=True)
             staged.parent.mkdir(exist_ok=True)
             try:
                 with staged.open("wb") as stream:
@@ -55,7 +57,7 @@ class LocalObjects(Objects):
             finally:
                 staged.unlink(missing_ok=True)
             if created:
-                _sync_folders(target.parent, *grown)
+                _sync_folders(target.parent)
             return created
 
     def put(self, path: str, content: bytes) -> None:
@@ -97,7 +99,7 @@ class LocalObjects(Objects):
         """Move a whole folder to its place."""
         place = self.place(target)
         with self._failures("written"):
-            grown = make_folder(place.parent)
+            grown = _make_folder(place.parent)
             # Moved before all is synced: one transaction of the file system, not several.
             folder.rename(place)
             for name in names:
@@ -151,11 +153,11 @@ class LocalObjects(Objects):
             raise disk_failure(error, self._root, doing) from error
 
 
-def make_folder(folder: Path) -> list[Path]:
+def _make_folder(folder: Path) -> list[Path]:
     """Make a folder and its parents; return the folders to sync for the new names to last."""
     if folder.is_dir():
         return []
-    grown = make_folder(folder.parent)
+    grown = _make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
     return [folder.parent, *grown]
 

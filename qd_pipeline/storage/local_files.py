@@ -18,7 +18,7 @@ IN_USE_SECONDS: Final = 3600.0
 
 
 class LocalFiles(ABC):
-    """Gives published files as files of this machine."""
+    """Published files as files of this machine."""
 
     @abstractmethod
     def open(self, partition: Partition, name: str) -> Path:

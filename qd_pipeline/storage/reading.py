@@ -46,12 +46,14 @@ class Manifests:
         return partition
 
     def read_all(self, found: Iterable[StoredObject]) -> None:
-        """Read many at once, so that `read` has them; what is damaged is told by `read`."""
+        """Read many at once, so that `read` has them; damage is reported by `read`."""
 
         def read(each: StoredObject) -> None:
             with suppress(DamagedPartition):
                 self.read(each)
 
+        if self._objects.local_root is not None:
+            return  # a file is read as fast alone
         with ThreadPoolExecutor(_READERS) as pool:
             list(pool.map(read, found))
 

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -28,6 +29,10 @@ class _Renewal:
     """The tasks, and the thread, which waits while nothing is due."""
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin without tasks: a forked process does not renew what its parent holds."""
         self._tasks: set[Task] = set()
         self._changed = threading.Condition()
         self._wakes = math.inf
@@ -47,8 +52,8 @@ class _Renewal:
     def stop(self, task: Task) -> None:
         with self._changed:
             self._tasks.discard(task)
-        # A call that runs just now could bring back what is given back after this. One that
-        # hangs is not waited for.
+        # A call that is running could renew a lease after its release. One that hangs is not
+        # waited for.
         if task.running.acquire(timeout=_SECONDS_FOR_A_CALL):
             task.running.release()
 
@@ -79,4 +84,5 @@ def _call(task: Task) -> None:
 
 
 _RENEWAL = _Renewal()
+os.register_at_fork(after_in_child=_RENEWAL.reset)
 start, stop = _RENEWAL.start, _RENEWAL.stop

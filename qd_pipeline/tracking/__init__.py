@@ -23,6 +23,8 @@ _DEFAULTS: Final = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     # A logged model would get the lock file of whatever project is the current folder.
     "MLFLOW_UV_AUTO_DETECT": "false",
+    # A server that we start would run five processes more, for jobs that we have none of.
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
 }
 """MLflow's settings, where the environment has none. It reads some of them when imported."""
 

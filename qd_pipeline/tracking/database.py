@@ -35,14 +35,16 @@ def prepare(uri: str, leases: Leases) -> None:
         mlflow.exceptions.MlflowException: MLflow cannot create it.
     """
     path = path_of(uri)
-    if path is None or path.exists():
+    if path is None:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
     for entry in path.parent.glob(f"{path.name}~*"):
-        with contextlib.suppress(FileNotFoundError):  # another process has completed it
+        with contextlib.suppress(OSError):  # another process has completed or removed it
             owner = entry.name.rpartition("~")[0].rpartition("~")[2]
             if leases.has_expired(owner, entry.stat().st_mtime):
                 entry.unlink()
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
     own = path.with_name(f"{path.name}~{leases.owner}~{secrets.token_hex(4)}")
     try:
         MlflowClient(tracking_uri=f"{_SCHEME}{own}").search_experiments(max_results=1)

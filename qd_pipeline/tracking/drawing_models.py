@@ -23,7 +23,17 @@ FILES: Final = "artifacts"
 
 _PACKAGE: Final = Path(__file__).parents[1]
 _SERVED: Final = Path("serving", "mlflow_model.py")
-_NOT_SERVED: Final = ("__pycache__", "orchestration", "cli", "tracking", "studies", "reports")
+_NOT_SERVED: Final = (
+    "__pycache__",
+    "cli",
+    "download",
+    "evaluation",
+    "orchestration",
+    "reports",
+    "storage",
+    "studies",
+    "tracking",
+)
 """Parts of the package that a served model does not import."""
 
 _ANY: Final = AnyType()  # type: ignore[no-untyped-call]  # MLflow's
@@ -51,6 +61,8 @@ _REQUIREMENTS: Final = (
     "pandas",
     "pillow",
     "pyarrow",
+    "pydantic",
+    "resvg-py",
     "scikit-image",
     "scipy",
     "svgelements",

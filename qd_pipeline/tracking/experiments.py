@@ -11,17 +11,17 @@ CLASSIFIERS: Final = "quickdraw-classifiers"
 """Experiment of training and evaluation."""
 
 STUDIES: Final = "quickdraw-studies"
-"""Experiment of what is only made when asked for: cross-validations, searches, comparisons."""
+"""Experiment of cross-validations, searches, data studies and comparisons."""
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """What the page of an experiment shows.
+    """Content of an experiment's page.
 
     Attributes:
         columns: Of its run list, as MLflow names them: "metrics.`loss`", "params.`epochs`",
             "tags.`source`", "attributes.`Duration`".
-        note: Markdown that heads it.
+        note: Description, in Markdown.
     """
 
     columns: Sequence[str]
@@ -31,7 +31,7 @@ class Experiment:
 EXPERIMENTS: Final = {
     DATA: Experiment(
         ["metrics.`drawings`", "tags.`source`", "attributes.`Duration`", "tags.`data_version`"],
-        "Downloads, stroke tables and bitmaps: a run for each partition that was made.",
+        "Downloads, stroke tables and bitmaps: a run for each materialization.",
     ),
     CLASSIFIERS: Experiment(
         [

@@ -1,4 +1,4 @@
-"""A run as it lies in MLflow, read back."""
+"""An MLflow run, read back."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class LoggedRun:
         id: Its id.
         name: What the run list shows.
         link: Its page in MLflow's UI.
-        started: When it began.
+        started: Start time.
         params: Settings, as text.
         metrics: The last value of each.
         tags: Ours and MLflow's.
@@ -32,7 +32,7 @@ class LoggedRun:
 
     @classmethod
     def of(cls, run: Run, link: str) -> Self:
-        """Take what MLflow gives."""
+        """Return the values of a run of MLflow's."""
         return cls(
             id=run.info.run_id,
             name=run.info.run_name,

@@ -18,7 +18,7 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from qd_pipeline.errors import BadSetting, MissingPartition
 from qd_pipeline.tracking.drawing_models import FILES, NAME
-from qd_pipeline.tracking.failures import translate_errors as explained
+from qd_pipeline.tracking.failures import translate_errors
 
 CHAMPION: Final = "champion"
 """Alias of the version that predicts."""
@@ -102,7 +102,7 @@ class Registry:
 
     def champion(self, model: str) -> Version | None:
         """Return the champion, or None where there is none yet."""
-        with explained():
+        with translate_errors():
             try:
                 return _version(self._client.get_model_version_by_alias(model, CHAMPION))
             except MlflowException as error:
@@ -161,7 +161,7 @@ class Registry:
         Raises:
             MissingPartition: The run logged no classifier.
         """
-        with explained():
+        with translate_errors():
             logged = self._logged(run)
             if not self._client.search_registered_models(f"name = '{model}'"):
                 self._client.create_registered_model(model)
@@ -187,7 +187,7 @@ class Registry:
         if before is not None and before.number == version.number:
             self._tag(version, _decided(by))
             return None
-        with explained():
+        with translate_errors():
             if before is not None:
                 self._tag(version, {_SUCCEEDED: str(before.number)})
             self._client.set_registered_model_alias(version.model, CHAMPION, str(version.number))
@@ -199,7 +199,7 @@ class Registry:
 
     def set_challenger(self, version: Version) -> None:
         """Make a version the challenger."""
-        with explained():
+        with translate_errors():
             self._client.set_registered_model_alias(version.model, CHALLENGER, str(version.number))
 
     def roll_back(self, model: str, categories: Collection[str]) -> Version:
@@ -224,7 +224,7 @@ class Registry:
             )
         before = self.version(model, int(present.tags[_SUCCEEDED]))
         before.ensure_tells_apart(categories)
-        with explained():
+        with translate_errors():
             self._client.set_registered_model_alias(model, CHAMPION, str(before.number))
             for each in (before, present):
                 self._tag(each, _decided(DecidedBy.PERSON))
@@ -242,7 +242,7 @@ class Registry:
         if name not in self._kept(version.run):
             raise MissingPartition(str(version), f"has lost {name}", _REMEDY)
         with tempfile.TemporaryDirectory() as folder:
-            with explained(str(version), _WITHHELD, _REMEDY):
+            with translate_errors(str(version), _WITHHELD, _REMEDY):
                 path = Path(self._client.download_artifacts(version.run, name, folder))
             yield path
 
@@ -254,14 +254,14 @@ class Registry:
             TrackingFailed: MLflow does not return its files.
         """
         with tempfile.TemporaryDirectory() as folder:
-            with explained(str(version), _WITHHELD, _REMEDY):
+            with translate_errors(str(version), _WITHHELD, _REMEDY):
                 uri = f"models:/{version.model}/{version.number}/{FILES}"
                 path = Path(mlflow.artifacts.download_artifacts(uri, dst_path=folder))
             yield path
 
     def _kept(self, run: str) -> set[str]:
         """Return the names of the files kept with a run; none if the run was deleted."""
-        with explained():
+        with translate_errors():
             try:
                 return {str(file.path) for file in self._client.list_artifacts(run)}
             except MlflowException as error:
@@ -282,7 +282,7 @@ class Registry:
         return str(max(classifiers, key=lambda model: model.creation_timestamp).model_id)
 
     def _versions(self, model: str) -> list[Version]:
-        with explained():
+        with translate_errors():
             found = self._client.search_model_versions(f"name = '{model}'")
             return sorted((_version(each) for each in found), key=lambda each: each.number)
 

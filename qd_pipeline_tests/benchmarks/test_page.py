@@ -11,7 +11,7 @@ DOT = [[[7], [9]]]
 
 def test_the_page_is_asked_once_for_each_drawing(tmp_path: Path) -> None:
     store_untrained(tmp_path, "4", ("frog", "rabbit", "elephant", "duck"))
-    shelf = ModelCache(Settings.from_environment({"QD_HOME": str(tmp_path)}))
+    shelf = ModelCache(Settings.load(home=tmp_path))
     answered = page.milliseconds(shelf, "4", [LINE, DOT, LINE])
     assert len(answered) == 3
     assert min(answered) > 0

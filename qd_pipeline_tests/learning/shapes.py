@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -98,6 +99,11 @@ def write_animals(folder: Path, animals: Sequence[str], count: int) -> ClassSetD
         drawn.draw(table, bitmaps)
         loaded.append(load_category(animal, table, bitmaps))
     return ClassSetData.split(loaded)
+
+
+def same(first: NDArray[Any] | None, second: NDArray[Any] | None) -> bool:
+    """Compare two arrays, neither of which may be missing."""
+    return first is not None and second is not None and np.array_equal(first, second)
 
 
 def marks(places: Sequence[int]) -> NDArray[np.uint8]:

@@ -8,6 +8,7 @@ import pytest
 from qd_pipeline.errors import BadDrawing, DamagedPartition, MissingPartition
 from qd_pipeline.learning import backend, networks
 from qd_pipeline.learning.classifier import Classifier, Training
+from qd_pipeline.learning.inputs import Inputs
 from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline_tests.learning.shapes import draw_shape, marks, reader_of_marks
 
@@ -98,6 +99,21 @@ def test_other_bitmaps_are_refused(
 ) -> None:
     with pytest.raises(BadDrawing, match=rf"{found}.*give uint8 \(n, 28, 28\)"):
         classifier.predict(bitmaps)
+
+
+def test_inputs_that_are_missing_or_not_taken_are_refused() -> None:
+    training = Training(TrainingConfig(), (), 0, 0, 0)
+    strokes = Classifier(networks.build("stroke_cnn", 3), CLASS_SET, training)
+    both = Classifier(networks.build("picture_and_strokes", 3), CLASS_SET, training)
+    bitmaps, sequences = np.zeros((2, 28, 28), np.uint8), np.zeros((2, 96, 6), np.float32)
+    with pytest.raises(BadDrawing, match=r"sequences are missing: give float32 \(n, 96, 6\)"):
+        both.predict(bitmaps)
+    with pytest.raises(BadDrawing, match=r"bitmaps are uint8 .*: give no bitmaps"):
+        strokes.predict(bitmaps)
+    with pytest.raises(BadDrawing, match=r"sequences are float32 \(2, 90, 6\)"):
+        both.predict(Inputs(bitmaps, sequences[:, :90]))
+    assert both.predict(Inputs(bitmaps, sequences)).shape == (2, 3)
+    assert strokes.predict(Inputs(None, sequences)).shape == (2, 3)
 
 
 @pytest.mark.parametrize("name", ["network.keras", "classifier.json"])

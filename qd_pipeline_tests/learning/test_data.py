@@ -4,13 +4,16 @@ import numpy as np
 import pytest
 
 from qd_pipeline.errors import BadSetting, DamagedPartition, MissingPartition
-from qd_pipeline.learning.data import ClassSetData, load_category, pixels
+from qd_pipeline.learning.data import ClassSetData, load_category
+from qd_pipeline.learning.networks import InputSpec
 from qd_pipeline.quickdraw.raster import rasterize
+from qd_pipeline.quickdraw.sequences import sequences
 from qd_pipeline.quickdraw.split import split_of
 from qd_pipeline_tests.learning.shapes import (
     draw_shape,
     keys_by_side,
     marks,
+    same,
     write_animals,
     write_category,
     write_shapes,
@@ -97,11 +100,15 @@ def test_bitmaps_of_another_side_are_drawn(tmp_path: Path) -> None:
     assert larger.shape == (2, 56, 56)
 
 
-def test_pixels_are_scaled_to_0_and_1() -> None:
-    scaled = pixels(np.array([[[0, 255], [51, 102]]], np.uint8))
-    assert scaled.shape == (1, 2, 2, 1)
-    assert scaled.dtype == np.float32
-    assert scaled.ravel() == pytest.approx([0, 1, 0.2, 0.4])
+def test_inputs_are_what_a_network_takes_in(tmp_path: Path) -> None:
+    data = write_animals(tmp_path, ("cow", "duck"), 20)
+    which = np.array([3, 0])
+    drawings = data.train.drawings(which)
+    both = data.train.inputs(which, InputSpec(side=28, length=12))
+    assert same(both.bitmaps, rasterize(drawings))
+    assert same(both.sequences, sequences(drawings, 12))
+    assert data.train.inputs(which, InputSpec(side=28)).sequences is None
+    assert data.train.inputs(which, InputSpec(length=12)).bitmaps is None
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -1,10 +1,15 @@
 from typing import Any
 
-import numpy as np
+import pyarrow as pa
 import pytest
 
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning import backend, networks
+from qd_pipeline.learning.inputs import prepare
+from qd_pipeline.learning.networks import InputSpec
+from qd_pipeline.quickdraw.raster import DRAWING
+
+DRAWINGS = pa.array([[{"x": [0, 200], "y": [0, 100]}], [{"x": [7], "y": [9]}]], DRAWING)
 
 SEED_CNN: list[tuple[str, dict[str, Any]]] = [
     ("Conv2D", {"filters": 32, "kernel_size": (5, 5), "activation": "relu", "padding": "valid"}),
@@ -41,7 +46,9 @@ def test_units_are_the_width_of_the_first_hidden_dense_layer() -> None:
 
 
 def test_a_network_without_units_refuses_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(networks.NETWORKS, "fixed", lambda class_count, side: (class_count, side))
+    monkeypatch.setitem(
+        networks.NETWORKS, "fixed", lambda class_count, side=28: (class_count, side)
+    )
     with pytest.raises(BadSetting, match=r"has no units to set: .* dense_baseline, seed"):
         networks.build("fixed", 4, units=16)
 
@@ -49,7 +56,8 @@ def test_a_network_without_units_refuses_them(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("name", sorted(networks.NETWORKS))
 def test_every_network_gives_a_probability_for_each_category(name: str) -> None:
     network = networks.build(name, 3)
-    probabilities = network.predict_on_batch(np.ones((2, 28, 28, 1), np.float32))
+    inputs = prepare(DRAWINGS, InputSpec.of(network))
+    probabilities = network.predict_on_batch(inputs.tensors())
     assert probabilities.shape == (2, 3)
     assert probabilities.sum(axis=1) == pytest.approx([1, 1], abs=1e-5)
 
@@ -61,6 +69,9 @@ def test_every_network_gives_a_probability_for_each_category(name: str) -> None:
         ("dense_baseline", 406_024),
         ("compact_cnn", 99_160),
         ("deep_cnn", 658_112),
+        ("stroke_cnn", 55_112),
+        ("picture_and_strokes", 154_264),
+        ("wide_picture_and_strokes", 220_216),
     ],
 )
 def test_a_docstring_states_its_networks_parameters(name: str, parameters: int) -> None:
@@ -69,14 +80,34 @@ def test_a_docstring_states_its_networks_parameters(name: str, parameters: int) 
 
 
 def test_a_function_with_the_decorator_is_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(networks, "NETWORKS", dict(networks.NETWORKS))
+    # Set first, so that it is taken out again.
+    monkeypatch.setitem(networks.NETWORKS, "another", networks.NETWORKS["seed_cnn"])
 
     @networks.network
     def another(class_count: int, side: int = 40) -> Any:
         return ending_in([backend.keras.layers.Dense(class_count, activation="softmax")], side)
 
     assert networks.build("another", 5).output_shape == (None, 5)
-    assert networks.side_of("another") == 40
+    assert networks.input_spec("another") == InputSpec(side=40)
+
+
+@pytest.mark.parametrize(
+    ("name", "spec"),
+    [
+        ("compact_cnn", InputSpec(side=28)),
+        ("stroke_cnn", InputSpec(length=96)),
+        ("picture_and_strokes", InputSpec(side=28, length=96)),
+        ("wide_picture_and_strokes", InputSpec(side=28, length=128)),
+    ],
+)
+def test_a_built_network_tells_its_input(name: str, spec: InputSpec) -> None:
+    assert networks.input_spec(name) == spec
+    assert InputSpec.of(networks.build(name, 3)) == spec
+
+
+def test_sequences_of_another_length_can_be_taken() -> None:
+    network = networks.build("picture_and_strokes", 3, 32, length=64)
+    assert InputSpec.of(network) == InputSpec(side=32, length=64)
 
 
 def ending_in(layers: list[Any], side: int) -> Any:
@@ -95,7 +126,7 @@ def test_a_network_that_cannot_be_calibrated_is_refused(
         "Softmax": lambda count: [layers.Dense(count), layers.Softmax()],
     }
     monkeypatch.setitem(
-        networks.NETWORKS, "mine", lambda count, side: ending_in(endings[last](count), side)
+        networks.NETWORKS, "mine", lambda count, side=28: ending_in(endings[last](count), side)
     )
     complaint = rf"network 'mine' ends in a layer {last} .*cannot be calibrated: make Dense\("
     with pytest.raises(BadSetting, match=complaint):

@@ -3,7 +3,10 @@
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import dagster as dg
 import numpy as np
@@ -11,31 +14,44 @@ import pyarrow.parquet as pq
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from typer.testing import CliRunner
 
-from qd_pipeline.orchestration import recipes
-from qd_pipeline.orchestration.assets.classifiers import read_drawings
-from qd_pipeline.orchestration.driver import Driver
-from qd_pipeline.stages import CATEGORY_STAGES, CLASS_SET_STAGES
-from qd_pipeline_tests.orchestration.chain import driver, run
+from qd_pipeline.cli import app
+from qd_pipeline.errors import BadSetting
+from qd_pipeline.learning.data import ClassSetData
+from qd_pipeline.orchestration.partitions import By
+from qd_pipeline.orchestration.pipeline import Pipeline
+from qd_pipeline.orchestration.registry import STAGES
+from qd_pipeline.orchestration.runner import PipelineRunner
+from qd_pipeline.orchestration.stage import Result
+from qd_pipeline.orchestration.stages.drawings import read_drawings
+from qd_pipeline.settings import Settings
+from qd_pipeline_tests.orchestration.chain import run, runner
+
+if TYPE_CHECKING:
+    from qd_pipeline.orchestration.materialization import MaterializationContext
 
 ANIMALS = {"cow", "panda", "frog", "rabbit", "elephant", "duck", "camel", "shark"}
+CATEGORY_STAGES = ("raw_drawings", "strokes", "bitmaps")
+CLASS_SET_STAGES = ("classifiers", "evaluations")
+TWO = {"class_sets": {"2": ("cow", "panda")}}
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Driver:
-    """Make the chain of 40 sample drawings of each animal, once."""
-    return run(driver(tmp_path_factory.mktemp("home")))
+def made(tmp_path_factory: pytest.TempPathFactory) -> PipelineRunner:
+    """Run the pipeline on 40 sample drawings of each animal, once."""
+    return run(runner(tmp_path_factory.mktemp("home")))
 
 
 @pytest.fixture(scope="module")
-def runs(made: Driver) -> dict[str, Run]:
-    """Give the MLflow runs by name."""
-    client = MlflowClient(made.workshop.tracking_uri)
+def runs(made: PipelineRunner) -> dict[str, Run]:
+    """Return the MLflow runs by name."""
+    client = MlflowClient(made.pipeline.settings.mlflow_uri)
     ids = [experiment.experiment_id for experiment in client.search_experiments()]
     return {found.info.run_name: found for found in client.search_runs(ids)}
 
 
-def materialization(made: Driver, stage: str, key: str) -> dg.AssetMaterialization:
+def materialization(made: PipelineRunner, stage: str, key: str) -> dg.AssetMaterialization:
     records = made.instance.fetch_materializations(
         dg.AssetRecordsFilter(asset_key=dg.AssetKey(stage), asset_partitions=[key]), limit=1
     ).records
@@ -44,36 +60,40 @@ def materialization(made: Driver, stage: str, key: str) -> dg.AssetMaterializati
     return found
 
 
-def test_everything_is_made_once(made: Driver) -> None:
+def test_everything_is_made_once(made: PipelineRunner) -> None:
     assert made.failures == {}
-    assert len(made.made) == 8 * 3 + 3 * 2
-    assert made.fresh == []
+    assert len(made.materialized) == 8 * 3 + 3 * 2
+    assert made.up_to_date == []
 
 
 @pytest.mark.parametrize("category", sorted(ANIMALS))
-def test_row_i_of_the_bitmaps_is_row_i_of_the_table(made: Driver, category: str) -> None:
-    store = made.workshop.store
-    table = pq.read_table(store.read("strokes", category).path("table.parquet"))
-    bitmaps = np.load(store.read("bitmaps", category).path("bitmaps.npy"), mmap_mode="r")
+def test_row_i_of_the_bitmaps_is_row_i_of_the_table(made: PipelineRunner, category: str) -> None:
+    store = made.store
+    table = pq.read_table(store.open_local(store.read("strokes", category), "table.parquet"))
+    bitmaps = np.load(
+        store.open_local(store.read("bitmaps", category), "bitmaps.npy"), mmap_mode="r"
+    )
     assert bitmaps.shape == (table.num_rows, 28, 28) == (40, 28, 28)
     assert bitmaps.dtype == np.uint8
 
 
-def test_an_evaluation_holds_a_report_figures_and_predictions_that_agree(made: Driver) -> None:
-    evaluated = made.workshop.store.read("evaluations", "8")
-    figures = json.loads(evaluated.path("evaluation.json").read_text())
-    predictions = pq.read_table(evaluated.path("predictions.parquet")).to_pandas()
+def test_an_evaluation_holds_a_report_figures_and_predictions_that_agree(
+    made: PipelineRunner,
+) -> None:
+    evaluated = made.store.read("evaluations", "8")
+    figures = json.loads(made.store.open_local(evaluated, "evaluation.json").read_text())
+    predictions = pq.read_table(made.store.open_local(evaluated, "predictions.parquet")).to_pandas()
     right = (predictions["true"].astype(str) == predictions["predicted"].astype(str)).sum()
     assert figures["evaluation"]["accuracy"]["hits"] == right
     assert figures["evaluation"]["accuracy"]["count"] == len(predictions)
-    report = evaluated.path("report.html").read_text()
+    report = made.store.open_local(evaluated, "report.html").read_text()
     assert "synthetic sample" in report.lower()
 
 
-def test_a_run_again_finds_everything_fresh(made: Driver) -> None:
-    again = run(driver(Path(made.workshop.home)))
-    assert again.made == []
-    assert len(again.fresh) == 30
+def test_a_run_again_finds_everything_fresh(made: PipelineRunner) -> None:
+    again = run(runner(made.pipeline.settings.home))
+    assert again.materialized == []
+    assert len(again.up_to_date) == 30
 
 
 def test_every_stage_logs_a_flat_run(runs: dict[str, Run]) -> None:
@@ -85,13 +105,23 @@ def test_every_stage_logs_a_flat_run(runs: dict[str, Run]) -> None:
     assert not any("mlflow.parentRunId" in found.data.tags for found in runs.values())
 
 
-def test_classifier_runs_have_the_same_metrics_for_every_class_count(made: Driver) -> None:
-    client = MlflowClient(made.workshop.tracking_uri)
+def without_recalls(names: set[str]) -> set[str]:
+    return {name for name in names if not name.startswith("recall/")}
+
+
+def test_classifier_runs_have_the_same_metrics_for_every_class_set_but_for_its_categories(
+    made: PipelineRunner,
+) -> None:
+    client = MlflowClient(made.pipeline.settings.mlflow_uri)
     experiment = client.get_experiment_by_name("quickdraw-classifiers")
     assert experiment is not None
     found = client.search_runs([experiment.experiment_id])
     assert {each.data.tags["partition"] for each in found} == {"2", "4", "8"}
-    assert len({frozenset(each.data.metrics) for each in found}) == 1
+    names = {each.data.tags["partition"]: set(each.data.metrics) for each in found}
+    assert len({frozenset(each) for each in map(without_recalls, names.values())}) == 1
+    assert names["4"] - without_recalls(names["4"]) == {
+        f"recall/{name}" for name in ("frog", "rabbit", "elephant", "duck")
+    }
     for each in found:
         assert {"accuracy", "val_accuracy", "test_accuracy"} <= set(each.data.metrics)
         assert each.data.params["network"] == "seed_cnn"
@@ -104,7 +134,7 @@ def test_classifier_runs_have_the_same_metrics_for_every_class_count(made: Drive
 
 
 def test_the_page_of_an_asset_leads_to_its_mlflow_run_and_back(
-    made: Driver, runs: dict[str, Run]
+    made: PipelineRunner, runs: dict[str, Run]
 ) -> None:
     shown = materialization(made, "strokes", "cow")
     logged = runs["strokes cow"]
@@ -114,16 +144,16 @@ def test_the_page_of_an_asset_leads_to_its_mlflow_run_and_back(
     assert dagster_run is not None
 
 
-def test_data_versions_are_hashes_of_the_content(made: Driver) -> None:
+def test_data_versions_are_hashes_of_the_content(made: PipelineRunner) -> None:
     for stage, key in (("raw_drawings", "cow"), ("bitmaps", "cow"), ("classifiers", "2")):
-        version = made.workshop.store.read(stage, key).version
+        version = made.store.read(stage, key).version
         tags = materialization(made, stage, key).tags
         assert tags is not None
         assert tags["dagster/data_version"] == version
         assert len(version) == 64
 
 
-def test_every_check_of_every_stage_has_passed(made: Driver) -> None:
+def test_every_check_of_every_stage_has_passed(made: PipelineRunner) -> None:
     partitions = dict.fromkeys(CATEGORY_STAGES, 8) | dict.fromkeys(CLASS_SET_STAGES, 3)
     checked = set()
     for key in made.definitions.resolve_asset_graph().asset_check_keys:
@@ -142,71 +172,128 @@ def test_every_check_of_every_stage_has_passed(made: Driver) -> None:
     assert checked == set(partitions)
 
 
+def of_two(home: Path, **options: Any) -> PipelineRunner:
+    """Return a runner over the class set of two alone."""
+    return runner(home, **{"settings": TWO, "drawings": 25, **options})
+
+
 @pytest.fixture(scope="module")
 def home_of_two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make the class set of two, alone, once."""
     home = tmp_path_factory.mktemp("two")
-    assert run(driver(home, class_sets=["2"], drawings=25)).failures == {}
+    assert run(of_two(home)).failures == {}
     return home
 
 
 @pytest.fixture
-def two(home_of_two: Path, tmp_path: Path) -> Driver:
-    """Give a copy of that home to change."""
+def two(home_of_two: Path, tmp_path: Path) -> PipelineRunner:
+    """Return a copy of that home to change."""
     home = shutil.copytree(home_of_two, tmp_path / "home")
-    return driver(home, class_sets=["2"], drawings=25)
+    return of_two(home)
 
 
-def test_other_settings_make_again_what_depends_on_them(two: Driver) -> None:
-    home = Path(two.workshop.home)
-    retrained = run(driver(home, class_sets=["2"], drawings=25, seed=1))
-    assert retrained.made == ["classifiers 2", "evaluations 2"]
-    more = run(driver(home, class_sets=["2"], drawings=30, seed=1))
-    assert len(more.made) == 8
-    assert more.workshop.store.read("strokes", "cow").facts["drawings"] == 30
+def test_other_settings_make_again_what_depends_on_them(two: PipelineRunner) -> None:
+    home = two.pipeline.settings.home
+    retrained = run(of_two(home, seed=1))
+    assert retrained.materialized == ["classifiers 2", "evaluations 2"]
+    more = run(of_two(home, drawings=30, seed=1))
+    assert len(more.materialized) == 8
+    assert more.store.read("strokes", "cow").metadata["drawings"] == 30
 
 
-def test_another_version_of_the_code_makes_again_what_it_writes_and_no_training_of_the_same(
-    two: Driver, monkeypatch: pytest.MonkeyPatch
+def with_new_code(settings: Settings, name: str) -> Pipeline:
+    """Return a pipeline with another version of a stage's code."""
+    stages = [replace(each, code_version="9") if each.name == name else each for each in STAGES]
+    return Pipeline(settings, stages)
+
+
+def test_another_code_version_makes_again_what_it_writes_and_trains_nothing_of_the_same(
+    two: PipelineRunner,
 ) -> None:
-    monkeypatch.setitem(recipes.CODE_VERSIONS, "strokes", "2")
-    again = run(two)
-    assert again.made == ["strokes cow", "bitmaps cow", "strokes panda", "bitmaps panda"]
-    monkeypatch.setitem(recipes.CODE_VERSIONS, "evaluations", "2")
-    judged = run(driver(Path(two.workshop.home), class_sets=["2"], drawings=25))
-    assert judged.made == ["evaluations 2"]
+    settings = two.pipeline.settings
+    again = run(of_two(settings.home, pipeline=with_new_code(settings, "strokes")))
+    assert again.failures == {}
+    assert again.materialized == ["strokes cow", "bitmaps cow", "strokes panda", "bitmaps panda"]
 
 
-def test_a_damaged_partition_is_never_trained_on_and_made_again_by_name(two: Driver) -> None:
-    bitmaps = two.workshop.store.read("bitmaps", "cow").path("bitmaps.npy")
+def test_another_code_version_of_the_evaluation_trains_nothing(two: PipelineRunner) -> None:
+    settings = two.pipeline.settings
+    again = run(of_two(settings.home, pipeline=with_new_code(settings, "evaluations")))
+    assert again.materialized == ["evaluations 2"]
+
+
+def test_a_damaged_partition_is_never_trained_on_and_made_again_by_name(
+    two: PipelineRunner,
+) -> None:
+    bitmaps = two.store.open_local(two.store.read("bitmaps", "cow"), "bitmaps.npy")
     content = bytearray(bitmaps.read_bytes())
     content[-1] ^= 1
     bitmaps.write_bytes(content)
-    home = Path(two.workshop.home)
-    refused = run(driver(home, class_sets=["2"], drawings=25, seed=1))
+    home = two.pipeline.settings.home
+    refused = run(of_two(home, seed=1))
     assert "`qd make bitmaps cow`" in refused.failures["2"]
-    rebuilt = driver(home, class_sets=["2"], drawings=25)
-    rebuilt.make("cow", ["bitmaps"])
+    rebuilt = of_two(home)
+    rebuilt.materialize("cow", [rebuilt.pipeline.stages["bitmaps"]])
     assert rebuilt.failures == {}
-    assert run(driver(home, class_sets=["2"], drawings=25)).failures == {}
+    assert run(of_two(home)).failures == {}
+
+
+def test_making_a_partition_again_by_name_takes_the_settings_recorded_for_it(
+    two: PipelineRunner,
+) -> None:
+    names = [("raw_drawings", "cow"), ("classifiers", "2")]
+    before = [two.store.read(*name) for name in names]
+    for name in names:
+        said = CliRunner().invoke(app, ["make", *name, "--home", str(two.pipeline.settings.home)])
+        assert said.exit_code == 0, said.output
+    for name, made in zip(names, before, strict=True):
+        again = two.store.read(*name)
+        assert again.sequence == made.sequence + 1
+        assert (again.fingerprint, again.version) == (made.fingerprint, made.version)
+    assert before[0].fingerprint["settings"] == {"drawings": 25}
+    assert before[1].fingerprint["settings"]["epochs"] == 1
+
+
+def test_a_diverged_training_is_one_sentence_and_the_classifier_before_it_stays(
+    two: PipelineRunner,
+) -> None:
+    before = two.store.read("classifiers", "2")
+    diverged = run(of_two(two.pipeline.settings.home, learning_rate=1e30))
+    assert "diverged" in diverged.failures["2"]
+    assert diverged.materialized == []
+    assert two.store.read("classifiers", "2") == before
+    assert run(of_two(two.pipeline.settings.home)).failures == {}
+
+
+def test_a_classifier_is_reported_though_its_evaluation_fails(two: PipelineRunner) -> None:
+    def refuse(_context: object, _config: object) -> Result:
+        raise BadSetting("the evaluation", "fails", "mend it")
+
+    settings = two.pipeline.settings
+    stages = [
+        replace(each, materialize=refuse) if each.name == "evaluations" else each for each in STAGES
+    ]
+    failed = run(of_two(settings.home, pipeline=Pipeline(settings, stages), seed=1))
+    assert failed.failures == {"2": "the evaluation fails: mend it."}
+    assert failed.materialized == ["classifiers 2"]
 
 
 def test_the_same_settings_give_the_same_classifier_and_the_same_figures(
-    two: Driver, tmp_path_factory: pytest.TempPathFactory
+    two: PipelineRunner, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    other = run(driver(tmp_path_factory.mktemp("other"), class_sets=["2"], drawings=25))
+    other = run(of_two(tmp_path_factory.mktemp("other")))
     for stage, key in (("bitmaps", "cow"), ("classifiers", "2")):
-        first, second = two.workshop.store.read(stage, key), other.workshop.store.read(stage, key)
+        first, second = two.store.read(stage, key), other.store.read(stage, key)
         assert first.version == second.version
     figures = [
-        dict(each.workshop.store.read("evaluations", "2").facts["figures"]) for each in (two, other)
+        dict(each.store.read("evaluations", "2").metadata["figures"]) for each in (two, other)
     ]
     for each in figures:
         each.pop("training_seconds")
     assert figures[0] == figures[1]
 
 
-def strokes_again(two: Driver, root: str) -> str:
+def strokes_again(two: PipelineRunner, root: str) -> str:
     """Make a step of a run once more, as a retry does; give its MLflow run."""
     again = two.definitions.resolve_job_def("categories").execute_in_process(
         partition_key="cow",
@@ -215,12 +302,12 @@ def strokes_again(two: Driver, root: str) -> str:
         tags={"dagster/root_run_id": root, "dagster/parent_run_id": root},
     )
     assert again.success
-    return str(two.workshop.store.read("strokes", "cow").facts["mlflow_run"])
+    return str(two.store.read("strokes", "cow").metadata["mlflow_run"])
 
 
-def test_a_step_that_is_tried_again_continues_its_mlflow_run(two: Driver) -> None:
-    client = MlflowClient(two.workshop.tracking_uri)
-    first = str(two.workshop.store.read("strokes", "cow").facts["mlflow_run"])
+def test_a_step_that_is_tried_again_continues_its_mlflow_run(two: PipelineRunner) -> None:
+    client = MlflowClient(two.pipeline.settings.mlflow_uri)
+    first = str(two.store.read("strokes", "cow").metadata["mlflow_run"])
     root = client.get_run(first).data.tags["dagster_run_id"]
     client.set_terminated(first, "FAILED")
     assert strokes_again(two, root) == first
@@ -228,17 +315,17 @@ def test_a_step_that_is_tried_again_continues_its_mlflow_run(two: Driver) -> Non
 
 
 def test_a_step_that_had_ended_well_is_another_mlflow_run_when_it_is_made_again(
-    two: Driver,
+    two: PipelineRunner,
 ) -> None:
-    client = MlflowClient(two.workshop.tracking_uri)
-    first = str(two.workshop.store.read("strokes", "cow").facts["mlflow_run"])
+    client = MlflowClient(two.pipeline.settings.mlflow_uri)
+    first = str(two.store.read("strokes", "cow").metadata["mlflow_run"])
     second = strokes_again(two, client.get_run(first).data.tags["dagster_run_id"])
     assert second != first
     assert {client.get_run(run).info.status for run in (first, second)} == {"FINISHED"}
 
 
 def runs_of(client: MlflowClient, root: dg.DagsterRun) -> dict[str, Run]:
-    """Give the MLflow runs of a Dagster run and of all that made it again, by asset."""
+    """Return the MLflow runs of a Dagster run and of all that made it again, by asset."""
     ids = [experiment.experiment_id for experiment in client.search_experiments()]
     found = list(client.search_runs(ids, f"tags.dagster_root_run = '{root.run_id}'"))
     by_asset = {run.data.tags["asset"]: run for run in found}
@@ -251,18 +338,19 @@ def statuses(runs: dict[str, Run]) -> dict[str, str]:
 
 
 def categories_of_two(home: str) -> dg.JobDefinition:
-    """Give the job again from nothing but words, as Dagster wants it for a re-execution."""
-    return driver(Path(home), class_sets=["2"]).definitions.resolve_job_def("categories")
+    """Return the job from text alone, as Dagster needs it for a re-execution."""
+    return of_two(Path(home)).definitions.resolve_job_def("categories")
 
 
 def test_a_run_re_executed_from_its_failure_continues_the_mlflow_run_of_the_failed_step(
-    two: Driver,
+    two: PipelineRunner,
 ) -> None:
-    client = MlflowClient(two.workshop.tracking_uri)
-    strokes = two.workshop.store.root / "strokes" / "cow"
+    client = MlflowClient(two.pipeline.settings.mlflow_uri)
+    home = str(two.pipeline.settings.home)
+    strokes = Path(home, "store", "content", "strokes")
     aside = strokes.rename(strokes.with_name("aside"))
     strokes.symlink_to(aside)
-    two.make("cow", CATEGORY_STAGES)
+    two.materialize("cow", two.pipeline.chain(By.CATEGORY))
     assert "remove the link" in two.failures["cow"]
     failed = two.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))[0]
     before = runs_of(client, failed)
@@ -270,7 +358,7 @@ def test_a_run_re_executed_from_its_failure_continues_the_mlflow_run_of_the_fail
     strokes.unlink()
 
     again = dg.execute_job(
-        dg.build_reconstructable_job(__name__, categories_of_two.__name__, (two.workshop.home,)),
+        dg.build_reconstructable_job(__name__, categories_of_two.__name__, (home,)),
         instance=two.instance,
         # What the button in Dagster's pages hands on.
         tags={
@@ -293,19 +381,25 @@ def test_a_run_re_executed_from_its_failure_continues_the_mlflow_run_of_the_fail
     assert list(client.search_runs(everywhere, "attributes.status = 'RUNNING'")) == []
 
 
-def test_drawings_are_read_whole_while_another_run_publishes_them(two: Driver) -> None:
-    store = two.workshop.store
+def test_drawings_are_read_whole_while_another_run_publishes_them(two: PipelineRunner) -> None:
+    store = two.store
 
     def publish_again() -> None:
         before = store.read("bitmaps", "cow")
-        with store.draft("bitmaps", "cow") as draft:
-            shutil.copy(before.path("bitmaps.npy"), draft.path("bitmaps.npy"))
-            draft.publish(recipe=before.recipe, facts=before.facts, version=before.version)
+        with store.stage("bitmaps", "cow") as staged:
+            shutil.copy(store.open_local(before, "bitmaps.npy"), staged.path("bitmaps.npy"))
+            staged.publish(
+                fingerprint=before.fingerprint, metadata=before.metadata, version=before.version
+            )
+
+    def read() -> ClassSetData:
+        inputs = two.pipeline.read_inputs(two.pipeline.stages["classifiers"], "2", store)
+        context = SimpleNamespace(inputs=inputs, open=store.open_local)
+        return read_drawings(cast("MaterializationContext", context))
 
     with ThreadPoolExecutor(1) as pool:
         for _ in range(200):
             published = pool.submit(publish_again)
             while not published.done():
-                data, _ = read_drawings(two.workshop, "2")
-                assert len(data.test) > 0
+                assert len(read().test) > 0
             published.result()

@@ -1,20 +1,18 @@
-"""The weekly schedule with a real daemon: what changed is made again, and nothing else."""
+"""The weekly schedule with a real daemon: it makes again what changed, and nothing else."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
 
-from qd_pipeline.orchestration.automation import KEEPS_UP
-from qd_pipeline.orchestration.driver import Driver
+from qd_pipeline.orchestration.automation import AUTOMATED_TAGS
+from qd_pipeline.orchestration.runner import PipelineRunner
 from qd_pipeline.quickdraw import sample
-from qd_pipeline.timetable import WEEKDAYS
 from qd_pipeline_tests.daemon import WORKSPACE, started, wait_until
 from qd_pipeline_tests.mirror import Mirror
-from qd_pipeline_tests.orchestration.chain import driver, run
+from qd_pipeline_tests.orchestration.chain import run, runner
 
 DRAWINGS = 40
 ANIMALS = ("cow", "panda", "camel", "rabbit", "frog", "duck", "elephant", "shark")
@@ -33,29 +31,29 @@ def mirror(tmp_path: Path) -> Iterator[Mirror]:
 
 
 @pytest.fixture
-def made(tmp_path: Path, mirror: Mirror) -> Driver:
-    """Make the chain once, of the class sets of 2 and of 4."""
-    home = tmp_path / "home"
-    tiny: dict[str, Any] = {"network": "dense_baseline", "units": 8}
-    made = driver(home, source=mirror.url, class_sets=("2", "4"), drawings=DRAWINGS, **tiny)
-    assert not run(made).failures
-    return made
+def made(tmp_path: Path, mirror: Mirror) -> PipelineRunner:
+    """Run the pipeline once, on the class sets of 2 and of 4."""
+    settings = {"source": mirror.url}
+    tiny = runner(
+        tmp_path / "home", settings=settings, drawings=DRAWINGS, network="dense_baseline", units=8
+    )
+    assert not run(tiny, ["2", "4"]).failures
+    return tiny
 
 
 def soon() -> dict[str, str]:
-    """Have the weekly schedule tick in one to two minutes: after the daemon has started."""
+    """Let the weekly schedule tick in one to two minutes: after the daemon has started."""
     at = datetime.now(UTC) + timedelta(seconds=130)
-    day = WEEKDAYS[at.isoweekday() % 7]
-    return {"QD_SCHEDULE_TIME": f"{at:%H:%M}", "QD_SCHEDULE_WEEKDAY": day}
+    return {"QD_SCHEDULE_TIME": f"{at:%H:%M}", "QD_SCHEDULE_WEEKDAY": f"{at:%A}"}
 
 
-def runs_of_nobody(made: Driver) -> list[tuple[list[str], str, dg.DagsterRunStatus]]:
-    """Give steps, partition and status of each run that nobody started."""
-    runs = made.instance.get_runs(dg.RunsFilter(tags={KEEPS_UP: "yes"}))
+def automated_runs(made: PipelineRunner) -> list[tuple[list[str], str, dg.DagsterRunStatus]]:
+    """Return steps, partition and status of each automated run."""
+    runs = made.instance.get_runs(dg.RunsFilter(tags=AUTOMATED_TAGS))
     return sorted(
         (
             sorted(step.step_key for step in made.instance.get_run_step_stats(run.run_id)),
-            run.tags["dagster/partition"],
+            run.tags.get("dagster/partition", ""),
             run.status,
         )
         for run in runs
@@ -63,27 +61,28 @@ def runs_of_nobody(made: Driver) -> list[tuple[list[str], str, dg.DagsterRunStat
 
 
 def test_the_daemon_makes_again_what_changed_at_the_source_and_what_depends_on_it(
-    made: Driver, mirror: Mirror
+    made: PipelineRunner, mirror: Mirror
 ) -> None:
-    store = made.workshop.store
+    store = made.store
     before = {key: store.read("evaluations", key).version for key in ("2", "4")}
     mirror.write("panda", drawn("panda", seed=1))
     asked = len(mirror.requests)
     settings = {**soon(), "QD_SOURCE": mirror.url}
-    with started(Path(made.workshop.home), "dagster-daemon", "run", *WORKSPACE, **settings):
+    with started(made.pipeline.settings.home, "dagster-daemon", "run", *WORKSPACE, **settings):
         wait_until(lambda: store.read("evaluations", "2").version != before["2"])
-        wait_until(lambda: len(runs_of_nobody(made)) == 3)
+        wait_until(lambda: len(automated_runs(made)) == 3)
         wait_until(
-            lambda: {run[2] for run in runs_of_nobody(made)} == {dg.DagsterRunStatus.SUCCESS}
+            lambda: {run[2] for run in automated_runs(made)} == {dg.DagsterRunStatus.SUCCESS}
         )
     done = dg.DagsterRunStatus.SUCCESS
-    assert runs_of_nobody(made) == [
-        (["bitmaps", "strokes"], "panda", done),
+    assert automated_runs(made) == [
+        (["bitmaps", "raw_drawings", "strokes"], "panda", done),
         (["classifiers", "evaluations"], "2", done),
-        (["raw_drawings"], "panda", done),
+        (["quickdraw_files"], "", done),
     ]
     assert store.read("evaluations", "4").version == before["4"]
     requests = [request.path for request in mirror.requests[asked:]]
     unchanged = [path for path in requests if "panda" not in path]
     assert len(unchanged) == len(set(unchanged)) == 5
-    assert len(requests) - len(unchanged) == 2
+    # The observation, and the download with a look at its version.
+    assert len(requests) - len(unchanged) == 3

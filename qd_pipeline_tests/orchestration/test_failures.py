@@ -1,4 +1,4 @@
-"""Failed runs are told of: a line in the log, and the webhook."""
+"""Notification of failed runs: a line in the log, and the webhook."""
 
 import json
 import threading
@@ -9,9 +9,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from qd_pipeline.orchestration.failures import LOG, Failed, announce, report_failures
+from qd_pipeline.orchestration.failures import LOG, Failed, failure_sensor_of, notify
 from qd_pipeline.settings import Settings
-from qd_pipeline_tests.orchestration.chain import driver
+from qd_pipeline_tests.orchestration.chain import runner
 
 FAILED = Failed("bitmaps", "cow", "bitmaps cow is damaged: rebuild it.", "1234")
 
@@ -52,7 +52,7 @@ def webhook() -> Iterator[Webhook]:
 
 
 def settings(home: Path, url: str | None = None) -> Settings:
-    return Settings.from_environment({"QD_HOME": str(home), "QD_WEBHOOK_URL": url or ""})
+    return Settings.load(home=home, webhook_url=url)
 
 
 def lines(home: Path) -> list[str]:
@@ -60,15 +60,15 @@ def lines(home: Path) -> list[str]:
 
 
 def test_a_failure_is_one_line_however_many_its_sentence_has(tmp_path: Path) -> None:
-    assert announce(Failed("strokes", "cow", "bad\nnews: mend it."), settings(tmp_path)) is None
-    announce(FAILED, settings(tmp_path))
+    assert notify(Failed("strokes", "cow", "bad\nnews: mend it."), settings(tmp_path)) is None
+    notify(FAILED, settings(tmp_path))
     first, second = lines(tmp_path)
     assert first.endswith("strokes cow failed: bad news: mend it.")
     assert second.endswith(f"{FAILED.sentence} (Dagster run 1234)")
 
 
-def test_the_webhook_hears_of_it(tmp_path: Path, webhook: Webhook) -> None:
-    assert announce(FAILED, settings(tmp_path, webhook.url)) is None
+def test_the_webhook_is_told(tmp_path: Path, webhook: Webhook) -> None:
+    assert notify(FAILED, settings(tmp_path, webhook.url)) is None
     (told,) = webhook.told
     assert told.pop("text") == str(FAILED)
     assert told == {
@@ -82,7 +82,7 @@ def test_the_webhook_hears_of_it(tmp_path: Path, webhook: Webhook) -> None:
 @pytest.mark.parametrize("status", [302, 404, 500])
 def test_a_webhook_that_refuses_does_no_harm(tmp_path: Path, webhook: Webhook, status: int) -> None:
     webhook.status = status
-    missed = announce(FAILED, settings(tmp_path, webhook.url))
+    missed = notify(FAILED, settings(tmp_path, webhook.url))
     assert missed == f"the webhook answered {status}"
     assert len(webhook.told) == 1
     assert len(lines(tmp_path)) == 1
@@ -91,17 +91,14 @@ def test_a_webhook_that_refuses_does_no_harm(tmp_path: Path, webhook: Webhook, s
 def test_a_webhook_that_is_gone_does_no_harm_and_its_address_stays_secret(tmp_path: Path) -> None:
     with Webhook() as gone:
         url = gone.url
-    missed = announce(FAILED, settings(tmp_path, url))
+    missed = notify(FAILED, settings(tmp_path, url))
     assert missed is not None
     assert missed.startswith("the webhook did not answer")
     assert "a-secret" not in missed
 
 
-def test_the_sensor_tells_of_a_run_by_asset_partition_cause_and_remedy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("QD_HOME", str(tmp_path))
-    made = driver(tmp_path)
+def test_the_sensor_names_asset_partition_cause_and_remedy_of_a_failed_run(tmp_path: Path) -> None:
+    made = runner(tmp_path)
     result = made.definitions.resolve_job_def("categories").execute_in_process(
         partition_key="cow",
         instance=made.instance,
@@ -115,17 +112,17 @@ def test_the_sensor_tells_of_a_run_by_asset_partition_cause_and_remedy(
         dagster_run=result.dagster_run,
         dagster_event=result.get_run_failure_event(),
     ).for_run_failure()
-    report_failures(context)
+    failure_sensor_of(settings(tmp_path))(context)
     (line,) = lines(tmp_path)
-    sentence = "strokes cow is not in the store: make it with `qd make strokes cow`."
+    sentence = (
+        "strokes cow is needed for bitmaps cow and not in the store: materialize with "
+        "`qd make strokes cow`, or all with `qd run`."
+    )
     assert f"bitmaps cow failed: {sentence} (Dagster run {result.run_id})" in line
 
 
-def test_the_sensor_tells_of_a_run_whose_process_was_killed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("QD_HOME", str(tmp_path))
-    instance = driver(tmp_path).instance
+def test_the_sensor_reports_a_run_whose_process_was_killed(tmp_path: Path) -> None:
+    instance = runner(tmp_path).instance
     run = dg.DagsterRun(
         "categories",
         status=dg.DagsterRunStatus.STARTED,
@@ -140,7 +137,7 @@ def test_the_sensor_tells_of_a_run_whose_process_was_killed(
         dagster_run=run,
         dagster_event=failure,
     ).for_run_failure()
-    report_failures(context)
+    failure_sensor_of(settings(tmp_path))(context)
     (line,) = lines(tmp_path)
-    cause = "The process that made it was killed: make it again with `qd make bitmaps cow`."
+    cause = "The process that made it was killed: materialize again with `qd make bitmaps cow`."
     assert f"bitmaps cow failed: {cause} (Dagster run {run.run_id})" in line

@@ -12,71 +12,73 @@ from typer.testing import CliRunner
 
 from qd_pipeline.cli import app
 from qd_pipeline.errors import BadSetting
-from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig
-from qd_pipeline.orchestration.driver import Choices, Driver
-from qd_pipeline.store import Partition, Store
-from qd_pipeline_tests.orchestration.chain import driver, run
+from qd_pipeline.orchestration.runner import PipelineRunner
+from qd_pipeline.storage import Partition, PartitionStore
+from qd_pipeline_tests.orchestration.chain import run, runner
 
 MODEL = "quickdraw-2"
 CHECK = dg.AssetCheckKey(dg.AssetKey("evaluations"), "not_worse_than_the_champion")
 
 
-def trained_again(made: Driver, **training: Any) -> Driver:
+def trained_again(made: PipelineRunner, **training: Any) -> PipelineRunner:
     """Train and evaluate once more, with other settings."""
-    choices: Choices = dataclasses.replace(
-        made.choices,
-        classifiers=ClassifierConfig(**{"recipe": "notebook", "epochs": 1, **training}),
-    )
-    again = dataclasses.replace(made, choices=choices, made=[], fresh=[], failures={})
-    assert not run(again).failures
-    assert again.made == ["classifiers 2", "evaluations 2"]
+    stage = made.pipeline.stages["classifiers"]
+    config = made.pipeline.config(stage, **{"preset": "notebook", "epochs": 1, **training})
+    configs = {**made.configs, "classifiers": config}
+    again = dataclasses.replace(made, configs=configs, materialized=[], up_to_date=[], failures={})
+    assert not run(again, ["2"]).failures
+    assert again.materialized == ["classifiers 2", "evaluations 2"]
     return again
 
 
+def materialize(made: PipelineRunner, *stages: str) -> None:
+    made.materialize("2", [made.pipeline.stages[name] for name in stages])
+    assert not made.failures
+
+
 @pytest.fixture(scope="module")
-def good(tmp_path_factory: pytest.TempPathFactory) -> Driver:
+def good(tmp_path_factory: pytest.TempPathFactory) -> PipelineRunner:
     """Make a champion that tells cows from pandas."""
-    home = tmp_path_factory.mktemp("home")
-    made = driver(home, class_sets=("2",), drawings=120, epochs=6)
-    assert not run(made).failures
+    made = runner(tmp_path_factory.mktemp("home"), drawings=120, epochs=6)
+    assert not run(made, ["2"]).failures
     return made
 
 
 @pytest.fixture(scope="module")
-def bad(good: Driver) -> Driver:
+def bad(good: PipelineRunner) -> PipelineRunner:
     """Train a rival that learns nothing."""
     return trained_again(good, learning_rate=1e-12)
 
 
-def promotion_of(made: Driver) -> dict[str, Any]:
-    evaluated = made.workshop.store.read("evaluations", "2")
-    figures = json.loads(evaluated.path("evaluation.json").read_text(encoding="utf-8"))
-    return dict(figures["promotion"])
+def promotion_of(made: PipelineRunner) -> dict[str, Any]:
+    return dict(json.loads(file_of(made, "evaluation.json"))["promotion"])
 
 
-def aliases(made: Driver) -> dict[str, int]:
-    client = MlflowClient(tracking_uri=made.workshop.tracking_uri)
+def file_of(made: PipelineRunner, name: str) -> str:
+    evaluated = made.store.read("evaluations", "2")
+    return made.store.open_local(evaluated, name).read_text(encoding="utf-8")
+
+
+def aliases(made: PipelineRunner) -> dict[str, int]:
+    client = MlflowClient(tracking_uri=made.pipeline.settings.mlflow_uri)
     return {
         name: int(number) for name, number in client.get_registered_model(MODEL).aliases.items()
     }
 
 
-def tags_of(made: Driver, number: int) -> dict[str, str]:
-    client = MlflowClient(tracking_uri=made.workshop.tracking_uri)
+def tags_of(made: PipelineRunner, number: int) -> dict[str, str]:
+    client = MlflowClient(tracking_uri=made.pipeline.settings.mlflow_uri)
     return dict(client.get_model_version(MODEL, str(number)).tags)
 
 
-def evaluate_again(made: Driver) -> None:
-    made.make("2", ["evaluations"])
-    assert not made.failures
-
-
-def test_a_classifier_at_chance_is_registered_as_challenger_and_says_why(bad: Driver) -> None:
+def test_a_classifier_at_chance_is_registered_as_challenger_and_says_why(
+    bad: PipelineRunner,
+) -> None:
     assert aliases(bad) == {"champion": 1, "challenger": 2}
     promotion = promotion_of(bad)
     assert (promotion["outcome"], promotion["promoted"]) == ("kept", False)
     assert promotion["champion"] == f"{MODEL} version 1"
-    page = bad.workshop.store.read("evaluations", "2").path("report.html").read_text("utf-8")
+    page = file_of(bad, "report.html")
     assert "not better than chance" in promotion["reason"]
     assert promotion["reason"] in page
     tags = tags_of(bad, 2)
@@ -85,7 +87,7 @@ def test_a_classifier_at_chance_is_registered_as_challenger_and_says_why(bad: Dr
     assert json.loads(tags["categories"]) == ["cow", "panda"]
 
 
-def test_the_check_warns_of_a_classifier_that_is_not_promoted(bad: Driver) -> None:
+def test_the_check_warns_of_a_classifier_that_is_not_promoted(bad: PipelineRunner) -> None:
     (record,) = bad.instance.event_log_storage.get_asset_check_execution_history(CHECK, limit=1)
     assert record.event is not None
     assert record.event.dagster_event is not None
@@ -97,8 +99,8 @@ def test_the_check_warns_of_a_classifier_that_is_not_promoted(bad: Driver) -> No
     assert outcome.metadata["outcome"].value == "kept"
 
 
-def test_people_have_the_last_word(bad: Driver) -> None:
-    home = ["--home", bad.workshop.home]
+def test_people_have_the_last_word(bad: PipelineRunner) -> None:
+    home = ["--home", str(bad.pipeline.settings.home)]
     said = CliRunner().invoke(app, ["promote", "2", "2", *home])
     assert f"{MODEL} version 2 is the champion; {MODEL} version 1 was." in said.output
     assert aliases(bad) == {"champion": 2, "challenger": 1}
@@ -109,41 +111,41 @@ def test_people_have_the_last_word(bad: Driver) -> None:
 
 @pytest.mark.parametrize("decision", [("promote", "2", "2"), ("rollback", "2")])
 def test_a_persons_decision_stands_when_the_evaluation_is_repeated(
-    bad: Driver, decision: tuple[str, ...]
+    bad: PipelineRunner, decision: tuple[str, ...]
 ) -> None:
-    said = CliRunner().invoke(app, [*decision, "--home", bad.workshop.home])
+    said = CliRunner().invoke(app, [*decision, "--home", str(bad.pipeline.settings.home)])
     assert said.exit_code == 0
     decided, tags = aliases(bad), [tags_of(bad, number) for number in (1, 2)]
     assert "person" in {each["decided_by"] for each in tags}
-    evaluate_again(bad)
+    materialize(bad, "evaluations")
     assert aliases(bad) == decided
     assert [tags_of(bad, number) for number in (1, 2)] == tags
     assert promotion_of(bad)["repeated"] is True
-    client = MlflowClient(tracking_uri=bad.workshop.tracking_uri)
+    client = MlflowClient(tracking_uri=bad.pipeline.settings.mlflow_uri)
     assert len(client.search_model_versions(f"name = '{MODEL}'")) == 2
 
 
 def test_a_classifier_is_read_once_for_its_evaluation(
-    bad: Driver, monkeypatch: pytest.MonkeyPatch
+    bad: PipelineRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read, reads = Store.read, list[str]()
+    find, reads = PartitionStore.find, list[str]()
 
-    def counted(store: Store, stage: str, key: str) -> Partition:
+    def counted(store: PartitionStore, stage: str, key: str) -> Partition | None:
         reads.append(stage)
-        return read(store, stage, key)
+        return find(store, stage, key)
 
-    monkeypatch.setattr(Store, "read", counted)
-    evaluate_again(bad)
+    monkeypatch.setattr(PartitionStore, "find", counted)
+    materialize(bad, "evaluations")
     assert reads.count("classifiers") == 1
 
 
-def test_the_champion_answers_whoever_decided_it(bad: Driver, tmp_path: Path) -> None:
+def test_the_champion_answers_whoever_decided_it(bad: PipelineRunner, tmp_path: Path) -> None:
     drawing = tmp_path / "mine.ndjson"
     drawing.write_text("[[[0, 255, 90], [0, 20, 200]]]\n", encoding="utf-8")
 
     def answered(*command: str) -> dict[str, Any]:
         for arguments in (command, ("predict", str(drawing), "--json")):
-            said = CliRunner().invoke(app, [*arguments, "--home", bad.workshop.home])
+            said = CliRunner().invoke(app, [*arguments, "--home", str(bad.pipeline.settings.home)])
             assert said.exit_code == 0
         (answer,) = json.loads(said.stdout)
         return dict(answer)
@@ -154,10 +156,10 @@ def test_the_champion_answers_whoever_decided_it(bad: Driver, tmp_path: Path) ->
     assert promoted["categories"] != back["categories"]
 
 
-def test_rolling_back_to_other_categories_is_refused(bad: Driver, tmp_path: Path) -> None:
+def test_rolling_back_to_other_categories_is_refused(bad: PipelineRunner, tmp_path: Path) -> None:
     other = tmp_path / "other.toml"
     other.write_text('[class_sets]\n2 = ["cow", "horse"]\n', encoding="utf-8")
-    options = ["--home", bad.workshop.home, "--class-sets", str(other)]
+    options = ["--home", str(bad.pipeline.settings.home), "--class-sets", str(other)]
     for command in (["promote", "2", "1"], ["promote", "2", "2"]):
         said = CliRunner().invoke(app, [*command, *options])
         assert isinstance(said.exception, BadSetting)
@@ -165,28 +167,33 @@ def test_rolling_back_to_other_categories_is_refused(bad: Driver, tmp_path: Path
     assert aliases(bad) == {"champion": 1, "challenger": 2}
 
 
-def test_the_same_classifier_trained_again_registers_nothing_new(good: Driver, bad: Driver) -> None:
+def test_the_same_classifier_trained_again_registers_nothing_new(
+    good: PipelineRunner, bad: PipelineRunner
+) -> None:
     before = aliases(bad)
     # The same settings and seed give the same classifier.
-    good.make("2", ["classifiers", "evaluations"])
-    assert not good.failures
+    materialize(good, "classifiers", "evaluations")
     assert aliases(good) == before == {"champion": 1, "challenger": 2}
     assert promotion_of(good)["reason"] == "there was no champion yet"
     assert promotion_of(good)["repeated"] is True
 
 
-def test_a_promotion_that_a_killed_process_left_undone_is_carried_out(good: Driver) -> None:
-    client = MlflowClient(tracking_uri=good.workshop.tracking_uri)
+def test_a_promotion_that_a_killed_process_left_undone_is_carried_out(good: PipelineRunner) -> None:
+    client = MlflowClient(tracking_uri=good.pipeline.settings.mlflow_uri)
     client.delete_registered_model_alias(MODEL, "champion")
     client.delete_model_version_tag(MODEL, "1", "champion_since")
-    evaluate_again(good)
+    materialize(good, "evaluations")
     assert aliases(good)["champion"] == 1
 
 
-def test_a_champion_whose_predictions_are_lost_leaves_the_choice_to_people(good: Driver) -> None:
-    client = MlflowClient(tracking_uri=good.workshop.tracking_uri)
+def test_a_champion_whose_predictions_are_lost_leaves_the_choice_to_people(
+    good: PipelineRunner,
+) -> None:
+    client = MlflowClient(tracking_uri=good.pipeline.settings.mlflow_uri)
     run_of_it = client.get_model_version(MODEL, "1").run_id
-    for lost in Path(good.workshop.home).glob(f"mlartifacts/**/{run_of_it}/**/predictions.parquet"):
+    for lost in good.pipeline.settings.home.glob(
+        f"mlartifacts/**/{run_of_it}/**/predictions.parquet"
+    ):
         lost.unlink()
     again = trained_again(good, seed=7, epochs=6)
     assert aliases(again) == {"champion": 1, "challenger": 3}

@@ -1,24 +1,24 @@
-"""The real schedule, the real automation and a real mirror."""
+"""The schedules, the observation of a real mirror, and the automation that follows it."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
 
-from qd_pipeline.orchestration.automation import KEEPS_UP_TAGS
-from qd_pipeline.orchestration.driver import Driver
+from qd_pipeline.orchestration.automation import AUTOMATED_TAGS
 from qd_pipeline.orchestration.failures import LOG
+from qd_pipeline.orchestration.jobs import OBSERVE_SOURCE
+from qd_pipeline.orchestration.partitions import By
+from qd_pipeline.orchestration.runner import PipelineRunner
 from qd_pipeline.orchestration.schedules import schedules_of
 from qd_pipeline.quickdraw import sample
-from qd_pipeline.settings import Settings
-from qd_pipeline.stages import CATEGORY_STAGES, CLASS_SET_STAGES
+from qd_pipeline.settings import ScheduleSettings
 from qd_pipeline_tests.mirror import FOLDER, Mirror, status
-from qd_pipeline_tests.orchestration.chain import driver, run
+from qd_pipeline_tests.orchestration.automated import Automation, observe, tick
+from qd_pipeline_tests.orchestration.chain import run, runner
 
 CATEGORIES = ("cow", "panda", "frog", "rabbit", "elephant", "duck")
+CHAIN = ["raw_drawings", "strokes", "bitmaps"]
 DRAWINGS = 40
 
 
@@ -38,176 +38,162 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, mirror: Mirror) -> Driver:
+def made(tmp_path_factory: pytest.TempPathFactory, mirror: Mirror) -> PipelineRunner:
+    """Run the pipeline on the class sets of 2 and of 4."""
     home = tmp_path_factory.mktemp("home")
-    made = driver(home, source=mirror.url, class_sets=("2", "4"), drawings=DRAWINGS)
-    assert not run(made).failures
+    made = runner(home, settings={"source": mirror.url, "http": {"attempts": 1}}, drawings=DRAWINGS)
+    assert not run(made, ["2", "4"]).failures
     return made
 
 
-def tick(made: Driver, name: str = "weekly") -> Any:
-    """Let a schedule tick; give why it skipped, or what it asks for."""
-    # Without `with` Dagster would look for the state of later definitions in this instance.
-    with dg.build_schedule_context(
-        instance=made.instance,
-        resources={"workshop": made.workshop},
-        repository_def=made.definitions.get_repository_def(),
-        scheduled_execution_time=datetime.now(UTC),
-    ) as context:
-        return made.definitions.resolve_schedule_def(name).evaluate_tick(context)
-
-
-def execute(made: Driver, request: Any) -> None:
-    """Do what a schedule asks for, as the daemon would."""
-    result = made.definitions.resolve_job_def("downloads").execute_in_process(
-        partition_key=request.partition_key,
-        instance=made.instance,
-        run_config=request.run_config,
-        tags=dict(request.tags),
-    )
-    assert result.success
-
-
-def follow(made: Driver, found: dg.EvaluateAutomationConditionsResult) -> dict[str, set[str]]:
-    """Do what the automation asks for, as the daemon would, and give it by asset."""
-    asked = {
-        stage: {str(key) for key in found.get_requested_partitions(dg.AssetKey(stage))}
-        for stage in (*CATEGORY_STAGES, *CLASS_SET_STAGES)
-    }
-    for stages, job in (
-        (CATEGORY_STAGES, "categories"),
-        (CLASS_SET_STAGES, "classifiers_and_evaluations"),
-    ):
-        for key in sorted(set().union(*(asked[stage] for stage in stages))):
-            result = made.definitions.resolve_job_def(job).execute_in_process(
-                partition_key=key,
-                instance=made.instance,
-                asset_selection=[dg.AssetKey(stage) for stage in stages if key in asked[stage]],
-                tags=KEEPS_UP_TAGS,
-            )
-            assert result.success
-    return {stage: keys for stage, keys in asked.items() if keys}
-
-
-class Automation:
-    """The automation, tick by tick."""
-
-    def __init__(self, made: Driver) -> None:
-        self.made = made
-        self.last = dg.evaluate_automation_conditions(made.definitions, made.instance)
-
-    def tick(self) -> dict[str, set[str]]:
-        made = self.made
-        self.last = dg.evaluate_automation_conditions(
-            made.definitions, made.instance, cursor=self.last.cursor
-        )
-        return follow(made, self.last)
-
-
-def versions(made: Driver) -> dict[str, str]:
-    """Give the version of each partition in the store."""
-    store = made.workshop.store
+def versions(made: PipelineRunner) -> dict[str, tuple[int, str]]:
+    """Return how often each partition was published, and its data version."""
+    store, pipeline = made.store, made.pipeline
     found = {
-        f"{stage} {key}": store.find(stage, key)
-        for stages, keys in ((CATEGORY_STAGES, CATEGORIES), (CLASS_SET_STAGES, ("2", "4")))
-        for stage in stages
-        for key in keys
+        f"{stage.name} {key}": store.find(stage.name, key)
+        for by in (By.CATEGORY, By.CLASS_SET)
+        for stage in pipeline.chain(by)
+        for key in pipeline.partitions.keys(by)
     }
-    return {name: partition.folder.name for name, partition in found.items() if partition}
+    return {name: (each.sequence, each.version) for name, each in found.items() if each}
 
 
-def test_a_schedule_that_finds_nothing_changed_asks_once_a_category_and_runs_nothing(
-    made: Driver, mirror: Mirror
+def test_a_tick_only_requests_the_run_that_asks_the_source(
+    made: PipelineRunner, mirror: Mirror
 ) -> None:
-    asked_before = len(mirror.requests)
-    found = tick(made)
-    assert not found.run_requests
-    assert found.skip_message == "Nothing changed at the source in 6 downloaded categories."
-    asked = mirror.requests[asked_before:]
-    assert len(asked) == len(CATEGORIES)
-    assert all("If-None-Match" in request.headers for request in asked)
+    before = len(mirror.requests)
+    (request,) = tick(made)
+    assert request.tags.items() >= AUTOMATED_TAGS.items()
+    assert made.definitions.resolve_schedule_def("weekly").job_name == OBSERVE_SOURCE
+    # A tick has a minute; a server that does not answer may take longer.
+    assert len(mirror.requests) == before
+
+
+def test_without_an_observation_by_schedule_nothing_is_requested(
+    made: PipelineRunner, mirror: Mirror
+) -> None:
+    draw(mirror, "panda", seed=3)
+    try:
+        assert Automation(made).requests() == []
+        made.definitions.resolve_job_def(OBSERVE_SOURCE).execute_in_process(instance=made.instance)
+        assert Automation(made).requests() == []
+    finally:
+        draw(mirror, "panda", seed=0)
+        made.materialize("panda", made.pipeline.chain(By.CATEGORY))
+
+
+def test_an_observation_that_finds_nothing_changed_asks_once_a_category_and_runs_nothing(
+    made: PipelineRunner, mirror: Mirror
+) -> None:
+    before = len(mirror.requests)
+    assert observe(made).success
+    asked = [request.path.rpartition("/")[2] for request in mirror.requests[before:]]
+    assert sorted(asked) == sorted(f"{category}.ndjson" for category in CATEGORIES)
+    assert Automation(made).requests() == []
 
 
 def test_a_change_at_the_source_is_followed_to_what_depends_on_it_and_no_further(
-    made: Driver, mirror: Mirror
+    made: PipelineRunner, mirror: Mirror
 ) -> None:
-    automation, before = Automation(made), versions(made)
-    assert automation.tick() == {}
+    before = versions(made)
     draw(mirror, "frog", seed=1)
-    (request,) = tick(made).run_requests
-    assert request.partition_key == "frog"
-    execute(made, request)
-    assert automation.tick() == {"strokes": {"frog"}, "bitmaps": {"frog"}}
-    assert automation.tick() == {"classifiers": {"4"}, "evaluations": {"4"}}
-    assert automation.tick() == {}
+    assert observe(made).success
+    automation = Automation(made)
+    assert list(automation.follow()) == [
+        ("frog", CHAIN),
+        ("4", ["classifiers", "evaluations"]),
+    ]
+    assert automation.requests() == []
     after = versions(made)
     assert {name for name in after if after[name] != before[name]} == {
-        "raw_drawings frog",
-        "strokes frog",
-        "bitmaps frog",
+        *(f"{stage} frog" for stage in CHAIN),
         "classifiers 4",
         "evaluations 4",
     }
-    trained = made.workshop.store.read("classifiers", "4")
-    assert trained.recipe["settings"]["epochs"] == made.choices.classifiers.epochs
+    trained = made.store.read("classifiers", "4")
+    # What was chosen for it stays chosen.
+    assert trained.fingerprint["settings"]["epochs"] == 1
 
 
-def test_new_lines_beyond_those_taken_change_nothing_downstream(
-    made: Driver, mirror: Mirror
-) -> None:
-    automation = Automation(made)
+def test_new_lines_beyond_those_taken_train_nothing(made: PipelineRunner, mirror: Mirror) -> None:
+    before = versions(made)
     path = mirror.folder / FOLDER / "duck.ndjson"
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([*lines, lines[-1]]))
-    (request,) = tick(made).run_requests
-    assert request.partition_key == "duck"
-    execute(made, request)
-    assert automation.tick() == {}
+    assert observe(made).success
+    assert [key for key, _ in Automation(made).follow()] == ["duck"]
+    after = versions(made)
+    assert {name: version for name, (_, version) in after.items()} == {
+        name: version for name, (_, version) in before.items()
+    }
 
 
-def test_what_somebody_made_by_hand_sets_off_nothing(made: Driver, mirror: Mirror) -> None:
+def test_what_is_made_by_hand_sets_off_nothing(made: PipelineRunner, mirror: Mirror) -> None:
     automation = Automation(made)
+    assert automation.requests() == []
     draw(mirror, "cow", seed=1)
-    made.make("cow", ["raw_drawings"])
-    assert automation.tick() == {}
+    made.materialize("cow", [made.pipeline.stages["raw_drawings"]])
+    assert not made.failures
+    assert automation.requests() == []
+    made.materialize("cow", [made.pipeline.stages[name] for name in ("strokes", "bitmaps")])
+    run(made, ["2"])
 
 
-def test_each_request_has_a_key_of_its_own(made: Driver, mirror: Mirror) -> None:
+def test_each_request_has_a_key_of_its_own(made: PipelineRunner, mirror: Mirror) -> None:
     for category in ("rabbit", "elephant"):
         draw(mirror, category, seed=1)
-    ticks = [{request.run_key for request in tick(made).run_requests} for _ in range(2)]
+    ticks = []
+    for _ in range(2):
+        assert observe(made).success
+        ticks.append({request.run_key for request in Automation(made).requests()})
     assert [len(keys) for keys in ticks] == [2, 2]
     assert not ticks[0] & ticks[1]
 
 
+def test_a_run_that_failed_is_not_repeated_before_the_next_observation(
+    made: PipelineRunner,
+) -> None:
+    automation = Automation(made)
+    for request in automation.requests():
+        failed = dg.DagsterRun(
+            request.job_name,
+            status=dg.DagsterRunStatus.FAILURE,
+            tags={**request.tags, "dagster/partition": request.partition_key},
+        )
+        made.instance.add_run(failed)
+    # Neither is anything trained on what they left stale.
+    assert automation.requests() == []
+    assert observe(made).success
+    assert {request.partition_key for request in automation.requests()} == {"rabbit", "elephant"}
+
+
 def test_a_category_that_no_class_set_has_any_more_is_not_asked_for(
-    made: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    made: PipelineRunner, mirror: Mirror
 ) -> None:
-    monkeypatch.setenv("QD_HOME", str(tmp_path))
-    old = dg.AssetMaterialization("raw_drawings", partition="of old")
-    made.instance.report_runless_asset_event(old)
-    tick(made)
-    assert not (tmp_path / "logs" / LOG).exists()
+    settings = {"source": mirror.url, "class_sets": {"2": ("cow", "panda")}}
+    fewer = runner(made.pipeline.settings.home, settings=settings, drawings=DRAWINGS)
+    before = len(mirror.requests)
+    assert observe(fewer).success
+    asked = {request.path.rpartition("/")[2] for request in mirror.requests[before:]}
+    assert asked == {"cow.ndjson", "panda.ndjson"}
+    assert not (made.pipeline.settings.home / "logs" / LOG).exists()
 
 
-def test_a_source_that_is_gone_is_one_sentence_and_a_line_in_the_log(
-    made: Driver, mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_file_that_cannot_be_asked_for_is_one_line_in_the_log_and_keeps_no_other_back(
+    made: PipelineRunner, mirror: Mirror
 ) -> None:
-    monkeypatch.setenv("QD_HOME", str(tmp_path))
-    monkeypatch.setenv("QD_HTTP_ATTEMPTS", "1")
     mirror.always("panda", status(503))
-    found = [request.partition_key for request in tick(made).run_requests]
-    assert "panda" not in found
-    (line,) = (tmp_path / "logs" / LOG).read_text(encoding="utf-8").splitlines()
-    assert "raw_drawings 1 of 6 categories failed" in line
+    assert observe(made).success
+    found = [request.partition_key for request in Automation(made).requests()]
+    assert set(found) == {"rabbit", "elephant"}
+    log = made.pipeline.settings.home / "logs" / LOG
+    (line,) = log.read_text(encoding="utf-8").splitlines()
+    assert "quickdraw_files 1 of 6 categories failed" in line
     assert "panda" in line
 
 
 def test_the_weekly_schedule_runs_and_the_daily_one_waits_to_be_turned_on() -> None:
-    timetable = Settings.from_environment(
-        {"QD_SCHEDULE_TIME": "21:05", "QD_SCHEDULE_ZONE": "Asia/Tokyo"}
-    ).timetable
-    weekly, daily = schedules_of(timetable)
+    weekly, daily = schedules_of(ScheduleSettings(time="21:05", zone="Asia/Tokyo"))
     assert (weekly.name, weekly.cron_schedule) == ("weekly", "5 21 * * 1")
     assert (daily.name, daily.cron_schedule) == ("daily", "5 21 * * *")
     assert weekly.execution_timezone == daily.execution_timezone == "Asia/Tokyo"

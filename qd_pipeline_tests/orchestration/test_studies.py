@@ -10,78 +10,85 @@ import dagster as dg
 import pytest
 from mlflow import MlflowClient
 
-from qd_pipeline.definitions import defs
-from qd_pipeline.orchestration.assets.classifiers import ClassifierConfig
-from qd_pipeline.orchestration.assets.comparisons import comparisons
-from qd_pipeline.orchestration.assets.cross_validations import CrossValidationConfig
-from qd_pipeline.orchestration.assets.data_studies import DataStudyConfig
-from qd_pipeline.orchestration.assets.searches import SearchConfig
-from qd_pipeline.orchestration.driver import Driver
-from qd_pipeline.orchestration.freshness import stale_of_class_set
-from qd_pipeline.orchestration.partitions import CLASS_SETS
-from qd_pipeline.orchestration.standings import last_runs
-from qd_pipeline.store import Partition
+from qd_pipeline.cli.chain import searched_config
+from qd_pipeline.orchestration.partitions import By
+from qd_pipeline.orchestration.resources import MLflowResource
+from qd_pipeline.orchestration.run_comparisons import last_runs
+from qd_pipeline.orchestration.runner import PipelineRunner
+from qd_pipeline.orchestration.stages.training_config import TrainingStageConfig
+from qd_pipeline.orchestration.staleness import Staleness
+from qd_pipeline.storage import Partition
 from qd_pipeline.tracking import STUDIES
-from qd_pipeline_tests.orchestration.chain import driver, run
+from qd_pipeline_tests.orchestration.chain import run, runner
 
 STUDY_ASSETS = ("cross_validations", "searches", "data_studies", "comparisons")
 TINY: dict[str, Any] = {"network": "dense_baseline", "epochs": 1, "units": 8}
 
 
 @pytest.fixture(scope="module")
-def chain(tmp_path_factory: pytest.TempPathFactory) -> Driver:
-    """Make the chain of two categories once."""
-    made = run(driver(tmp_path_factory.mktemp("home"), class_sets=["2"], drawings=60, **TINY))
+def chain(tmp_path_factory: pytest.TempPathFactory) -> PipelineRunner:
+    """Run the pipeline on two categories once."""
+    made = run(runner(tmp_path_factory.mktemp("home"), drawings=60, **TINY), ["2"])
     assert not made.failures
     return made
 
 
-def study(chain: Driver, stage: str, config: dg.Config) -> Partition:
-    asked = replace(chain.choices, studies={stage: config})
-    made = Driver(chain.definitions, chain.workshop, chain.instance, asked)
-    made.make("2", [stage])
+def with_config(chain: PipelineRunner, stage: str, **config: Any) -> PipelineRunner:
+    """Return a runner with other settings of a stage."""
+    of_stage = chain.pipeline.config(chain.pipeline.stages[stage], **config)
+    configs = {**chain.configs, stage: of_stage}
+    return replace(chain, configs=configs, materialized=[], up_to_date=[], failures={})
+
+
+def study(chain: PipelineRunner, stage: str, **config: Any) -> Partition:
+    made = with_config(chain, stage, **config)
+    made.materialize("2", [made.pipeline.stages[stage]])
     assert made.failures == {}
-    return chain.workshop.store.read(stage, "2")
+    return chain.store.read(stage, "2")
 
 
-def logged(chain: Driver, asset: str) -> Sequence[Any]:
-    client = MlflowClient(chain.workshop.tracking_uri)
+def text_of(chain: PipelineRunner, made: Partition, name: str) -> str:
+    return chain.store.open_local(made, name).read_text(encoding="utf-8")
+
+
+def logged(chain: PipelineRunner, asset: str) -> Sequence[Any]:
+    client = MlflowClient(chain.pipeline.settings.mlflow_uri)
     home = client.get_experiment_by_name(STUDIES)
     assert home is not None
     return list(client.search_runs([home.experiment_id], f"tags.asset = '{asset}'"))
 
 
-def test_nothing_makes_a_study_but_who_asks_for_it() -> None:
-    graph = defs.resolve_asset_graph()
+def test_studies_are_made_on_request_only(chain: PipelineRunner) -> None:
+    graph = chain.definitions.resolve_asset_graph()
     for name in STUDY_ASSETS:
         node = graph.get(dg.AssetKey(name))
         assert node.automation_condition is None
         assert node.group_name == "studies"
-    for job in defs.resolve_all_job_defs():
+    for job in chain.definitions.resolve_all_job_defs():
         if not job.name.startswith("__"):
             keys = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
             assert not keys & set(STUDY_ASSETS)
 
 
-def test_a_cross_validation_is_logged_with_its_mean_and_spread(chain: Driver) -> None:
-    made = study(chain, "cross_validations", CrossValidationConfig(**TINY, folds=2))
+def test_a_cross_validation_is_logged_with_its_mean_and_spread(chain: PipelineRunner) -> None:
+    made = study(chain, "cross_validations", **TINY, folds=2)
     (mlflow_run,) = logged(chain, "cross_validations")
     assert mlflow_run.info.status == "FINISHED"
-    assert mlflow_run.data.metrics["cv_accuracy"] == made.facts["cv_accuracy"]
-    assert mlflow_run.data.metrics["cv_accuracy_sd"] == made.facts["cv_accuracy_sd"]
+    assert mlflow_run.data.metrics["cv_accuracy"] == made.metadata["cv_accuracy"]
+    assert mlflow_run.data.metrics["cv_accuracy_sd"] == made.metadata["cv_accuracy_sd"]
     assert mlflow_run.data.params["folds"] == "2"
     assert mlflow_run.data.tags["partition"] == "2"
-    written = json.loads((made.folder / "cross_validation.json").read_text())
+    written = json.loads(text_of(chain, made, "cross_validation.json"))
     assert len(written["folds"]) == 2
 
 
 def test_each_trial_is_a_run_and_the_best_settings_train_the_next_classifier(
-    chain: Driver,
+    chain: PipelineRunner,
 ) -> None:
     space = {"learning_rate": [0.002, 1e-9]}
-    made = study(chain, "searches", SearchConfig(**TINY, folds=2, space=space))
-    again = study(chain, "searches", SearchConfig(**TINY, folds=2, space=space))
-    assert again.facts["trials"] == made.facts["trials"]
+    made = study(chain, "searches", **TINY, folds=2, space=space)
+    again = study(chain, "searches", **TINY, folds=2, space=space)
+    assert again.metadata["trials"] == made.metadata["trials"]
     trials = [each for each in logged(chain, "searches") if "trial" in each.data.tags]
     assert {each.data.params["learning_rate"] for each in trials} == {"0.002", "1e-09"}
     assert len(trials) == 2
@@ -89,42 +96,45 @@ def test_each_trial_is_a_run_and_the_best_settings_train_the_next_classifier(
     for each in trials:
         assert {"cv_accuracy", "cv_accuracy_sd"} <= set(each.data.metrics)
         assert {"network", "units"} <= set(each.data.params)
-        assert each.data.tags["source"] == chain.workshop.source_for().describe()
-    best = made.facts["best_config"]
-    config = ClassifierConfig(settings_from_search=True, epochs=9, seed=3)
-    recipe = config.settings("2", chain.workshop.store)
-    assert recipe.to_json() == {**best, "seed": 3}
+        assert each.data.tags["source"] == chain.source.source().describe()
+    best = made.metadata["best_config"]
+    config = searched_config(chain, "2", {"seed": 3})
+    assert isinstance(config, TrainingStageConfig)
+    assert config.training(2).to_json() == {**best, "seed": 3}
 
 
-def test_a_data_study_leaves_a_page_and_a_curve(chain: Driver) -> None:
-    made = study(chain, "data_studies", DataStudyConfig(**TINY, shares=[50]))
+def test_a_data_study_leaves_a_page_and_a_curve(chain: PipelineRunner) -> None:
+    made = study(chain, "data_studies", **TINY, shares=[50])
     (mlflow_run,) = logged(chain, "data_studies")
     assert "trained_on_recognized_test_accuracy" in mlflow_run.data.metrics
-    names = [trained["name"] for trained in made.facts["curve"]]
+    names = [trained["name"] for trained in made.metadata["curve"]]
     assert names == ["50 %", "all"]
-    assert "Synthetic sample" in (made.folder / "data_study.html").read_text()
+    assert "Synthetic sample" in text_of(chain, made, "data_study.html")
 
 
-def test_the_next_evaluation_reports_a_study_of_the_same_drawings(chain: Driver) -> None:
-    study(chain, "data_studies", DataStudyConfig(**TINY, shares=[50]))
-    config = chain.choices.classifiers
-    assert stale_of_class_set(chain.workshop, "2", config) == ("evaluations",)
-    chain.make("2", ["evaluations"])
+def test_the_next_evaluation_reports_a_study_of_the_same_drawings(chain: PipelineRunner) -> None:
+    study(chain, "data_studies", **TINY, shares=[50])
+
+    def stale() -> dict[str, str]:
+        return Staleness(chain.pipeline, chain.store, chain.configs).stale(By.CLASS_SET, "2")
+
+    assert stale() == {"evaluations": "data_studies 2 changed"}
+    chain.materialize("2", [chain.pipeline.stages["evaluations"]])
     assert chain.failures == {}
-    assert stale_of_class_set(chain.workshop, "2", config) == ()
-    evaluated = chain.workshop.store.read("evaluations", "2")
-    assert "<h2>More drawings</h2>" in (evaluated.folder / "report.html").read_text()
-    figures = json.loads((evaluated.folder / "evaluation.json").read_text())
-    studied = chain.workshop.store.read("data_studies", "2")
-    assert figures["data_study"]["curve"] == studied.facts["curve"]
+    assert stale() == {}
+    evaluated = chain.store.read("evaluations", "2")
+    assert "<h2>More drawings</h2>" in text_of(chain, evaluated, "report.html")
+    figures = json.loads(text_of(chain, evaluated, "evaluation.json"))
+    studied = chain.store.read("data_studies", "2")
+    assert figures["data_study"]["curve"] == studied.metadata["curve"]
 
 
-def test_the_last_runs_are_compared_out_of_mlflow(chain: Driver) -> None:
-    longer = ClassifierConfig(**{"recipe": "notebook", **TINY, "epochs": 2})
-    retrained = replace(chain.choices, classifiers=longer)
-    second = run(Driver(chain.definitions, chain.workshop, chain.instance, retrained))
+def test_the_last_runs_are_compared_out_of_mlflow(chain: PipelineRunner) -> None:
+    longer = {"preset": "notebook", **TINY, "epochs": 2}
+    second = run(with_config(chain, "classifiers", **longer), ["2"])
     assert second.failures == {}
-    compared = last_runs(chain.workshop.tracker, "2", CLASS_SETS["2"], 5)
+    class_sets = chain.pipeline.class_sets
+    compared = last_runs(chain.tracker, "2", class_sets["2"], 5)
     assert [each.settings["epochs"] for each in compared.runs] == ["2", "1"]
     assert compared.differences == ("epochs 2", "epochs 1")
     (pair,) = compared.pairs
@@ -136,22 +146,19 @@ def test_the_last_runs_are_compared_out_of_mlflow(chain: Driver) -> None:
     assert shown
     assert all(drawing.bitmap is not None for drawing in shown)
 
-    result = dg.materialize(
-        [comparisons],
-        resources={"workshop": chain.workshop},
-        instance=chain.instance,
-    )
-    assert result.success
-    made = chain.workshop.store.read("comparisons", "all")
-    page = (made.folder / "comparison.html").read_text()
+    second.materialize("all", [second.pipeline.stages["comparisons"]])
+    assert second.failures == {}
+    made = chain.store.read("comparisons", "all")
+    page = text_of(chain, made, "comparison.html")
     assert "1 against 2" in page
-    assert made.facts["2"]["runs"][0]["run"] == newest.id
+    assert made.metadata["2"]["runs"][0]["run"] == newest.id
 
 
-def test_a_comparison_needs_nothing_but_mlflow(chain: Driver, tmp_path: Path) -> None:
-    bare = chain.workshop.model_copy(update={"home": str(tmp_path)})
-    (pair,) = last_runs(bare.tracker, "2", CLASS_SETS["2"], 5).pairs
+def test_a_comparison_needs_nothing_but_mlflow(chain: PipelineRunner, tmp_path: Path) -> None:
+    uri, class_sets = chain.pipeline.settings.mlflow_uri, chain.pipeline.class_sets
+    tracker = MLflowResource(tracking_uri=uri, artifacts=str(tmp_path), ui="").tracker
+    (pair,) = last_runs(tracker, "2", class_sets["2"], 5).pairs
     shown = (*pair.only_newest, *pair.only_other)
     assert shown
     assert all(drawing.bitmap is not None for drawing in shown)
-    assert last_runs(bare.tracker, "4", CLASS_SETS["4"], 5).runs == ()
+    assert last_runs(tracker, "4", class_sets["4"], 5).runs == ()

@@ -1,4 +1,4 @@
-"""The page for drawing, served to a test from its own process."""
+"""The drawing page, served to a test from its own process."""
 
 import socket
 import threading
@@ -15,17 +15,18 @@ from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline.serving.drawing_page import build
 from qd_pipeline.serving.model_cache import ModelCache
 from qd_pipeline.settings import Settings
-from qd_pipeline.store import Store
+from qd_pipeline.storage import PartitionStore
+from qd_pipeline.storage import PartitionStore
 
 
 @contextmanager
 def serving(home: Path) -> Iterator[int]:
-    """Serve the page over a home, and give its port."""
+    """Serve the page over a data directory, and give its port."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
-    shelf = ModelCache(Settings.from_environment({"QD_HOME": str(home)}))
+    models = ModelCache(Settings.load(home=home))
     server = uvicorn.Server(
-        uvicorn.Config(build(shelf), log_level="warning", timeout_graceful_shutdown=2)
+        uvicorn.Config(build(models), log_level="warning", timeout_graceful_shutdown=2)
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
@@ -39,10 +40,12 @@ def serving(home: Path) -> Iterator[int]:
 
 
 def store_untrained(home: Path, key: str, class_set: tuple[str, ...]) -> Classifier:
-    """Put a classifier that has learned nothing into a home's store."""
+    """Publish a classifier that has learned nothing in a data directory's store."""
     network = networks.build("dense_baseline", len(class_set))
     classifier = Classifier(network, class_set, Training(TrainingConfig(), (), 0, 0, 0))
-    with Store(home / "store").draft("classifiers", key) as draft:
-        classifier.save(draft.folder)
-        draft.publish(recipe={}, facts={}, version=classifier.fingerprint())
+    store = PartitionStore(Settings.load(home=home).store_url)
+    with store.stage("classifiers", key) as staged:
+        classifier.save(staged.folder)
+        version = classifier.fingerprint()
+        staged.publish(fingerprint={"version": version}, metadata={}, version=version)
     return classifier

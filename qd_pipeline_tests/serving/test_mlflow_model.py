@@ -1,17 +1,14 @@
 """The model in MLflow: loaded by its address alone, and served over HTTP."""
 
+import ast
 import base64
 import io
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import closing
-from http.client import HTTPConnection
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +26,11 @@ from qd_pipeline.quickdraw.sketches.sketch import to_column
 from qd_pipeline.serving.prediction import Predictor, strokes_of
 from qd_pipeline.tracking import CLASSIFIERS, Identity, Tracker
 from qd_pipeline.tracking.registry import DecidedBy
+from qd_pipeline_tests.serving.model_server import ask, model_server, predictions
 
 CLASS_SET = ("paint can", "The Eiffel Tower", "cow")
 SIMPLIFIED = [[[0, 255, 128, 0], [0, 10, 200, 0]], [[60, 61], [60, 60]]]
 RAW = [[[10.5, 300.25, 170.0], [40.0, 55.5, 310.0], [0, 16, 33]]]
-SECONDS_TO_START = 120
 
 
 def drawn(picture_format: str) -> bytes:
@@ -137,9 +134,21 @@ assert importlib.util.find_spec("qd_pipeline") is None, sys.path
 import json, mlflow, pandas
 model = mlflow.pyfunc.load_model({address!r})
 answers = model.predict(pandas.DataFrame({{"drawing": {drawings!r}}}))
-import qd_pipeline
-print(json.dumps([qd_pipeline.__file__, answers["probabilities"].tolist()]))
+ours = [each.__file__ for name, each in sys.modules.items() if name.startswith("qd_pipeline")]
+print(json.dumps([ours, answers["probabilities"].tolist()]))
 """
+
+
+def imported_by(modules: list[str]) -> set[str]:
+    """Name what modules import, anywhere in them."""
+    found = set()
+    for module in modules:
+        for node in ast.walk(ast.parse(Path(module).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found.add(node.module.partition(".")[0])
+    return found
 
 
 def test_it_carries_the_code_that_it_runs(
@@ -157,7 +166,14 @@ def test_it_carries_the_code_that_it_runs(
     )
     assert alone.returncode == 0, alone.stderr
     code, probabilities = json.loads(alone.stdout.splitlines()[-1])
-    assert not Path(code).is_relative_to(Path(__file__).parents[2])
+    assert not any(Path(each).is_relative_to(Path(__file__).parents[2]) for each in code)
+    requirements = Path(download_artifacts(f"{address}/requirements.txt")).read_text()
+    required = {each.partition("==")[0] for each in requirements.splitlines()}
+    known = packages_distributions()
+    for name in imported_by(code) - {"qd_pipeline"}:
+        # Several distributions may have modules of one package, as MLflow's do.
+        offered = {each.lower().replace("_", "-") for each in known.get(name, [])}
+        assert not offered or offered & required, name
     for given, found in zip(drawings, probabilities, strict=True):
         assert found == pytest.approx(expected(classifier, given), abs=1e-6)
 
@@ -170,58 +186,10 @@ def test_where_the_package_is_installed_its_code_stays_out_of_the_way(model: Any
 @pytest.fixture(scope="module")
 def served(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """Serve the model by MLflow's own command, and give its port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     log = tmp_path_factory.mktemp("serve") / "log"
-    programs = Path(sys.executable).parent
-    command = ["mlflow", "models", "serve", "--model-uri", address, "--port", str(port)]
-    environment = {
-        **os.environ,
-        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
-        "MLFLOW_TRACKING_URI": mlflow.get_tracking_uri(),
-    }
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            [*command, "--env-manager", "local", "--workers", "1"],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            cwd=log.parent,
-            start_new_session=True,
-        )
-    try:
-        until = time.monotonic() + SECONDS_TO_START
-        while not is_up(port):
-            assert server.poll() is None, log.read_text()
-            assert time.monotonic() < until, log.read_text()
-            time.sleep(0.2)
+    environment = {"MLFLOW_TRACKING_URI": mlflow.get_tracking_uri()}
+    with model_server(address, Path(sys.executable).parent, log, **environment) as port:
         yield port
-    finally:
-        # The command starts processes of its own.
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
-
-
-def is_up(port: int) -> bool:
-    try:
-        return ask(port, "GET", "/ping")[0] == 200
-    except OSError:
-        return False
-
-
-def ask(port: int, method: str, path: str, body: str | None = None) -> tuple[int, str]:
-    with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
-        connection.request(method, path, body, {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode()
-
-
-def predictions(port: int, body: dict[str, Any]) -> list[dict[str, Any]]:
-    status, content = ask(port, "POST", "/invocations", json.dumps(body))
-    assert status == 200, content
-    found: list[dict[str, Any]] = json.loads(content)["predictions"]
-    return found
 
 
 PICTURE = drawn("PNG")
@@ -266,7 +234,7 @@ def test_over_http_strokes_may_be_said_to_be_simplified(
     served: int, classifier: Classifier, form: str
 ) -> None:
     small = [[[0, 50, 20], [0, 9, 50]]]
-    body = {
+    body: dict[str, Any] = {
         "records": {"inputs": [{"drawing": small, "simplified": True}]},
         "columns": {"inputs": {"drawing": [json.dumps(small)], "simplified": [True]}},
     }[form]

@@ -13,11 +13,21 @@ from qd_pipeline_tests.serving.serving import store_untrained
 def test_a_classifier_of_other_categories_than_its_class_set_has_now_does_not_answer(
     tmp_path: Path,
 ) -> None:
-    shelf = ModelCache(Settings.from_environment({"QD_HOME": str(tmp_path)}))
+    models = ModelCache(Settings.load(home=tmp_path))
     store_untrained(tmp_path, "2", ("cow", "horse"))
-    assert shelf.refresh() == ()
+    assert models.refresh() == ()
     with pytest.raises(MissingPartition, match="has no classifier yet"):
-        shelf.get("2")
+        models.get("2")
     store_untrained(tmp_path, "2", ("cow", "panda"))
-    (held,) = shelf.refresh()
-    assert held.predictor.classifier.class_set == ("cow", "panda")
+    (loaded,) = models.refresh()
+    assert loaded.predictor.classifier.class_set == ("cow", "panda")
+
+
+def test_where_the_champion_cannot_be_had_it_is_said_why_another_classifier_answers(
+    tmp_path: Path,
+) -> None:
+    store_untrained(tmp_path, "2", ("cow", "panda"))
+    (tmp_path / "mlflow.db").write_bytes(b"no database at all" * 100)
+    loaded = ModelCache(Settings.load(home=tmp_path)).get("2")
+    assert loaded.origin.startswith("the newest in the store, since the champion cannot be had: ")
+    assert "mlflow.db cannot be read" in loaded.origin

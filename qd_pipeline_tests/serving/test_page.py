@@ -9,12 +9,12 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from qd_pipeline.orchestration.runner import PipelineRunner
 
-from qd_pipeline.orchestration.driver import Driver
 from qd_pipeline.tracking.registry import DecidedBy
 from qd_pipeline_tests.browser import launched, needs_browser
 from qd_pipeline_tests.conftest import REAL_DRAWINGS
-from qd_pipeline_tests.orchestration.chain import driver, run
+from qd_pipeline_tests.orchestration.chain import run, runner
 from qd_pipeline_tests.serving.serving import serving, store_untrained
 
 SECONDS = 60_000
@@ -23,21 +23,21 @@ pytestmark = needs_browser
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Driver:
+def made(tmp_path_factory: pytest.TempPathFactory) -> PipelineRunner:
     """Make the chain for cow and panda: of people's drawings where they are at hand."""
     real = (REAL_DRAWINGS / "full" / "simplified").is_dir()
     source = REAL_DRAWINGS.resolve().as_uri() if real else "sample"
     home = tmp_path_factory.mktemp("home")
-    made = run(driver(home, source=source, class_sets=["2"], drawings=25, epochs=6))
+    made = run(runner(home, settings={"source": source}, drawings=25, epochs=6), ["2"])
     assert made.failures == {}
     # So few drawings leave it at chance, and the class set without a champion.
-    registry = made.workshop.tracker.registry
+    registry = made.tracker.registry
     registry.set_champion(registry.version("quickdraw-2", 1), DecidedBy.PERSON)
     return made
 
 
 @pytest.fixture(scope="module")
-def browser(made: Driver) -> Iterator[Browser]:
+def browser(made: PipelineRunner) -> Iterator[Browser]:
     """Start a browser, once the chain is made: its event loop is this thread's from then on."""
     del made
     with launched() as browser:
@@ -45,8 +45,8 @@ def browser(made: Driver) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def port(made: Driver) -> Iterator[int]:
-    with serving(Path(made.workshop.home)) as port:
+def port(made: PipelineRunner) -> Iterator[int]:
+    with serving(Path(made.pipeline.settings.home)) as port:
         yield port
 
 
@@ -141,15 +141,15 @@ def test_one_can_draw_with_the_keyboard_alone(page: Page) -> None:
 
 
 def test_played_back_drawings_are_predicted_as_in_the_evaluation(
-    page: Page, made: Driver, tmp_path: Path
+    page: Page, made: PipelineRunner, tmp_path: Path
 ) -> None:
-    store = made.workshop.store
-    predictions = pq.read_table(store.read("evaluations", "2").path("predictions.parquet"))
+    store = made.store
+    predictions = pq.read_table(store.open_local(store.read("evaluations", "2"), "predictions.parquet"))
     wanted = {row.pop("key_id"): row for row in predictions.to_pylist()}
     lines = [
         line
         for category in ("cow", "panda")
-        for path in store.read("raw_drawings", category).folder.glob("*.ndjson")
+        for path in [store.open_local(store.read("raw_drawings", category), "drawings.ndjson")]
         for line in path.read_text(encoding="utf-8").splitlines()
     ]
     tested = [line for line in lines if int(json.loads(line)["key_id"]) in wanted]

@@ -66,25 +66,45 @@ def test_the_name_of_a_lease_is_a_plain_one(local: PartitionStore) -> None:
         pass
 
 
+def run(script: str, *arguments: str) -> list[str]:
+    """Run a script in a process of its own; return the words that it and its forks print."""
+    command = [sys.executable, "-W", "ignore", "-c", script, *arguments]
+    ran = subprocess.run(command, check=True, capture_output=True, text=True)
+    return ran.stdout.split()
+
+
 def test_processes_have_identities_of_their_own_although_numbers_and_hosts_repeat() -> None:
     script = "from qd_pipeline.storage import lease; print(lease.process_id(), lease.process_id())"
-    printed = [
-        subprocess.run(
-            [sys.executable, "-c", script], check=True, capture_output=True, text=True
-        ).stdout.split()
-        for _ in range(2)
-    ]
-    assert all(first == second for first, second in printed)
-    assert printed[0][0] != printed[1][0] != lease.process_id()
+    first, second = run(script), run(script)
+    assert first[0] == first[1] != second[0] == second[1]
 
 
 def test_a_forked_process_has_an_identity_of_its_own() -> None:
-    reading, writing = os.pipe()
-    own = lease.process_id()
-    child = os.fork()
-    if child == 0:
-        os.write(writing, lease.process_id().encode())
+    first, second = run("""
+import os
+from qd_pipeline.storage import lease
+lease.process_id()
+if os.fork():
+    os.wait()
+print(lease.process_id(), flush=True)
+""")
+    assert first != second
+
+
+def test_a_forked_process_does_not_renew_what_its_parent_holds() -> None:
+    renewed = run("""
+import os, time
+from datetime import timedelta
+from qd_pipeline.storage import lease
+parent, soon = os.getpid(), timedelta(milliseconds=20)
+def renew():
+    print("parent" if os.getpid() == parent else "child", flush=True)
+with lease.renewing(renew, soon):
+    time.sleep(0.1)
+    if os.fork() == 0:
+        with lease.renewing(lambda: print("own", flush=True), soon):
+            time.sleep(0.2)
         os._exit(0)
-    os.waitpid(child, 0)
-    assert os.read(reading, 16).decode() != own
-    assert lease.process_id() == own
+    os.wait()
+""")
+    assert set(renewed) == {"parent", "own"}

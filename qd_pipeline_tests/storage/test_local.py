@@ -191,7 +191,7 @@ with store.stage("strokes", "cow") as staged:
     assert content(local) == "whole"
 
 
-def test_a_clock_that_is_an_hour_off_costs_nobody_anything(local: PartitionStore) -> None:
+def test_a_clock_that_is_an_hour_off_deletes_nothing_in_use(local: PartitionStore) -> None:
     write(local, "superseded")
     with local.stage("strokes", "cow") as staged:
         staged.path("table").write_text("at work")
@@ -206,6 +206,19 @@ def test_a_clock_that_is_an_hour_off_costs_nobody_anything(local: PartitionStore
     set_back(folder_of(local), 3600.0)
     local.collect_garbage()
     assert local.open_local(old, "table").read_text() == "published by another"
+
+
+def test_the_grace_period_begins_when_a_partition_is_superseded(local: PartitionStore) -> None:
+    old = write(local, "old")
+    set_back(folder_of(local), 30 * DAY)
+    write(local, "new")
+    local.collect_garbage()
+    assert local.open_local(old, "table").read_text() == "old"
+    set_back(folder_of(local) / "manifests", 2 * DAY)
+    local.collect_garbage()
+    with pytest.raises(DamagedPartition):
+        local.open_local(old, "table")
+    assert content(local) == "new"
 
 
 def test_a_stage_that_works_for_days_keeps_its_files(local: PartitionStore) -> None:

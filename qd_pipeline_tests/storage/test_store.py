@@ -306,7 +306,7 @@ def test_a_manifest_with_fields_that_are_not_known_is_damage_and_no_traceback(
 
 
 @pytest.mark.parametrize("schema", [0, 2, "1", None])
-def test_a_manifest_of_another_version_is_told_with_what_to_do(
+def test_a_manifest_of_another_version_is_refused_with_what_to_do(
     store: PartitionStore, schema: object
 ) -> None:
     write(store, "drawings")

@@ -12,9 +12,9 @@ import pytest
 from mlflow import MlflowClient
 
 from qd_pipeline.errors import TrackingFailed
-from qd_pipeline.learning.reports.figures import confusion_matrix
+from qd_pipeline.learning.reports.charts import confusion_matrix, png
 from qd_pipeline.tracking import CLASSIFIERS, DATA, Identity, Tracker
-from qd_pipeline_tests.orchestration.chain import driver, run
+from qd_pipeline_tests.orchestration.chain import run, runner
 from qd_pipeline_tests.tracking.server import Gate
 
 WHO = Identity("root", "classifiers", "2")
@@ -55,7 +55,8 @@ def test_what_a_dead_server_did_not_take_is_sent_when_it_is_back(
         tracked.log(metrics={"accuracy": 0.75}, params={"epochs": 2}, step=2)
         tracked.log_file(tmp_path / "notes.txt")
         tracked.log_file(tmp_path / "notes.txt", "folder")
-        tracked.log_picture(confusion_matrix(("a", "b"), np.eye(2, dtype=int).tolist()), "m.png")
+        matrix = png(confusion_matrix(("a", "b"), np.eye(2, dtype=int).tolist()))
+        tracked.log_picture(matrix, "m.png")
         tracked.log_dataset("bitmaps/cow", "0" * 64, "sample", {"rows": 3})
         tracked.log_table("partitions.json", {"partition": ["cow"], "drawings": [3]})
         tracked.log_classifier(classifier_folder)
@@ -148,15 +149,15 @@ def test_a_training_is_not_lost_when_the_server_dies_in_its_midst(
     gate: Gate, tmp_path: Path
 ) -> None:
     gate.shut_at = b"val_accuracy"
-    made = run(driver(tmp_path, class_sets=["2"], tracking_uri=gate.url))
-    assert made.workshop.store.find("classifiers", "2") is not None
+    made = run(runner(tmp_path, settings={"tracking_uri": gate.url}), ["2"])
+    assert made.store.find("classifiers", "2") is not None
     assert made.failures["2"].startswith("MLflow")
     gate.open()
-    made.workshop.tracker.reconcile()
-    again = run(driver(tmp_path, class_sets=["2"], tracking_uri=gate.url))
+    made.tracker.reconcile()
+    again = run(runner(tmp_path, settings={"tracking_uri": gate.url}), ["2"])
     assert again.failures == {}
-    assert again.made == ["evaluations 2"]
+    assert again.materialized == ["evaluations 2"]
     client = MlflowClient(gate.url)
-    logged = client.get_run(again.workshop.store.read("evaluations", "2").facts["mlflow_run"])
+    logged = client.get_run(again.store.read("evaluations", "2").metadata["mlflow_run"])
     assert logged.info.status == "FINISHED"
     assert {"accuracy", "val_accuracy", "test_accuracy"} <= set(logged.data.metrics)

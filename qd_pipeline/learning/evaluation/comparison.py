@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 FEWEST_SHARED: Final = 30
 """Shared test drawings from which on a p-value is shown."""
 
+_LEAST_SHOWN: Final = 0.001
+
 
 @dataclass(frozen=True)
 class McNemar:
@@ -94,6 +96,13 @@ class Comparison:
     def p_value(self) -> float | None:
         """Two-sided p-value; None on fewer than `FEWEST_SHARED` drawings, where it says nothing."""
         return self.test.different if self.drawings >= FEWEST_SHARED else None
+
+    @property
+    def p_text(self) -> str:
+        """The p-value as people read it after a "p"."""
+        if self.p_value is None:
+            return "not shown, for too few drawings"
+        return f"= {self.p_value:.3f}" if self.p_value >= _LEAST_SHOWN else f"< {_LEAST_SHOWN}"
 
     def gain(self, confidence: float = 0.95) -> tuple[float, float]:
         """Return Tango's interval of the second's accuracy minus the first's."""

@@ -11,6 +11,7 @@ import pyarrow as pa
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning.calibration import Calibration, calibration
 from qd_pipeline.learning.evaluation import error_analysis
+from qd_pipeline.learning.evaluation.coverage import Coverage, coverage
 from qd_pipeline.learning.evaluation.examples import Predictions
 from qd_pipeline.learning.evaluation.intervals import Proportion
 from qd_pipeline.learning.evaluation.metrics import are_unequal, as_json, mean
@@ -68,11 +69,13 @@ class Evaluation:
         top: Top-k accuracy, by k.
         log_loss: Mean of -ln(probability of the right category), that cut off at 10⁻⁷.
         calibration: How its confidence agrees with its accuracy.
+        coverage: Accuracy on growing shares of the drawings, the most confident first.
         scores: By category, in the class set's order.
         confusion: Drawings by true (row) and predicted (column) category.
         confusions: Its cells off the diagonal, most frequent first, with drawings.
         mistakes: Those of the highest confidence, highest first.
         random: Random test drawings (the same ones for the same test split).
+        galleries: By category, some drawings that were classified correctly.
         recognized: Accuracy by whether the game recognised the drawing.
         category_pairs: Accuracy between two categories at a time, the hardest pair first.
         countries: Accuracy by country, the weakest first.
@@ -88,11 +91,13 @@ class Evaluation:
     top: dict[int, Proportion]
     log_loss: float | None
     calibration: Calibration | None
+    coverage: tuple[Coverage, ...]
     scores: tuple[CategoryScores, ...]
     confusion: tuple[tuple[int, ...], ...]
     confusions: tuple[Confusion, ...]
     mistakes: tuple[Prediction, ...]
     random: tuple[Prediction, ...]
+    galleries: tuple[tuple[Prediction, ...], ...]
     recognized: tuple[Slice, ...]
     category_pairs: tuple[Slice, ...]
     countries: tuple[Slice, ...]
@@ -127,7 +132,7 @@ class Evaluation:
             "calibration": self.calibration.to_json() if self.calibration else None,
             "confusion_matrix": [list(row) for row in self.confusion],
         }
-        lists = ("scores", "confusions", "mistakes", "random", *_SLICES)
+        lists = ("coverage", "scores", "confusions", "mistakes", "random", *_SLICES)
         figures |= {name: [each.to_json() for each in getattr(self, name)] for name in lists}
         return dict(as_json(figures))
 
@@ -166,7 +171,8 @@ def evaluate(classifier: Classifier, data: ClassSetData) -> Evaluation:
     from sklearn.metrics import confusion_matrix  # noqa: PLC0415
 
     matrix = confusion_matrix(labels, predicted, labels=range(len(class_set)))
-    made = Predictions(test, predicted, probabilities.max(axis=1), classifier.side)
+    confidence = probabilities.max(axis=1)
+    made = Predictions(test, predicted, confidence, classifier.side)
     return Evaluation(
         class_set=class_set,
         accuracy=Proportion(int(correct.sum()), len(test)),
@@ -178,11 +184,13 @@ def evaluate(classifier: Classifier, data: ClassSetData) -> Evaluation:
         },
         log_loss=_log_loss(own) if finite else None,
         calibration=calibration(probabilities, labels) if finite else None,
+        coverage=coverage(confidence, correct) if finite else (),
         scores=_scores(class_set, labels, predicted),
         confusion=tuple(tuple(int(count) for count in row) for row in matrix),
         confusions=made.confusions(matrix),
         mistakes=made.mistakes,
         random=made.random,
+        galleries=made.galleries,
         recognized=error_analysis.by_recognized(correct, test.column("recognized").astype(bool)),
         category_pairs=error_analysis.by_category_pair(class_set, labels, probabilities),
         countries=error_analysis.by_country(correct, test.column("countrycodes")),
@@ -199,9 +207,7 @@ def _log_loss(own: NDArray[np.float32]) -> float:
 
 def _predict(classifier: Classifier, drawings: LabelledDrawings) -> NDArray[np.float32]:
     chunks = [
-        classifier.predict(
-            drawings.bitmaps(slice(start, start + _PREDICT_AT_ONCE), classifier.side)
-        )
+        classifier.predict(drawings.inputs(slice(start, start + _PREDICT_AT_ONCE), classifier.spec))
         for start in range(0, len(drawings), _PREDICT_AT_ONCE)
     ]
     return np.concatenate(chunks)

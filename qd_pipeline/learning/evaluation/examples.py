@@ -18,6 +18,7 @@ _CONFUSIONS: Final = 150
 _EXAMPLES: Final = 6
 _MISTAKES: Final = 18
 _RANDOM: Final = 24
+_GALLERY: Final = 12
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,16 @@ class Predictions:
         places = np.random.default_rng(0).permutation(len(self.predicted))
         return self._shown(places[:_RANDOM])
 
+    @property
+    def galleries(self) -> tuple[tuple[Prediction, ...], ...]:
+        """By category, some of its drawings that were classified correctly."""
+        places = np.random.default_rng(0).permutation(len(self.predicted))
+        labels, right = self.drawings.labels[places], self._right()[places]
+        return tuple(
+            self._shown(places[right & (labels == label)][:_GALLERY])
+            for label in range(len(self._names()))
+        )
+
     def confusions(self, matrix: NDArray[np.integer]) -> tuple[Confusion, ...]:
         """Return the cells of the confusion matrix off its diagonal, most frequent first.
 
@@ -130,6 +141,9 @@ class Predictions:
         surest = np.argsort(-self.confidence, kind="stable")
         wrong: NDArray[np.integer] = surest[self.predicted[surest] != self.drawings.labels[surest]]
         return wrong
+
+    def _right(self) -> NDArray[np.bool_]:
+        return np.asarray(self.predicted == self.drawings.labels)
 
     def _names(self) -> tuple[str, ...]:
         return tuple(category.category for category in self.drawings.categories)

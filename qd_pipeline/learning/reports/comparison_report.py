@@ -1,12 +1,20 @@
 """Comparison of the last runs as one page."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from __future__ import annotations
 
-from qd_pipeline.learning.evaluation.run_comparison import RunComparison
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qd_pipeline.learning.reports import charts
 from qd_pipeline.learning.reports import page as pages
-from qd_pipeline.learning.reports import scatter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from matplotlib.figure import Figure
+
+    from qd_pipeline.learning.evaluation.run_comparison import RunComparison
 
 
 @dataclass(frozen=True)
@@ -15,7 +23,12 @@ class _Shown:
 
     compared: RunComparison
     low: float
-    chart: scatter.Scatter | None
+    chart: Figure | None
+
+    @property
+    def unequal(self) -> bool:
+        """Whether accuracy misleads for one of the runs."""
+        return any(run.is_unequal for run in self.compared.runs)
 
 
 def html(found: Sequence[RunComparison], *, made: datetime) -> str:
@@ -35,12 +48,12 @@ def html(found: Sequence[RunComparison], *, made: datetime) -> str:
 
 def _shown(compared: RunComparison) -> _Shown:
     points = [
-        scatter.Point(f"{number}", run.seconds, run.accuracy)
+        charts.Point(f"{number}", run.seconds, run.accuracy)
         for number, run in enumerate(compared.runs, start=1)
         if run.seconds is not None
     ]
     return _Shown(
         compared,
         pages.axis_from(run.accuracy for run in compared.runs),
-        scatter.accuracy_against("seconds of training", points) if points else None,
+        charts.accuracy_against("seconds of training", points) if points else None,
     )

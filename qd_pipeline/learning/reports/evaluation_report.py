@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow.parquet as pq
 
 from qd_pipeline.learning.evaluation.error_analysis import COUNTRY_DRAWINGS
+from qd_pipeline.learning.evaluation.metrics import as_json
 from qd_pipeline.learning.reports import charts
 from qd_pipeline.learning.reports import page as pages
 from qd_pipeline.learning.studies import data_study
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from qd_pipeline.learning.classifier import Training
@@ -24,7 +26,39 @@ if TYPE_CHECKING:
     from qd_pipeline.learning.studies.data_study import DataStudy
 
 _PAIRS_SHOWN: Final = 15
+_CONFUSIONS_SHOWN: Final = 6
 _MATRIX_UP_TO: Final = 40
+_CURVES_UP_TO: Final = 16
+_METRICS: Final = ("accuracy", "loss")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """What was evaluated, where and when: the head of the report.
+
+    Args:
+        made: When.
+        class_set: Partition key of the class set.
+        source: Where the drawings are from, as a user should read it.
+        synthetic: Whether they were generated; the page then says so first.
+        model: The registered version, or empty.
+        run_link: Page of the MLflow run, or empty.
+        commit: Of the code, or empty where it is not known.
+        versions: Of the software, by name.
+    """
+
+    made: datetime
+    class_set: str
+    source: str
+    synthetic: bool
+    model: str = ""
+    run_link: str = ""
+    commit: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the values by name."""
+        return {**vars(self), "made": self.made.isoformat(timespec="seconds")}
 
 
 @dataclass(frozen=True)
@@ -46,9 +80,8 @@ def write(
     folder: Path,
     evaluation: Evaluation,
     training: Training,
+    header: Header,
     *,
-    source: str,
-    synthetic: bool,
     decision: PromotionDecision | None = None,
     study: DataStudy | None = None,
 ) -> Report:
@@ -57,22 +90,17 @@ def write(
     Args:
         folder: One that exists.
         evaluation: The figures.
-        training: How the classifier came about.
-        source: Where the drawings are from, as a user should read it.
-        synthetic: Whether they were generated rather than drawn by people.
-        decision: Whether it becomes champion, where that was asked.
-        study: What more drawings bring and unrecognised ones cost, where that was asked.
+        training: How the classifier was trained.
+        header: What was evaluated, where and when.
+        decision: Whether it becomes champion, where that was decided.
+        study: The data study of the same drawings, where there is one.
     """
     report = Report(
         folder / "report.html", folder / "evaluation.json", folder / "predictions.parquet"
     )
-    page = html(
-        evaluation, training, source=source, synthetic=synthetic, decision=decision, study=study
-    )
+    page = html(evaluation, training, header, decision=decision, study=study)
     report.page.write_text(page, encoding="utf-8")
-    shown = figures(
-        evaluation, training, source=source, synthetic=synthetic, decision=decision, study=study
-    )
+    shown = figures(evaluation, training, header, decision=decision, study=study)
     text = json.dumps(shown, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     report.figures.write_text(text, encoding="utf-8")
     pq.write_table(evaluation.predictions, report.predictions, compression="zstd")
@@ -82,29 +110,27 @@ def write(
 def figures(
     evaluation: Evaluation,
     training: Training,
+    header: Header,
     *,
-    source: str,
-    synthetic: bool,
     decision: PromotionDecision | None = None,
     study: DataStudy | None = None,
 ) -> dict[str, Any]:
     """Return the figures that the page shows, as JSON takes them."""
-    return {
-        "source": source,
-        "synthetic": synthetic,
+    shown = {
+        **header.to_json(),
         "training": training.to_json(),
         "evaluation": evaluation.to_json(),
         **({"promotion": decision.to_json()} if decision else {}),
         **({"data_study": study.to_json()} if study else {}),
     }
+    return dict(as_json(shown))
 
 
 def html(
     evaluation: Evaluation,
     training: Training,
+    header: Header,
     *,
-    source: str,
-    synthetic: bool,
     decision: PromotionDecision | None = None,
     study: DataStudy | None = None,
 ) -> str:
@@ -112,53 +138,85 @@ def html(
 
     Args:
         evaluation: The figures.
-        training: How the classifier came about.
-        source: Where the drawings are from.
-        synthetic: Whether they were generated; the page then says so first.
-        decision: Whether it becomes champion, where that was asked.
-        study: What more drawings bring and unrecognised ones cost, where that was asked.
+        training: How the classifier was trained.
+        header: What was evaluated, where and when.
+        decision: Whether it becomes champion, where that was decided.
+        study: The data study of the same drawings, where there is one.
     """
+    categories, predictions = evaluation.class_set, evaluation.predictions
+    show_matrix = len(categories) <= _MATRIX_UP_TO
+    curves = [each for each in evaluation.scores if each.support and evaluation.calibration]
     return pages.render(
         "report.html.j2",
+        header=header,
         evaluation=evaluation,
+        largest=max(evaluation.scores, key=lambda scores: scores.support).category,
         training=training,
-        source=source,
-        synthetic=synthetic,
         decision=decision,
-        curves=[charts.learning_curve(training.history, each) for each in ("accuracy", "loss")],
+        loss_differs=_loss_differs(training),
+        cells={
+            (categories.index(each.category), categories.index(each.predicted)): each
+            for each in (evaluation.confusions if show_matrix else ())
+        },
+        confusions=evaluation.confusions[:_CONFUSIONS_SHOWN],
+        show_matrix=show_matrix,
+        slices=_slices(evaluation),
+        learning_curves=[charts.learning_curves(training.history, [name]) for name in _METRICS],
         reliability=charts.reliability(evaluation.calibration) if evaluation.calibration else (),
-        show_matrix=len(evaluation.class_set) <= _MATRIX_UP_TO,
-        guesses=_guesses(evaluation),
+        coverage=charts.coverage(evaluation.coverage) if evaluation.coverage else None,
+        precision_recall={
+            each.category: charts.precision_recall(each.category, predictions)
+            for each in (curves if len(categories) <= _CURVES_UP_TO else ())
+        },
         **(data_study.shown(study) if study else {"study": None}),
     )
 
 
+def _loss_differs(training: Training) -> str:
+    """Return why the loss that was minimised is not the log loss; empty if it is."""
+    config = training.config
+    reasons = {
+        f"with labels smoothed by {config.label_smoothing:g}": config.label_smoothing > 0,
+        "before calibration": training.temperature != 1,
+        "without flip averaging": config.flip_averaging,
+    }
+    return ", ".join(reason for reason, holds in reasons.items() if holds)
+
+
 @dataclass(frozen=True)
-class Guess:
-    """One of the guesses as the page shows it: intervals on an axis from `low` to 1."""
+class SliceChart:
+    """Slices as the page shows them: intervals on an axis from `low` to 1."""
 
     title: str
     lead: str
-    groups: tuple[Slice, ...]
+    slices: tuple[Slice, ...]
     low: float
+    beside_accuracy: bool = True
 
 
-def _guesses(evaluation: Evaluation) -> tuple[Guess, ...]:
+def _slices(evaluation: Evaluation) -> tuple[SliceChart, ...]:
     pairs = evaluation.category_pairs
-    species = "Two categories at a time: how often is the right one of the two more probable?"
+    similar = "How often the right one of two categories is the more probable one."
     if len(pairs) > _PAIRS_SHOWN:
-        species += f" The {_PAIRS_SHOWN} hardest of {len(pairs)} pairs."
-    culture = f"By country of at least {COUNTRY_DRAWINGS} test drawings, the largest first."
+        similar += f" The {_PAIRS_SHOWN} hardest of {len(pairs)} pairs."
+    countries = f"Of at least {COUNTRY_DRAWINGS} test drawings, the weakest first."
     if not evaluation.countries:
-        culture = f"No country has {COUNTRY_DRAWINGS} test drawings here."
+        countries = f"No country has {COUNTRY_DRAWINGS} test drawings here."
     return (
-        _guess("Quality", "Did the game itself guess the drawing?", evaluation.recognized),
-        _guess("Species", species, pairs[:_PAIRS_SHOWN]),
-        _guess("Culture", culture, evaluation.countries),
-        _guess("Strokes", "By the number of strokes.", evaluation.stroke_counts),
+        _chart(
+            "Recognised by the game?",
+            "Did the game itself recognise the drawing?",
+            evaluation.recognized,
+        ),
+        _chart("Similar pairs", similar, pairs[:_PAIRS_SHOWN], beside_accuracy=False),
+        _chart("Countries", countries, evaluation.countries),
+        _chart("Strokes", "By the number of strokes.", evaluation.stroke_counts),
     )
 
 
-def _guess(title: str, lead: str, groups: Sequence[Slice]) -> Guess:
-    shown = tuple(group for group in groups if group.correct.count)
-    return Guess(title, lead, shown, pages.axis_from(group.correct for group in shown))
+def _chart(
+    title: str, lead: str, slices: Sequence[Slice], *, beside_accuracy: bool = True
+) -> SliceChart:
+    shown = tuple(part for part in slices if part.correct.count)
+    low = pages.axis_from(part.correct for part in shown)
+    return SliceChart(title, lead, shown, low, beside_accuracy)

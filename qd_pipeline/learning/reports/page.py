@@ -1,15 +1,17 @@
-"""What the pages have in common: their templates' language, and axes for intervals."""
+"""What the HTML pages share: their template environment, filters, and axes for intervals."""
 
 from __future__ import annotations
 
 import base64
 from io import BytesIO
-from math import floor
+from math import floor, isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
+
+from qd_pipeline.learning.reports.charts import svg
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +35,8 @@ def render(template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=percent, picture=picture, duration=duration, place=place)
+    filters = (percent, number, picture, duration, place, setting, svg)
+    environment.filters.update({each.__name__: each for each in filters})
     return environment.get_template(template).render(**values)
 
 
@@ -48,7 +51,7 @@ def axis_from(proportions: Iterable[Proportion]) -> float:
 
 
 def place(share: float, low: float) -> float:
-    """Place a share on an axis from `low` to 1, in per cent of its width.
+    """Return the place of a share on an axis from `low` to 1, in per cent of its width.
 
     >>> place(0.95, 0.9)
     50.0
@@ -57,24 +60,54 @@ def place(share: float, low: float) -> float:
 
 
 def percent(share: float | None, decimals: int = 1) -> str:
-    r"""Write a share as a percentage.
+    r"""Return a share as a percentage.
 
     >>> percent(0.9149), percent(None)
     ('91.5\xa0%', '–')
     """
-    return "–" if share is None else f"{share * 100:.{decimals}f}\N{NO-BREAK SPACE}%"
+    if share is None or not isfinite(share):
+        return "–"
+    return f"{share * 100:.{decimals}f}\N{NO-BREAK SPACE}%"
 
 
-def duration(seconds: float) -> str:
-    """Write a time as one reads it.
+def number(value: float | None, decimals: int = 3) -> str:
+    """Return a figure with so many decimals.
 
-    >>> duration(3.21), duration(27.6), duration(4000)
-    ('3.2 s', '28 s', '66 min 40 s')
+    >>> number(0.12345), number(None)
+    ('0.123', '–')
     """
+    return "–" if value is None or not isfinite(value) else f"{value:.{decimals}f}"
+
+
+def duration(seconds: float | None) -> str:
+    """Return a time as people read it.
+
+    >>> duration(3.21), duration(27.6), duration(4000), duration(None)
+    ('3.2 s', '28 s', '66 min 40 s', '–')
+    """
+    if seconds is None:
+        return "–"
     if seconds < 10:  # noqa: PLR2004 - below ten seconds the tenth tells something
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def setting(value: Any, name: str = "") -> str:
+    """Return a training setting as people read it.
+
+    >>> setting(None), setting(True), setting("one_cycle", "schedule"), setting(0.6, "augmentation")
+    ('–', 'yes', 'one cycle', 'redrawn each epoch, strength 0.6')
+    """
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if name == "augmentation":
+        return f"redrawn each epoch, strength {value:g}" if value else "no"
+    if name == "schedule":
+        return str(value).replace("_", " ")
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def picture(bitmap: NDArray[np.uint8]) -> str:

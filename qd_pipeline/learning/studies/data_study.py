@@ -11,8 +11,8 @@ from qd_pipeline.learning import backend
 from qd_pipeline.learning.data import ClassSetData, LabelledDrawings
 from qd_pipeline.learning.evaluation.evaluate import evaluate
 from qd_pipeline.learning.evaluation.intervals import Proportion
+from qd_pipeline.learning.reports import charts
 from qd_pipeline.learning.reports import page as pages
-from qd_pipeline.learning.reports import scatter
 from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline.learning.training.train import train
 from qd_pipeline.quickdraw.split import TRAIN, VALIDATION, folds, split_of
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     from qd_pipeline.learning.data import CategoryData
@@ -210,11 +211,11 @@ def shown(done: DataStudy) -> dict[str, Any]:
     }
 
 
-def _chart(done: DataStudy) -> scatter.Scatter:
+def _chart(done: DataStudy) -> Figure:
     points = [
-        scatter.Point(trained.name, trained.drawings, trained.accuracy) for trained in done.curve
+        charts.Point(trained.name, trained.drawings, trained.accuracy) for trained in done.curve
     ]
-    return scatter.accuracy_against("training drawings", points, joined=True)
+    return charts.accuracy_against("training drawings", points, joined=True)
 
 
 def _share(data: ClassSetData, share: int) -> ClassSetData:

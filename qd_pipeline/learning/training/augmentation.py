@@ -1,22 +1,32 @@
-"""Augmentation: random affine maps of the strokes, new ones in each epoch.
+"""Augmentation: random maps of the strokes, new ones in each epoch.
 
 The strokes are mapped before they are rasterized, so the lines stay as thin and as sharp as
 those of a drawing; distorting bitmaps would blur them.
 """
 
-from typing import Final
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
 
-from qd_pipeline.quickdraw.raster import rasterize
+from qd_pipeline.learning.inputs import Inputs, prepare
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from qd_pipeline.learning.networks import InputSpec
+    from qd_pipeline.learning.training.config import TrainingConfig
 
 _ROTATION: Final = 0.17
 _SCALE: Final = 0.12
 _ASPECT: Final = 0.10
 _SHEAR: Final = 0.12
 _SHIFT: Final = 8.0
+
+_WAVELENGTHS: Final = np.array([256.0, 128.0])
+_AMPLITUDES: Final = np.array([3.0, 1.5])
 
 _MIDDLE: Final = 128.0
 
@@ -57,19 +67,46 @@ def affine_maps(count: int, strength: float, random: np.random.Generator) -> NDA
     return maps
 
 
-def augment(
-    drawings: pa.Array, side: int, strength: float, random: np.random.Generator
-) -> NDArray[np.uint8]:
-    """Rasterize drawings under random affine maps, on one core.
+def warps(count: int, strength: float, random: np.random.Generator) -> NDArray[np.float64]:
+    """Draw random smooth warps: two sine waves each, of random direction and phase.
+
+    The first has a wavelength of 256 units, the width of the box, the second of 128. They
+    displace points in random directions, by amplitudes with standard deviations of 3 and 1.5
+    units at strength 1.
 
     Args:
-        drawings: Column of strokes, as `rasterize` takes it, of length n.
-        side: Height and width of the bitmaps, in pixels.
-        strength: As of `affine_maps`.
+        count: Number of warps, n.
+        strength: Factor of the amplitudes, from 0.
         random: Source of random numbers.
 
     Returns:
-        `uint8 (n, side, side)`, ink 255 on ground 0.
+        `float64 (n, 2, 5)`, as `rasterize` takes them.
     """
-    maps = affine_maps(len(drawings), strength, random)
-    return rasterize(drawings, side, affine=maps, threads=1)
+    direction, phase, displacement = random.random((3, count, 2)) * 2 * np.pi
+    amplitude = random.normal(size=(count, 2)) * _AMPLITUDES * strength
+    wave_number = 2 * np.pi / _WAVELENGTHS
+    columns = [
+        wave_number * np.cos(direction),
+        wave_number * np.sin(direction),
+        phase,
+        amplitude * np.cos(displacement),
+        amplitude * np.sin(displacement),
+    ]
+    return np.stack(columns, axis=-1)
+
+
+def augment(
+    drawings: pa.Array, spec: InputSpec, config: TrainingConfig, random: np.random.Generator
+) -> Inputs:
+    """Prepare drawings under random maps, on one core.
+
+    Args:
+        drawings: Column of strokes, as `rasterize` takes it, of length n.
+        spec: What the network takes in; bitmaps and sequences have the same maps.
+        config: Its `augmentation` is the strength of affine maps, `warp` that of warps.
+        random: Source of random numbers; its state decides the result.
+    """
+    count = len(drawings)
+    affine = affine_maps(count, config.augmentation, random) if config.augmentation else None
+    warp = warps(count, config.warp, random) if config.warp else None
+    return prepare(drawings, spec, affine=affine, warp=warp, threads=1)

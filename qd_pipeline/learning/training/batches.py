@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from qd_pipeline.learning import backend
-from qd_pipeline.learning.data import pixels
+from qd_pipeline.learning.inputs import Inputs, signature
 from qd_pipeline.learning.training.augmentation import augment
 from qd_pipeline.quickdraw.kernels import prefetch
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from qd_pipeline.learning.data import LabelledDrawings
+    from qd_pipeline.learning.networks import InputSpec
     from qd_pipeline.learning.training.config import TrainingConfig
 
-    Bitmaps = NDArray[np.uint8]
     Labels = NDArray[np.int32]
-    Batch = tuple[NDArray[np.float32], Labels]
+    Batch = tuple[Any, Labels]
 
 # Large enough to be worth a thread, small enough to hold two in memory.
 _CHUNK: Final = 2048
@@ -30,70 +30,65 @@ _VALIDATION_BATCH: Final = 512
 
 
 def training_batches(
-    drawings: LabelledDrawings, config: TrainingConfig, side: int
+    drawings: LabelledDrawings, config: TrainingConfig, spec: InputSpec
 ) -> tuple[Any, int]:
     """Return the batches of all epochs, each epoch in a random order of its own.
 
-    Bitmaps are read or rasterized some 2,000 at a time, one such chunk ahead of the network, so
-    memory does not grow with the drawings. The seed and the number of the epoch decide order
+    Inputs are prepared for some 2,000 drawings at a time, one such chunk ahead of the network,
+    so memory does not grow with the drawings. The seed and the number of the epoch decide order
     and augmentation.
 
     Returns:
-        A `tf.data.Dataset` of pixels and labels, and the number of batches in an epoch.
+        A `tf.data.Dataset` of inputs and labels, and the number of batches in an epoch.
     """
     steps = _steps(len(drawings), config.batch_size)
     chunk = config.batch_size * _steps(_CHUNK, config.batch_size)
 
-    def chunks() -> Iterator[tuple[Bitmaps, Labels]]:
+    def chunks() -> Iterator[tuple[Inputs, Labels]]:
         for epoch in range(config.epochs):
             random = np.random.default_rng([config.seed, epoch])
             order = random.permutation(len(drawings))
             for start in range(0, len(order), chunk):
                 which = order[start : start + chunk]
-                if config.augmentation:
-                    strokes = drawings.drawings(which)
-                    bitmaps = augment(strokes, side, config.augmentation, random)
+                if config.augmentation or config.warp:
+                    inputs = augment(drawings.drawings(which), spec, config, random)
                 else:
-                    bitmaps = drawings.bitmaps(which, side)
-                yield bitmaps, drawings.labels[which]
+                    inputs = drawings.inputs(which, spec)
+                yield inputs, drawings.labels[which]
 
     def batches() -> Iterator[Batch]:
-        for bitmaps, labels in prefetch(chunks()):
-            yield from _cut(bitmaps, labels, config.batch_size)
+        for inputs, labels in prefetch(chunks()):
+            yield from _cut(inputs, labels, config.batch_size)
 
-    return _dataset(batches, side, steps * config.epochs), steps
+    return _dataset(batches, spec, steps * config.epochs), steps
 
 
-def validation_batches(drawings: LabelledDrawings, side: int) -> Any:
-    """Return all drawings once, in their order, as a `tf.data.Dataset` of pixels and labels."""
+def validation_batches(drawings: LabelledDrawings, spec: InputSpec) -> Any:
+    """Return all drawings once, in their order, as a `tf.data.Dataset` of inputs and labels."""
 
     def batches() -> Iterator[Batch]:
         for start in range(0, len(drawings), _CHUNK):
             which = slice(start, start + _CHUNK)
-            yield from _cut(
-                drawings.bitmaps(which, side), drawings.labels[which], _VALIDATION_BATCH
-            )
+            inputs = drawings.inputs(which, spec)
+            yield from _cut(inputs, drawings.labels[which], _VALIDATION_BATCH)
 
-    return _dataset(batches, side, _steps(len(drawings), _VALIDATION_BATCH))
+    return _dataset(batches, spec, _steps(len(drawings), _VALIDATION_BATCH))
 
 
-def _cut(bitmaps: Bitmaps, labels: Labels, size: int) -> Iterator[Batch]:
+def _cut(inputs: Inputs, labels: Labels, size: int) -> Iterator[Batch]:
     for start in range(0, len(labels), size):
-        yield pixels(bitmaps[start : start + size]), labels[start : start + size]
+        yield inputs[start : start + size].tensors(), labels[start : start + size]
 
 
 def _steps(count: int, size: int) -> int:
     return -(-count // size)
 
 
-def _dataset(batches: Callable[[], Iterator[Batch]], side: int, count: int) -> Any:
+def _dataset(batches: Callable[[], Iterator[Batch]], spec: InputSpec, count: int) -> Any:
     """Return a dataset of so many batches, generated in another thread and prefetched."""
     tf = backend.tf
-    signature = (
-        tf.TensorSpec((None, side, side, 1), tf.float32),
-        tf.TensorSpec((None,), tf.int32),
-    )
-    dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    types = (signature(spec), tf.TensorSpec((None,), tf.int32))
+    dataset = tf.data.Dataset.from_generator(batches, output_signature=types)
     options = tf.data.Options()
     # There is nothing here to tune; and an iterator that ends waits for its tuner's next round,
     # which is up to a minute later, and never comes when the clock is set back.

@@ -29,6 +29,7 @@ BOUNDS: Final[Mapping[str, Bounds]] = MappingProxyType(
         "weight_decay": Bounds(ge=0),
         "label_smoothing": Bounds(ge=0, lt=1),
         "augmentation": Bounds(ge=0),
+        "warp": Bounds(ge=0),
     }
 )
 """Bounds of the numeric settings, by name."""
@@ -60,6 +61,8 @@ class TrainingConfig:
         augmentation: Strength with which the strokes of each epoch are rotated, scaled,
             sheared, shifted and flipped before they are rasterized
             (`augmentation.affine_maps`); 0: not at all.
+        warp: Strength of the smooth warp of the strokes in each epoch, from 0
+            (`augmentation.warps`).
         flip_averaging: Flip test-time augmentation: whether the classifier averages its logits
             over each bitmap and its mirror image.
         calibrated: Whether a temperature is fitted on the validation split.
@@ -83,6 +86,7 @@ class TrainingConfig:
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
     augmentation: float = 0.0
+    warp: float = 0.0
     flip_averaging: bool = False
     calibrated: bool = False
 

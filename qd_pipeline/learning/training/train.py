@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import keras
 
     from qd_pipeline.learning.data import ClassSetData
+    from qd_pipeline.learning.networks import InputSpec
     from qd_pipeline.learning.training.config import TrainingConfig
 
 _RISING: Final = 0.25
@@ -59,10 +60,10 @@ def train(
     keras = backend.keras
     keras.utils.set_random_seed(config.seed)
     backend.tf.config.experimental.enable_op_determinism()
-    side = networks.side_of(config.network)
-    network = networks.build(config.network, len(data.class_set), side, units=config.units)
+    spec = networks.input_spec(config.network)
+    network = networks.build(config.network, len(data.class_set), spec.side, units=config.units)
     count = len(data.train)
-    batches, steps = training_batches(data.train, config, side)
+    batches, steps = training_batches(data.train, config, spec)
     network.compile(
         optimizer=_optimizer(config, steps * config.epochs),
         loss=_loss(config, len(data.class_set)),
@@ -92,7 +93,7 @@ def train(
         steps_per_epoch=steps,
         shuffle=False,
         validation_data=(
-            validation_batches(data.validation, side) if len(data.validation) else None
+            validation_batches(data.validation, spec) if len(data.validation) else None
         ),
         callbacks=[
             keras.callbacks.LambdaCallback(on_train_batch_end=batch_ended, on_epoch_end=epoch_ended)
@@ -101,7 +102,9 @@ def train(
     )
     if config.flip_averaging:
         network = average_flips(network)
-    temperature = _calibrate(network, data) if config.calibrated and len(data.validation) else 1.0
+    temperature = 1.0
+    if config.calibrated and len(data.validation):
+        temperature = _calibrate(network, data, spec)
     seconds = time.perf_counter() - started
     training = Training(config, tuple(history), seconds, count, len(data.validation), temperature)
     return Classifier(network, data.class_set, training)
@@ -118,10 +121,10 @@ def _check_finite(values: Mapping[str, float], config: TrainingConfig, epoch: in
             )
 
 
-def _calibrate(network: keras.Model, data: ClassSetData) -> float:
+def _calibrate(network: keras.Model, data: ClassSetData, spec: InputSpec) -> float:
     """Fit a temperature on the validation split, and apply it to the network."""
     # Called eagerly: `predict` would first trace a graph, which takes longer than the work.
-    batches = validation_batches(data.validation, int(network.input_shape[1]))
+    batches = validation_batches(data.validation, spec)
     outputs = [np.asarray(network(batch, training=False)) for batch, _ in batches]
     probabilities = np.concatenate(outputs)
     temperature = fit_temperature(probabilities, data.validation.labels)

@@ -7,7 +7,7 @@ import numpy as np
 
 from qd_pipeline.learning.classifier import NETWORK_FILE, Classifier
 from qd_pipeline.learning.data import ClassSetData
-from qd_pipeline.learning.reports import figures
+from qd_pipeline.learning.reports import charts
 from qd_pipeline.learning.training.train import train
 from qd_pipeline.orchestration import pool
 from qd_pipeline.orchestration.embedded import png
@@ -65,7 +65,9 @@ def _shown(classifier: Classifier, network: Path) -> dict[str, object]:
         "training seconds": round(training.seconds, 2),
         "parameters": classifier.network.count_params(),
         "megabytes": round(network.stat().st_size / 1e6, 3),
-        "learning curves": png(figures.learning_curves(training.history), "learning curves"),
+        "learning curves": png(
+            charts.png(charts.learning_curves(training.history)), "learning curves"
+        ),
     }
 
 

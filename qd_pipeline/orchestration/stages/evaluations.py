@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
@@ -11,8 +12,8 @@ from qd_pipeline.learning.classifier import Classifier
 from qd_pipeline.learning.evaluation.evaluate import Evaluation, evaluate
 from qd_pipeline.learning.evaluation.metrics import metrics_of
 from qd_pipeline.learning.evaluation.promotion import PromotionDecision
+from qd_pipeline.learning.reports import charts
 from qd_pipeline.learning.reports import evaluation_report as report
-from qd_pipeline.learning.reports import figures
 from qd_pipeline.learning.studies.data_study import DataStudy
 from qd_pipeline.orchestration.embedded import png
 from qd_pipeline.orchestration.materialization import MaterializationContext
@@ -59,8 +60,8 @@ def materialize(context: MaterializationContext, config: EvaluationConfig) -> Re
     checks = _checks(len(data.test), evaluation, decision)
     context.require(checks)
     metrics = metrics_of(evaluation, classifier.training)
-    _write(context, classifier, evaluation, decision)
     version = promotion.register(registry, candidate, decision)
+    _write(context, classifier, evaluation, decision, model=str(version))
     return Result(
         metadata={"figures": metrics, "model": version.model, "version": version.number},
         metrics=metrics,
@@ -95,21 +96,42 @@ def _write(
     classifier: Classifier,
     evaluation: Evaluation,
     decision: PromotionDecision,
+    *,
+    model: str,
 ) -> None:
     written = report.write(
         context.staged.folder,
         evaluation,
         classifier.training,
-        source=context.provenance.source,
-        synthetic=context.provenance.synthetic,
+        _header(context, model),
         decision=decision,
         study=_study(context),
     )
     for path in (written.page, written.figures, written.predictions):
         context.run.log_file(path)
     context.run.log_picture(_confusion_matrix(evaluation), "confusion_matrix.png")
-    curves = figures.learning_curves(classifier.training.history)
+    curves = charts.png(charts.learning_curves(classifier.training.history))
     context.run.log_picture(curves, "learning_curves.png")
+
+
+def _header(context: MaterializationContext, model: str) -> report.Header:
+    from qd_pipeline.tracking.run_tags import run_tags  # noqa: PLC0415 (as above)
+
+    tags = run_tags()
+    return report.Header(
+        made=datetime.now(UTC),
+        class_set=context.key,
+        source=context.provenance.source,
+        synthetic=context.provenance.synthetic,
+        model=model,
+        run_link=context.run.link,
+        commit=tags.get("mlflow.source.git.commit", ""),
+        versions={
+            name.removeprefix("version."): text
+            for name, text in tags.items()
+            if name.startswith("version.")
+        },
+    )
 
 
 def _study(context: MaterializationContext) -> DataStudy | None:
@@ -124,7 +146,7 @@ def _study(context: MaterializationContext) -> DataStudy | None:
 
 
 def _confusion_matrix(evaluation: Evaluation) -> bytes:
-    return figures.confusion_matrix(evaluation.class_set, evaluation.confusion)
+    return charts.png(charts.confusion_matrix(evaluation.class_set, evaluation.confusion))
 
 
 def _shown(context: MaterializationContext, evaluation: Evaluation) -> Mapping[str, Any]:

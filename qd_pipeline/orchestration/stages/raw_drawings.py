@@ -100,7 +100,7 @@ def require_same_source(made: Partition, source: Source) -> None:
     Raises:
         BadSetting: The partition was downloaded from another source.
     """
-    before = made.metadata["fetched"]["source"]
+    before = made.metadata.get("fetched", {}).get("source", source.name)
     if before != source.name:
         raise BadSetting(
             f"raw_drawings {made.key}",

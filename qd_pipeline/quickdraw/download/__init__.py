@@ -7,22 +7,22 @@ from qd_pipeline.quickdraw.download.partial_download import sweep
 from qd_pipeline.quickdraw.download.source import Source
 from qd_pipeline.quickdraw.download.sources import (
     SAMPLE_DRAWINGS,
-    Bucket,
     CloudSource,
     FileSource,
     HttpSource,
+    OfficialBucket,
     SampleSource,
     parse_source,
 )
 
 __all__ = [
     "SAMPLE_DRAWINGS",
-    "Bucket",
     "CloudSource",
     "Fetched",
     "FileSource",
     "HttpSource",
     "Limits",
+    "OfficialBucket",
     "SampleSource",
     "Source",
     "fetch",

@@ -86,7 +86,7 @@ class PartialDownload:
         os.fsync(self._stream.fileno())
 
     def move_to(self, target: Path) -> None:
-        """Give the bytes their final name, in one step."""
+        """Move the bytes to their final path, in one step."""
         try:
             self.body.rename(target)
         except OSError as error:

@@ -54,6 +54,7 @@ def test_a_p_value_takes_thirty_shared_drawings(drawings: int, *, shown: bool) -
     found = compare(table, table)
     assert found.p_value == (1 if shown else None)
     assert found.to_json()["test"]["different"] == found.p_value
+    assert found.p_text == ("= 1.000" if shown else "not shown, for too few drawings")
 
 
 def test_the_gain_of_the_second_is_the_interval_of_the_paired_difference() -> None:

@@ -161,8 +161,20 @@ def test_a_handful_of_shared_drawings_has_no_p_value() -> None:
     runs = [compared_run(2, predictions("clcl" * 2)), compared_run(1, predictions("clcl" * 2))]
     compared = compare_runs("2", CLASS_SET, runs)
     page = comparison_report.html([compared], made=datetime(2025, 1, 5, tzinfo=UTC))
-    assert "8 shared test drawings; too few for a test" in page
+    assert "8 shared test drawings; p not shown, for too few drawings" in page
     assert "p = 1" not in page
+
+
+def test_unequal_categories_are_said_with_the_figures_that_tell_more() -> None:
+    unequal = dataclasses.replace(
+        compared_run(1, None), chance=0.988, balanced_accuracy=0.5, macro_f1=0.497
+    )
+    page = comparison_report.html(
+        [compare_runs("2", CLASS_SET, [unequal])], made=datetime(2025, 1, 5, tzinfo=UTC)
+    )
+    assert "Unequal categories" in page
+    for figure in ("98.8", "50.0", "49.7"):
+        assert f"<td>{figure}\xa0%</td>" in page
 
 
 def test_figures_that_are_not_numbers_are_null() -> None:
@@ -199,7 +211,7 @@ def test_the_page_shows_every_class_set_and_needs_nothing_from_elsewhere() -> No
     assert page.count("data:image/png;base64,") == 1
     assert page.count("its picture was not kept") == 1
     assert "seconds of training" in page
-    links = set(re.findall(r'(?:href|src)="(?!data:)([^"]*)"', page))
+    links = set(re.findall(r'(?:href|src)="(?!data:|#)([^"]*)"', page))
     assert links == {"https://mlflow.example/1", "https://mlflow.example/2"}
 
 

@@ -1,7 +1,13 @@
+import re
+from io import BytesIO
+
 import numpy as np
 import pytest
+from matplotlib.patches import Rectangle
+from PIL import Image
 
 from qd_pipeline.learning.calibration import calibration
+from qd_pipeline.learning.evaluation.intervals import Proportion
 from qd_pipeline.learning.reports import charts
 
 HISTORY = tuple(
@@ -10,46 +16,87 @@ HISTORY = tuple(
 )
 
 
-def test_higher_values_and_later_epochs_lie_higher_and_further_right() -> None:
-    training, validation = charts.learning_curve(HISTORY, "accuracy").lines
-    assert (training.name, validation.name) == ("training", "validation")
-    assert training.points == tuple(sorted(training.points, key=lambda point: -point[1]))
-    assert [x for x, _ in training.points] == sorted(x for x, _ in training.points)
-    assert all(t[1] < v[1] for t, v in zip(training.points, validation.points, strict=True))
+def picture(png: bytes) -> Image.Image:
+    return Image.open(BytesIO(png))
 
 
-@pytest.mark.parametrize("metric", ["accuracy", "loss"])
-@pytest.mark.parametrize("count", [1, 3])
-def test_points_lie_within_the_axes(metric: str, count: int) -> None:
-    chart = charts.learning_curve(HISTORY[:count], metric)
-    for line in chart.lines:
-        assert all(chart.left <= x <= chart.right for x, _ in line.points)
-        assert all(0 <= y <= chart.bottom for _, y in line.points)
+def texts(svg: str) -> list[str]:
+    return re.findall(r"<text[^>]*>([^<]*)</text>", svg)
 
 
-def test_a_metric_that_never_changes_is_drawn_too() -> None:
-    (line,) = charts.learning_curve([{"accuracy": 1.0}] * 4, "accuracy").lines
-    assert len({y for _, y in line.points}) == 1
+@pytest.mark.parametrize("epochs", [1, 2, 40])
+def test_learning_curves_are_drawn_for_any_number_of_epochs(epochs: int) -> None:
+    history = [dict.fromkeys(("accuracy", "loss"), 0.3)] * epochs
+    drawn = picture(charts.png(charts.learning_curves(history)))
+    assert drawn.format == "PNG"
+    assert drawn.width > 900
 
 
-def test_accuracy_is_ticked_in_per_cent_within_0_and_100() -> None:
-    ticks = charts.learning_curve([{"accuracy": 0.0}, {"accuracy": 1.0}], "accuracy").y_ticks
-    assert [tick.text for tick in ticks] == ["0 %", "20 %", "40 %", "60 %", "80 %", "100 %"]
+def test_values_that_are_not_numbers_leave_a_gap() -> None:
+    history = [*HISTORY, {"accuracy": float("nan"), "loss": float("inf")}]
+    assert charts.png(charts.learning_curves(history))
+    assert charts.svg(charts.learning_curves([{"loss": float("nan")}], ["loss"]))
 
 
-def test_a_side_without_figures_has_no_curve() -> None:
-    assert [line.name for line in charts.learning_curve(HISTORY, "loss").lines] == ["training"]
+def test_a_split_without_figures_has_no_curve() -> None:
+    assert "validation" in texts(charts.svg(charts.learning_curves(HISTORY, ["accuracy"])))
+    assert "validation" not in texts(charts.svg(charts.learning_curves(HISTORY, ["loss"])))
 
 
-def test_a_bar_of_a_reliability_diagram_ends_at_its_accuracy() -> None:
+def test_an_svg_takes_the_pages_colours_and_font_and_refers_to_nothing_elsewhere() -> None:
+    svg = charts.svg(charts.learning_curves(HISTORY, ["accuracy"]))
+    assert svg.startswith('<svg class="chart" role="img" aria-label="accuracy by epoch" viewBox=')
+    assert "var(--accent)" in svg
+    assert "var(--second)" in svg
+    for foreign in ("font-family", "url(", "<style", "<metadata", "#2563c9"):
+        assert foreign not in svg
+    assert {reference[0] for reference in re.findall(r'href="([^"]*)"', svg)} <= {"#"}
+    assert svg == charts.svg(charts.learning_curves(HISTORY, ["accuracy"]))
+
+
+def test_accuracy_is_ticked_in_per_cent() -> None:
+    svg = charts.svg(charts.learning_curves([{"accuracy": 0.0}, {"accuracy": 1.0}], ["accuracy"]))
+    assert {"0 %", "100 %"} <= set(texts(svg))
+
+
+def test_a_bar_of_a_reliability_diagram_ends_at_its_accuracy_and_says_so() -> None:
     probabilities = np.array([[0.5, 0.5], [0.99, 0.01], [0.98, 0.02]])
     accuracy, drawings = charts.reliability(calibration(probabilities, np.array([0, 0, 1])))
-    middle, high = accuracy.bars
-    top, bottom = accuracy.y_ticks[-1].place, accuracy.bottom
-    assert middle.height == pytest.approx(bottom - top)
-    assert high.height == pytest.approx((bottom - top) / 2, abs=0.1)
-    assert high.x + high.width == pytest.approx(accuracy.right - 1, abs=0.1)
-    assert list(accuracy.diagonal) == [(accuracy.left, bottom), (accuracy.right, top)]
-    assert [bar.x for bar in drawings.bars] == [bar.x for bar in accuracy.bars]
-    assert drawings.bars[1].height == pytest.approx(2 * drawings.bars[0].height, abs=0.1)
-    assert len(drawings.diagonal) == 0
+    for figure, heights in ((accuracy, [1.0, 0.5]), (drawings, [1 / 3, 2 / 3])):
+        bars = figure.axes[0].patches
+        found = [bar.get_height() for bar in bars if isinstance(bar, Rectangle)]
+        assert found == pytest.approx(heights)
+    titles = re.findall(r"<title>([^<]*)</title>", charts.svg(accuracy))
+    assert titles == [
+        "1 drawings of 47 % to 53 %: 100 % correct",
+        "2 drawings of 93 % to 100 %: 50 % correct",
+    ]
+
+
+def test_accuracies_stand_where_they_belong_with_their_intervals() -> None:
+    points = [
+        charts.Point("a", 2.0, Proportion(80, 100)),
+        charts.Point("<b>", 10.0, Proportion(100, 100)),
+    ]
+    figure = charts.accuracy_against("seconds", points)
+    (line, *_) = figure.axes[0].lines
+    assert np.asarray(line.get_xydata()).tolist() == [[2.0, 0.8], [10.0, 1.0]]
+    (bars,) = figure.axes[0].collections
+    ends = [np.asarray(path.vertices)[:, 1].tolist() for path in bars.get_paths()]
+    assert ends == [pytest.approx(point.accuracy.interval) for point in points]
+    svg = charts.svg(figure)
+    assert "&lt;b&gt;" in svg
+    assert "seconds" in texts(svg)
+
+
+def test_an_accuracy_at_zero_seconds_is_drawn_too() -> None:
+    assert charts.svg(charts.accuracy_against("s", [charts.Point("1", 0.0, Proportion(0, 3))]))
+
+
+@pytest.mark.parametrize("classes", [2, 25, 45])
+def test_a_confusion_matrix_is_darkest_where_the_drawings_are(classes: int) -> None:
+    names = [f"category {place}" for place in range(classes)]
+    confusion = (1000 * np.eye(classes, dtype=int)).tolist()
+    drawn = picture(charts.png(charts.confusion_matrix(names, confusion)))
+    assert drawn.format == "PNG"
+    assert np.asarray(drawn.convert("L")).min() < 60

@@ -100,6 +100,7 @@ def test_forms_can_take_over_the_bounds() -> None:
         "weight_decay": {"ge": 0},
         "label_smoothing": {"ge": 0, "lt": 1},
         "augmentation": {"ge": 0},
+        "warp": {"ge": 0},
     }
 
 

@@ -8,8 +8,10 @@ import pytest
 
 from qd_pipeline.errors import TrainingDiverged
 from qd_pipeline.learning import backend, networks
+from qd_pipeline.learning.classifier import Classifier
 from qd_pipeline.learning.data import ClassSetData
 from qd_pipeline.learning.evaluation.evaluate import evaluate
+from qd_pipeline.learning.networks import InputSpec
 from qd_pipeline.learning.training.batches import training_batches
 from qd_pipeline.learning.training.config import TrainingConfig, from_preset
 from qd_pipeline.learning.training.train import train
@@ -22,6 +24,7 @@ from qd_pipeline_tests.learning.shapes import (
     write_shapes,
 )
 
+BITMAP = InputSpec(side=28)
 CONFIG = TrainingConfig(epochs=2, batch_size=32, learning_rate=0.003)
 
 
@@ -109,9 +112,6 @@ def test_a_training_without_validation_drawings_lacks_their_metrics(tmp_path: Pa
 def test_the_training_set_is_not_copied_into_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, augmentation: float
 ) -> None:
-    monkeypatch.setattr(networks, "NETWORKS", dict(networks.NETWORKS))
-
-    @networks.network
     def smallest(class_count: int, side: int = 28) -> Any:
         layers = backend.keras.layers
         return backend.keras.Sequential(
@@ -122,6 +122,7 @@ def test_the_training_set_is_not_copied_into_memory(
             ]
         )
 
+    monkeypatch.setitem(networks.NETWORKS, "smallest", smallest)
     bitmaps = np.zeros((12_000, 28, 28), np.uint8)
     data = ClassSetData.split(
         [write_category(tmp_path, shape, bitmaps) for shape in ("circle", "line")]
@@ -161,7 +162,7 @@ def test_augmentation_gives_the_same_metrics_to_the_last_digit(animals: ClassSet
 
 
 def test_each_epoch_has_other_bitmaps(animals: ClassSetData) -> None:
-    batches, steps = training_batches(animals.train, AUGMENTED.with_settings(epochs=2), 28)
+    batches, steps = training_batches(animals.train, AUGMENTED.with_settings(epochs=2), BITMAP)
     seen = [pictures for pictures, _ in batches.as_numpy_iterator()]
     assert len(seen) == 2 * steps
     first, second = (
@@ -175,7 +176,7 @@ def test_each_epoch_has_other_bitmaps(animals: ClassSetData) -> None:
 def test_an_augmented_batch_keeps_its_labels(animals: ClassSetData) -> None:
     config = AUGMENTED.with_settings(epochs=1)
     weak = dataclasses.replace(config, augmentation=1e-9)
-    batches, _ = training_batches(animals.train, weak, 28)
+    batches, _ = training_batches(animals.train, weak, BITMAP)
     own = {
         picture.tobytes(): label
         for picture, label in zip(
@@ -216,3 +217,26 @@ def test_bitmaps_are_rasterized_for_a_network_of_another_side(animals: ClassSetD
     classifier = train(animals, config)
     assert classifier.side == 56
     assert evaluate(classifier, animals).accuracy.share > 0.8  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("network", ["stroke_cnn", "picture_and_strokes"])
+def test_strokes_are_learned_from_in_their_order(
+    animals: ClassSetData, tmp_path: Path, network: str
+) -> None:
+    config = AUGMENTED.with_settings(network=network, warp=1.0)
+    classifier = train(animals, config)
+    evaluation = evaluate(classifier, animals)
+    assert evaluation.accuracy.share > 0.85  # type: ignore[operator]
+    assert classifier.training.temperature != 1.0
+    classifier.save(tmp_path)
+    back = Classifier.load(tmp_path)
+    inputs = animals.test.inputs(slice(None), back.spec)
+    assert back.predict(inputs) == pytest.approx(classifier.predict(inputs), abs=1e-6)
+    assert back.fingerprint() == classifier.fingerprint()
+
+
+def test_the_same_seed_gives_the_same_network_of_both_inputs(animals: ClassSetData) -> None:
+    config = AUGMENTED.with_settings(network="picture_and_strokes", epochs=1)
+    first, again = (train(animals, config) for _ in range(2))
+    assert first.fingerprint() == again.fingerprint()
+    assert first.training.history == again.training.history

@@ -21,9 +21,9 @@ from qd_pipeline import catalog
 from qd_pipeline.catalog import Category
 from qd_pipeline.errors import BadSetting, HomeFailed, SourceFailed
 from qd_pipeline.quickdraw.download import (
-    Bucket,
     Fetched,
     Limits,
+    OfficialBucket,
     Source,
     fetch,
     parse_source,
@@ -431,7 +431,7 @@ def test_several_at_once_all_succeed(mirror: Mirror, home: Path) -> None:
 def test_the_official_bucket_must_hold_the_official_file(
     mirror: Mirror, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bucket = Bucket(mirror.url)
+    bucket = OfficialBucket(mirror.url)
     with pytest.raises(SourceFailed, match="size 153890 instead of 96402135"):
         fetch(bucket, "cow", home / "x", home / "partial", drawings=None)
     md5 = hashlib.md5(WHOLE).hexdigest()  # noqa: S324
@@ -448,9 +448,12 @@ def test_the_official_bucket_must_hold_the_official_file(
 def test_the_first_drawings_of_the_official_bucket_need_no_figures(
     mirror: Mirror, home: Path
 ) -> None:
-    assert fetch(Bucket(mirror.url), "cow", home / "x", home / "partial", drawings=5).drawings == 5
+    assert (
+        fetch(OfficialBucket(mirror.url), "cow", home / "x", home / "partial", drawings=5).drawings
+        == 5
+    )
     with pytest.raises(BadSetting, match="kow"):
-        fetch(Bucket(mirror.url), "kow", home / "x", home / "partial", drawings=5)
+        fetch(OfficialBucket(mirror.url), "kow", home / "x", home / "partial", drawings=5)
 
 
 def fails_on_disk(url: str, home: Path, code: int) -> None:

@@ -8,15 +8,15 @@ from qd_pipeline.quickdraw.download.source import Source
 from qd_pipeline.quickdraw.download.sources.cloud import CloudSource
 from qd_pipeline.quickdraw.download.sources.local import FileSource
 from qd_pipeline.quickdraw.download.sources.sample import SAMPLE_DRAWINGS, SampleSource
-from qd_pipeline.quickdraw.download.sources.web import OFFICIAL_URL, Bucket, HttpSource
+from qd_pipeline.quickdraw.download.sources.web import OFFICIAL_URL, HttpSource, OfficialBucket
 
 __all__ = [
     "OFFICIAL_URL",
     "SAMPLE_DRAWINGS",
-    "Bucket",
     "CloudSource",
     "FileSource",
     "HttpSource",
+    "OfficialBucket",
     "SampleSource",
     "parse_source",
 ]
@@ -42,7 +42,7 @@ def parse_source(text: str, *, seed: int = 0, sample_drawings: int = SAMPLE_DRAW
     if text == "sample":
         return SampleSource(seed, sample_drawings)
     if text == "quickdraw" or text.rstrip("/") == OFFICIAL_URL:
-        return Bucket()
+        return OfficialBucket()
     parts = urlsplit(checked_mirror(text))
     if parts.scheme == "file":
         return FileSource(Path(unquote(parts.path)))

@@ -48,7 +48,7 @@ class HttpSource(Source):
 
 
 @dataclass(frozen=True, repr=False)
-class Bucket(HttpSource):
+class OfficialBucket(HttpSource):
     """The public bucket of the dataset's makers.
 
     Args:

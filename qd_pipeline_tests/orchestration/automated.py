@@ -1,0 +1,70 @@
+"""What Dagster's daemon does by itself, step by step in the tests' own process."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from qd_pipeline.orchestration.automation import AUTOMATED_TAGS
+from qd_pipeline.orchestration.jobs import OBSERVE_SOURCE
+from qd_pipeline.orchestration.runner import PipelineRunner
+
+
+def tick(made: PipelineRunner, name: str = "weekly") -> Sequence[Any]:
+    """Evaluate a tick of a schedule; return the runs that it requests."""
+    # Without `with` Dagster would look for the state of later definitions in this instance.
+    with dg.build_schedule_context(
+        instance=made.instance,
+        repository_def=made.definitions.get_repository_def(),
+        scheduled_execution_time=datetime.now(UTC),
+    ) as context:
+        found = made.definitions.resolve_schedule_def(name).evaluate_tick(context)
+        return list(found.run_requests or ())
+
+
+def observe(made: PipelineRunner) -> dg.ExecuteInProcessResult:
+    """Execute the run that a schedule requests."""
+    return made.definitions.resolve_job_def(OBSERVE_SOURCE).execute_in_process(
+        instance=made.instance, tags=AUTOMATED_TAGS, raise_on_error=False
+    )
+
+
+class Automation:
+    """The sensor that follows observations, tick by tick.
+
+    Args:
+        made: The pipeline.
+    """
+
+    def __init__(self, made: PipelineRunner) -> None:
+        self.made = made
+        self._cursor: str | None = None
+
+    def requests(self) -> Sequence[Any]:
+        """Evaluate a tick; return the runs that it requests."""
+        sensor = self.made.definitions.resolve_sensor_def("keep_up_to_date")
+        store = (self.made.definitions.resources or {})["partition_store"]
+        with dg.build_sensor_context(
+            instance=self.made.instance,
+            cursor=self._cursor,
+            resources={"partition_store": store},
+            repository_def=self.made.definitions.get_repository_def(),
+        ) as context:
+            found = sensor.evaluate_tick(context)
+        self._cursor = found.cursor
+        return list(found.run_requests or ())
+
+    def follow(self) -> Iterator[tuple[str, list[str]]]:
+        """Execute what is requested until nothing is; yield each run's partition and stages."""
+        while requests := self.requests():
+            for request in requests:
+                result = self.made.definitions.resolve_job_def(request.job_name).execute_in_process(
+                    partition_key=request.partition_key,
+                    instance=self.made.instance,
+                    run_config=request.run_config,
+                    asset_selection=request.asset_selection,
+                    tags=request.tags,
+                )
+                assert result.success
+                yield request.partition_key, [key.path[-1] for key in request.asset_selection]

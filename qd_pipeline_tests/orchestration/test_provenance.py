@@ -1,0 +1,77 @@
+"""Provenance: where drawings come from, whatever the setting says by now."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from qd_pipeline.orchestration.runner import PipelineRunner
+from qd_pipeline.quickdraw import sample
+from qd_pipeline_tests.commands import qd
+from qd_pipeline_tests.mirror import FOLDER, Mirror
+from qd_pipeline_tests.orchestration.automated import Automation, observe
+from qd_pipeline_tests.orchestration.chain import run, runner
+
+DRAWINGS = 40
+TWO = {"class_sets": {"2": ("cow", "panda")}}
+
+
+@pytest.fixture(scope="module")
+def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
+    with Mirror(tmp_path_factory.mktemp("mirror")) as mirror:
+        folder = mirror.folder / FOLDER
+        folder.mkdir(parents=True)
+        for category in ("cow", "panda"):
+            sample.write_ndjson(folder / f"{category}.ndjson", category, DRAWINGS, 1)
+        yield mirror
+
+
+@pytest.fixture(scope="module")
+def now(tmp_path_factory: pytest.TempPathFactory, mirror: Mirror) -> PipelineRunner:
+    """Run the pipeline from a mirror; after that the setting says sample."""
+    home = tmp_path_factory.mktemp("home")
+    made = runner(home, settings={**TWO, "source": mirror.url}, drawings=DRAWINGS)
+    assert not run(made).failures
+    return runner(home, settings={**TWO, "source": "sample"}, drawings=DRAWINGS)
+
+
+def test_an_evaluation_made_again_says_where_its_drawings_came_from(
+    now: PipelineRunner, mirror: Mirror
+) -> None:
+    now.materialize("2", [now.pipeline.stages["evaluations"]])
+    assert not now.failures
+    evaluated = now.store.read("evaluations", "2")
+    figures = json.loads(now.store.open_local(evaluated, "evaluation.json").read_text())
+    assert figures["source"] == f"mirror {mirror.url}"
+    assert figures["synthetic"] is False
+    registered = now.tracker.registry.version("quickdraw-2", 1)
+    assert registered.tags["synthetic"] == "false"
+
+
+def test_a_schedule_does_not_put_another_source_s_drawings_in_their_place(
+    now: PipelineRunner,
+) -> None:
+    observed = observe(now)
+    assert not observed.success
+    (failed,) = observed.filter_events(lambda event: event.is_step_failure)
+    reason = failed.step_failure_data.user_failure_data
+    assert reason is not None
+    assert "was downloaded from" in str(reason.description)
+    assert "set QD_SOURCE" in str(reason.description)
+    assert Automation(now).requests() == []
+
+
+def test_neither_does_the_remedy_for_a_damaged_partition(
+    now: PipelineRunner, mirror: Mirror, tmp_path: Path
+) -> None:
+    before = now.store.read("raw_drawings", "cow").version
+    ask = ("make", "raw_drawings", "cow", "--home", str(now.pipeline.settings.home))
+    output = tmp_path / "output.txt"
+    with qd(output, *ask) as refused:
+        assert refused.end() == 1
+    assert "was downloaded from" in refused.said
+    with qd(output, *ask, "--source", mirror.url) as healed:
+        assert healed.end() == 0, healed.printed
+    # As many of them as before, too.
+    assert now.store.read("raw_drawings", "cow").version == before
