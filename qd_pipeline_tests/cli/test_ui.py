@@ -3,6 +3,7 @@
 import signal
 import socket
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -26,7 +27,7 @@ from qd_pipeline_tests.commands import qd
 def test_both_pages_are_up_for_whom_they_are_meant_and_every_process_ends(
     tmp_path: Path, number: signal.Signals, *, in_background: bool, lets_others_in: bool
 ) -> None:
-    told = {"QD_UI_HOST": "0.0.0.0"} if lets_others_in else {}  # noqa: S104 (what it means)
+    told: dict[str, Any] = {"QD_UI_HOST": "0.0.0.0"} if lets_others_in else {}  # noqa: S104 (what it means)
     with running(tmp_path / "home", ignoring_sigint=in_background, **told) as ui:
         assert "dagster" in text_of(ui.dagster).lower()
         assert "mlflow" in text_of(ui.mlflow).lower()
