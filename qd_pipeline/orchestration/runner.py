@@ -7,6 +7,7 @@ Dagster's UI shows it like any other run.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from logging import getLogger
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
@@ -102,6 +103,7 @@ class PipelineRunner:
             KeyboardInterrupt: The run was interrupted.
         """
         settings, run_id = self.pipeline.settings, str(uuid4())
+        after = timedelta(seconds=settings.abandoned_after)
         configs = {stage.name: self._config(stage) for stage in stages}
         with sigint.observed(), instances.translate_errors(settings.home):
             if any(stage.pool for stage in stages):
@@ -124,7 +126,7 @@ class PipelineRunner:
                 },
                 # The command reports a failure; the daemon could not run it again.
                 run_id=run_id,
-                tags={**ownership.tags(run_id, self.store), "dagster/max_retries": "0"},
+                tags={**ownership.tags(run_id, self.store, after), "dagster/max_retries": "0"},
                 raise_on_error=False,
             )
         for event in result.get_asset_materialization_events():

@@ -38,7 +38,7 @@ def browser() -> Iterator[Page]:
 
 
 def here(ui: Ui, address: str | None) -> str:
-    """Give an address of MLflow's pages as it is here: they were made for the default port."""
+    """Return an address of MLflow's pages as it is here: they were made for the default port."""
     usual = "http://127.0.0.1:5000"
     assert address is not None
     assert address.startswith(usual)
