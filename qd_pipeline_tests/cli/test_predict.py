@@ -23,7 +23,7 @@ LINE = {"word": "cow", "drawing": [[[0, 255, 90, 8], [0, 20, 200, 30]]]}
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a home to this process, and its environment back afterwards."""
+    """Return a home to this process, and its environment back afterwards."""
     monkeypatch.setenv("QD_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
 
