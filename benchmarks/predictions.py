@@ -17,14 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from benchmarks import page, rows
-from benchmarks.renderings import (
-    Drawing,
-    bordered,
-    framed_page,
-    paint_program,
-    phone_photo,
-    scan,
-)
+from benchmarks.renderings import Drawing, bordered, framed_page, paint_program, phone_photo, scan
 from benchmarks.rows import Row
 from qd_pipeline.catalog import partition_key
 from qd_pipeline.cli import summary
