@@ -64,7 +64,7 @@ def test_strokes_are_answered_with_all_probabilities_the_highest_first(
     asked = {"class_set": "4", "strokes": strokes, "simplified": simplified}
     status, answer = predict(port, asked)
     assert status == 200
-    drawing = to_column([strokes_of_points(strokes, simplified=simplified)])
+    drawing = to_column([strokes_of_points(strokes, simplified=simplified, layout="columns")])
     (ranking,) = Predictor(classifier).predict(drawing)
     assert [each["category"] for each in answer["categories"]] == list(ranking.categories)
     chances = [each["probability"] for each in answer["categories"]]
