@@ -16,7 +16,6 @@ from qd_pipeline.serving.drawing_page import build
 from qd_pipeline.serving.model_cache import ModelCache
 from qd_pipeline.settings import Settings
 from qd_pipeline.storage import PartitionStore
-from qd_pipeline.storage import PartitionStore
 
 
 @contextmanager

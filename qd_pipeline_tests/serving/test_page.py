@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from qd_pipeline.orchestration.runner import PipelineRunner
 
+from qd_pipeline.orchestration.runner import PipelineRunner
 from qd_pipeline.tracking.registry import DecidedBy
 from qd_pipeline_tests.browser import launched, needs_browser
 from qd_pipeline_tests.conftest import REAL_DRAWINGS

@@ -13,11 +13,11 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from PIL import Image, ImageDraw
-from qd_pipeline.quickdraw.sketches.sketch import to_column
 
 from qd_pipeline.learning import networks
 from qd_pipeline.learning.classifier import Classifier, Training
 from qd_pipeline.learning.training.config import TrainingConfig
+from qd_pipeline.quickdraw.sketches.sketch import to_column
 from qd_pipeline.serving.prediction import Predictor, strokes_of
 from qd_pipeline.tracking import CLASSIFIERS, Identity, Tracker
 from qd_pipeline_tests.serving.model_server import model_server, predictions

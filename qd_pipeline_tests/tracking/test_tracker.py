@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 from mlflow.models import get_model_info
-from qd_pipeline.learning.reports.charts import confusion_matrix, png
 
+from qd_pipeline.learning.reports.charts import confusion_matrix, png
 from qd_pipeline.tracking import CLASSIFIERS, DATA, Identity, Tracker
 from qd_pipeline_tests.tracking.conftest import tracker_in
 
