@@ -1,8 +1,8 @@
-"""How a home's champion does on its test drawings as people would hand them in.
+"""Measure a data directory's champion on test drawings as people would hand them in.
 
-The drawings of the test side are rendered as by a paint program and as photographed, found
-again in those pictures, and predicted; the reference is the same drawings' own bitmaps. Strokes
-are handed in as well, to the drawing page.
+The drawings of the test split are rendered as painted, photographed, bordered, framed in a page
+and scanned with dark edges, found again in those pictures, and predicted; the reference is the
+same drawings' own bitmaps. Strokes are sent to the drawing page as well.
 
     python -m benchmarks.predictions [class set] [drawings]
 """
@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from benchmarks import page, rows
-from benchmarks.renderings import Drawing, paint_program, phone_photo
+from benchmarks.renderings import Drawing, bordered, framed_page, paint_program, phone_photo, scan
 from benchmarks.rows import Row
 from qd_pipeline.catalog import partition_key
 from qd_pipeline.cli import summary
@@ -59,7 +59,7 @@ def main() -> None:
     guesses = held.predictor.classifier.predict(test.bitmaps(chosen)).argmax(axis=1)
     from_bitmaps = Proportion(int((guesses == labels).sum()), len(labels))
     measured = [Row("top-1, bitmaps", (from_bitmaps.share or 0.0,), note=str(from_bitmaps))]
-    for render in (paint_program, phone_photo):
+    for render in (paint_program, phone_photo, bordered, framed_page, scan):
         found, seconds = _top_1(held.predictor, drawings, labels, render, random)
         what = f"top-1, {render.__name__.replace('_', ' ')} / bitmaps"
         note = f"{found}; {1000 * seconds / len(labels):.0f} ms a picture"
@@ -83,7 +83,7 @@ def main() -> None:
 
 
 def _is_synthetic(store: PartitionStore, class_set: tuple[str, ...]) -> bool:
-    """Tell whether drawings of a category are made up."""
+    """Return whether the drawings of any category are synthetic."""
     made = (store.read("raw_drawings", partition_key(category)) for category in class_set)
     return any(each.metadata["provenance"]["synthetic"] for each in made)
 
@@ -99,7 +99,7 @@ def _test_side(store: PartitionStore, class_set: tuple[str, ...]) -> LabelledDra
 
 
 def _drawings(test: LabelledDrawings, chosen: NDArray[np.integer]) -> Iterator[Drawing]:
-    """Give the strokes of some drawings, in their order."""
+    """Yield the strokes of the chosen drawings, in their order."""
     columns = [
         pq.read_table(category.table, columns=["drawing"])["drawing"]
         for category in test.categories

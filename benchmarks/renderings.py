@@ -45,7 +45,7 @@ def bordered(drawing: Drawing, rng: np.random.Generator) -> bytes:
         A PNG.
     """
     canvas = _painted(drawing, rng, transparent=False).convert("RGB")
-    ground = canvas.getpixel((0, 0))
+    ground = tuple(np.asarray(canvas)[0, 0].tolist())
     colour = _standing_out(ground, rng)
     width = int(rng.integers(1, 13))
     for _ in range(1 + int(rng.random() < 1 / 5)):
@@ -179,7 +179,7 @@ def phone_photo(drawing: Drawing, rng: np.random.Generator) -> bytes:
 
 
 def _light(size: Size, rng: np.random.Generator) -> Light:
-    """Give the light on the paper, (height, width), about 1 where it is brightest."""
+    """Return the light on the paper, (height, width), about 1 where it is brightest."""
     x, y = np.meshgrid(np.linspace(-1, 1, size[0]), np.linspace(-1, 1, size[1]))
     angle = rng.uniform(0, 2 * np.pi)
     along = x * np.cos(angle) + y * np.sin(angle)

@@ -94,10 +94,11 @@ def _bare(source: Source, folder: Path) -> dict[str, float]:
 
 def _through_dagster(url: str, home: Path) -> float:
     # Loading Dagster and MLflow, and making their databases, happens once and not a category.
-    from qd_pipeline.cli.chain import runner_of  # noqa: PLC0415
+    from qd_pipeline.cli.chain import pipeline_of, runner_of  # noqa: PLC0415
     from qd_pipeline.settings import Settings  # noqa: PLC0415
 
-    runner = runner_of(Settings.load(home=home, source=url, drawings=_DRAWINGS))
+    settings = Settings.load(home=home, source=url, drawings=_DRAWINGS)
+    runner = runner_of(pipeline_of(settings))
     stages = [runner.pipeline.stages[name] for name in _STAGES]
     runner.materialize(sample.ANIMALS[0], stages)
     began = time.perf_counter()

@@ -68,9 +68,9 @@ def load(path: Path) -> ClassSets:
     culprit = f"class sets file {path}"
     form = 'write `[class_sets]`, and under it lines like `2 = ["cow", "panda"]`'
     try:
-        document = tomllib.loads(decode(path.read_bytes()).replace("\r\n", "\n"))
+        document = tomllib.loads(decode(path.read_bytes()))
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else f"not {error.encoding.upper()}"
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 or UTF-16"
         raise BadSetting(
             culprit, f"cannot be read ({reason})", "name a TOML file in QD_CLASS_SETS"
         ) from error

@@ -23,12 +23,12 @@ def encoding_of(data: bytes) -> str:
 
 
 def decode(data: bytes) -> str:
-    """Decode a text file, without its byte order mark.
+    r"""Decode a text file, without its byte order mark.
 
     Raises:
         UnicodeDecodeError: It is not in the encoding that its mark names, or not UTF-8.
 
-    >>> decode(b"\\xef\\xbb\\xbfcat")
+    >>> decode(b"\xef\xbb\xbfcat")
     'cat'
     """
     return data.decode(encoding_of(data))

@@ -117,7 +117,7 @@ def _start_server() -> None:
 
 
 def _drop_capabilities() -> None:
-    """Give up Linux's privileges of root; version 3 of the call takes two sets of three words."""
+    """Return up Linux's privileges of root; version 3 of the call takes two sets of three words."""
     version, nothing = 0x20080522, (ctypes.c_uint32 * 6)()
     header = (ctypes.c_uint32 * 2)(version, 0)
     if ctypes.CDLL(None, use_errno=True).capset(header, nothing):

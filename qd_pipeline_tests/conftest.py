@@ -38,6 +38,8 @@ LONGEST = (
     "learning/training/test_train.py",
     "cli/test_ui.py",
     "cli/test_browser.py",
+    "orchestration/test_staleness.py",
+    "orchestration/test_schedules.py",
     "orchestration/test_studies.py",
     "cli/test_interruption.py",
     "tracking/test_spool.py",

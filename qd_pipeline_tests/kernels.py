@@ -7,8 +7,11 @@ import sys
 SCRIPTS = (
     """
 from qd_pipeline.quickdraw.raster import DRAWING, rasterize
+from qd_pipeline.quickdraw.sequences import sequences
 import pyarrow as pa
-rasterize(pa.array([[{"x": [0, 9], "y": [0, 9]}]], DRAWING))
+drawings = pa.array([[{"x": [0, 9], "y": [0, 9]}]], DRAWING)
+rasterize(drawings)
+sequences(drawings)
 """,
     """
 from pathlib import Path

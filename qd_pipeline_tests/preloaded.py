@@ -11,13 +11,12 @@ from qd_pipeline.learning import backend
 
 libraries = (backend.tf, backend.keras)  # before MLflow imports them with their noise
 
-import mlflow.keras  # noqa: E402
+import qd_pipeline.tracking  # noqa: E402, I001 (MLflow reads settings when it is imported)
 import mlflow.pyfunc  # noqa: E402, F401
 import sklearn.metrics  # noqa: E402, F401
 
 import qd_pipeline.cli  # noqa: E402
-import qd_pipeline.definitions  # noqa: E402
-import qd_pipeline.tracking  # noqa: E402, F401
+import qd_pipeline.definitions  # noqa: E402, F401
 from qd_pipeline.learning.reports.charts import confusion_matrix, png  # noqa: E402
 from qd_pipeline.quickdraw import sample  # noqa: E402
 from qd_pipeline.quickdraw.raster import rasterize  # noqa: E402

@@ -17,9 +17,11 @@ def test_the_default_sets_are_the_notebooks_in_its_order() -> None:
     assert len(class_sets.categories_of(class_sets.NOTEBOOK.values())) == 8
 
 
-def test_a_file_of_sets_keeps_their_order(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_file_of_sets_keeps_their_order(encoding: str, tmp_path: Path) -> None:
     path = tmp_path / "sets.toml"
-    path.write_text('[class_sets]\n3 = ["zebra", "ant", "The Eiffel Tower"]\n')
+    text = '[class_sets]\r\n3 = ["zebra", "ant", "The Eiffel Tower"]\r\n'
+    path.write_bytes(text.encode(encoding))
     assert class_sets.load(path) == {"3": ("zebra", "ant", "The Eiffel Tower")}
 
 

@@ -33,7 +33,7 @@ OUTSIDE = [
 
 
 def calls() -> Iterator[tuple[str, ast.Call]]:
-    """Give every call in the package with the name of what is called."""
+    """Return every call in the package with the name of what is called."""
     for path in sorted(PACKAGE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call):

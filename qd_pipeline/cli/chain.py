@@ -50,7 +50,7 @@ def run(
     chosen = chosen_class_sets(settings, class_set)
     searched = training.pop("settings_from_search")
     runner = runner_of(
-        settings, {"raw_drawings": download_options(drawings), "classifiers": training}
+        pipeline_of(settings), {"raw_drawings": download_options(drawings), "classifiers": training}
     )
     console = summary.console()
     with Screen(console) as screen:
@@ -78,10 +78,10 @@ def make(
 
     The settings, the number of drawings and the source are those recorded for the partition.
     """
-    settings = load(source=source, home=home, class_sets=class_sets)
-    runner = runner_of(settings)
-    chosen = runner.pipeline.stage(stage)
-    key = runner.pipeline.partitions.check(partition, chosen.by)
+    pipeline = pipeline_of(load(source=source, home=home, class_sets=class_sets))
+    chosen = pipeline.stage(stage)
+    key = pipeline.partitions.check(partition, chosen.by)
+    runner = runner_of(pipeline)
     recorded = _recorded(runner, chosen, key)
     given = download_options(drawings) if stage == "raw_drawings" else {}
     runner.configs = {stage: runner.pipeline.config(chosen, **(given or recorded))}
@@ -95,25 +95,31 @@ def make(
     console.print(f"[green]✓[/] {stage} {key} is materialized.", highlight=False)
 
 
+def pipeline_of(settings: Settings) -> "Pipeline":
+    """Return the stages as the settings want them."""
+    # Dagster takes a second to import; `qd --help` and usage errors do without.
+    from qd_pipeline.orchestration.pipeline import Pipeline  # noqa: PLC0415
+
+    return Pipeline(settings)
+
+
 def runner_of(
-    settings: Settings, options: Mapping[str, Mapping[str, Any]] | None = None
+    pipeline: "Pipeline", options: Mapping[str, Mapping[str, Any]] | None = None
 ) -> "PipelineRunner":
     """Return a pipeline runner over the data directory, after recovery.
 
     Args:
-        settings: The settings.
+        pipeline: The stages as the settings want them.
         options: Fields of stages' configurations that the user gave, by stage; None is not given.
 
     Raises:
         QdError: An option is not valid, or the data directory, the store or MLflow cannot be used.
     """
-    # Dagster takes a second to import; `qd --help` and usage errors do without.
     from qd_pipeline.definitions import definitions_of  # noqa: PLC0415
     from qd_pipeline.orchestration import instance, observations, recovery, resources  # noqa: PLC0415
-    from qd_pipeline.orchestration.pipeline import Pipeline  # noqa: PLC0415
     from qd_pipeline.orchestration.runner import PipelineRunner  # noqa: PLC0415
 
-    pipeline = Pipeline(settings)
+    settings = pipeline.settings
     configs = {name: checked(pipeline, name, given) for name, given in (options or {}).items()}
     store, source = resources.partition_store_of(settings), resources.source_of(settings)
     mlflow = resources.mlflow_of(settings)

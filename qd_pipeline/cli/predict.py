@@ -1,10 +1,10 @@
-"""`qd predict`: what the champion sees in one's own drawings."""
+"""`qd predict`: the champion's categories for a person's own drawings."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import numpy as np
 import typer
@@ -19,9 +19,13 @@ from qd_pipeline.errors import BadDrawing
 from qd_pipeline.settings import Settings
 
 if TYPE_CHECKING:
+    from qd_pipeline.quickdraw.sketches.sketch import Sketch
     from qd_pipeline.serving.model_cache import LoadedModel
     from qd_pipeline.serving.prediction import Predictor, Ranking
 
+
+BITMAP_WIDTH: Final = 28
+"""Columns of a bitmap in the terminal."""
 
 HALF: Final = 128
 """Grey level from which a pixel is ink where there is only black and white."""
@@ -29,10 +33,10 @@ HALF: Final = 128
 
 @dataclass(frozen=True)
 class _Answer:
-    """What was found for one drawing of a file."""
+    """Prediction for one drawing of a file."""
 
     file: Path
-    number: int
+    sketch: "Sketch"
     ranking: "Ranking"
 
 
@@ -40,7 +44,7 @@ def predict(
     files: Annotated[
         list[Path],
         typer.Argument(
-            help="Pictures (PNG, JPEG, WebP, SVG), or strokes as NDJSON, a drawing a line.",
+            help="Pictures (PNG, JPEG, WebP, GIF, SVG), or strokes as NDJSON, a drawing a line.",
             show_default=False,
         ),
     ],
@@ -52,25 +56,40 @@ def predict(
     top: Annotated[int, typer.Option(min=1, help="Categories to name for each drawing.")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON.")] = False,
     show: Annotated[bool, typer.Option(help="Show the bitmap that the network saw.")] = False,
+    layout: Annotated[
+        Literal["columns", "points"] | None,
+        typer.Option(
+            help="Layout of a stroke: columns, a row of x and one of y as in the dataset, or "
+            "points, a list of x, y. (default: told by its shape)"
+        ),
+    ] = None,
     class_sets: ClassSetsOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Say what one's own drawings show: photographed, painted, or as strokes.
+    """Name the category of your own drawings: photographed, painted, or as strokes.
 
-    The champion in MLflow's registry is asked; where there is none, or MLflow does not answer,
-    the newest classifier in the store.
+    The champion in MLflow's registry predicts; where there is none, or MLflow does not answer,
+    the newest classifier in the store. Where something was left out or guessed to find a drawing,
+    a warning says so, and the bitmap that the network saw is shown.
     """
     settings = load(home=home, class_sets=class_sets)
     held = _held(settings, class_count)
     errors = Console(stderr=True)
     answers: list[_Answer] = []
-    failed = False
+    failed: list[BadDrawing] = []
     for file in files:
         try:
-            answers += _answers(file, held.predictor)
+            found, bad_lines = _answers(file, held.predictor, layout)
         except BadDrawing as error:
-            failed = True
-            errors.print(f"[bold red]✗[/] {escape(str(error))}", highlight=False)
+            found, bad_lines = [], [error]
+        answers += found
+        failed += bad_lines
+    for each in failed:
+        errors.print(f"[bold red]✗[/] {escape(str(each))}", highlight=False)
+    for answer in answers:
+        for warning in answer.sketch.warnings:
+            sentence = f"{answer.file}: {warning}; see the bitmap that the network saw."
+            errors.print(f"[yellow]![/] {escape(sentence)}", highlight=False)
     if as_json:
         typer.echo(json.dumps([_as_json(held, each, top, show=show) for each in answers], indent=2))
     elif answers:
@@ -88,11 +107,18 @@ def _held(settings: Settings, class_count: str | None) -> "LoadedModel":
     return shelf.get(class_count) if class_count else shelf.largest()
 
 
-def _answers(file: Path, predictor: "Predictor") -> Iterator[_Answer]:
-    from qd_pipeline.quickdraw.sketches.pictures import read_drawings  # noqa: PLC0415 (scikit-image)
+def _answers(
+    file: Path, predictor: "Predictor", layout: Literal["columns", "points"] | None
+) -> tuple[list[_Answer], list[BadDrawing]]:
+    """Predict each drawing of a file, and return errors for its lines that hold none."""
+    # They import scikit-image.
+    from qd_pipeline.quickdraw.sketches.files import read_sketches  # noqa: PLC0415
+    from qd_pipeline.quickdraw.sketches.sketch import to_column  # noqa: PLC0415
 
-    for number, ranking in enumerate(predictor.predict(read_drawings(file)), 1):
-        yield _Answer(file, number, ranking)
+    sketches, bad_lines = read_sketches(file, layout=layout)
+    rankings = predictor.predict(to_column([sketch.strokes for sketch in sketches]))
+    answers = zip(sketches, rankings, strict=True)
+    return [_Answer(file, sketch, ranking) for sketch, ranking in answers], bad_lines
 
 
 def _as_json(held: "LoadedModel", answer: _Answer, top: int, *, show: bool) -> dict[str, Any]:
@@ -100,13 +126,14 @@ def _as_json(held: "LoadedModel", answer: _Answer, top: int, *, show: bool) -> d
     chances = zip(ranking.categories[:top], ranking.probabilities, strict=False)
     return {
         "file": str(answer.file),
-        "drawing": answer.number,
+        "drawing": answer.sketch.number,
         "class_count": held.key,
         "classifier": held.origin,
         "categories": [
             {"category": category, "probability": chance} for category, chance in chances
         ],
-        **({"bitmap": ranking.bitmap.tolist()} if show else {}),
+        **({"warnings": list(answer.sketch.warnings)} if answer.sketch.warnings else {}),
+        **({"bitmap": ranking.bitmap.tolist()} if show or answer.sketch.warnings else {}),
     }
 
 
@@ -114,17 +141,21 @@ def _print(
     console: Console, held: "LoadedModel", answers: Sequence[_Answer], top: int, *, show: bool
 ) -> None:
     table = Table(title=f"Class set {held.key}: {held.origin}", title_justify="left")
-    many = {each.file for each in answers if each.number > 1}
+    many = {each.file for each in answers if each.sketch.number > 1}
+    shown = [show or bool(each.sketch.warnings) for each in answers]
     table.add_column("drawing", overflow="fold")
-    if show:
-        table.add_column("as the network saw it")
-    table.add_column("category")
-    table.add_column("probability", justify="right")
-    for answer in answers:
-        name = f"{answer.file} ({answer.number})" if answer.file in many else str(answer.file)
+    if any(shown):
+        table.add_column("as the network saw it", min_width=BITMAP_WIDTH, no_wrap=True)
+    table.add_column("category", no_wrap=True)
+    table.add_column("probability", justify="right", no_wrap=True)
+    for answer, with_bitmap in zip(answers, shown, strict=True):
+        name = (
+            f"{answer.file} ({answer.sketch.number})" if answer.file in many else str(answer.file)
+        )
         ranking = answer.ranking
         chances = ranking.probabilities[:top]
-        seen = [_half_blocks(ranking.bitmap, coloured=bool(console.color_system))] if show else []
+        bitmap = _half_blocks(ranking.bitmap, coloured=bool(console.color_system))
+        seen = [bitmap if with_bitmap else Text()] if any(shown) else []
         table.add_row(
             Text(name),
             *seen,
@@ -136,7 +167,7 @@ def _print(
 
 
 def _half_blocks(bitmap: NDArray[np.uint8], *, coloured: bool) -> Text:
-    """Return a bitmap as text, two rows of pixels in a line; without colours in black and white."""
+    """Convert a bitmap to text, two rows of pixels a line, in black and white without colours."""
     lines = []
     for upper, lower in zip(bitmap[::2], bitmap[1::2], strict=True):
         line = Text(no_wrap=True)

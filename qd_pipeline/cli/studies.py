@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from qd_pipeline.cli import summary
-from qd_pipeline.cli.chain import runner_of, searched_config
+from qd_pipeline.cli.chain import pipeline_of, runner_of, searched_config
 from qd_pipeline.cli.options import (
     PRESET_HELP,
     ClassSetsOption,
@@ -169,7 +169,7 @@ def _make(
     key = chosen_class_set(settings, class_set)
     searched = training.get("settings_from_search")
     given = {name: value for name, value in training.items() if name != "settings_from_search"}
-    runner = runner_of(settings, {stage: {**given, **own}})
+    runner = runner_of(pipeline_of(settings), {stage: {**given, **own}})
     if searched:
         best = searched_config(runner, key, training).model_dump()["settings"]
         chosen = runner.pipeline.config(runner.pipeline.stages[stage], settings=best, **own)

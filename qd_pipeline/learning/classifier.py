@@ -176,7 +176,9 @@ class Classifier:
             )
         except BadSetting as error:
             cause = f"holds a classifier that cannot be read ({error.culprit} {error.cause})"
-            raise DamagedPartition(str(folder), cause, error.remedy) from error
+            raise DamagedPartition(
+                str(folder), cause, "train it again, or use the version that wrote it"
+            ) from error
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise DamagedPartition(
                 str(folder), "does not hold a classifier that can be read", "train it again"

@@ -132,6 +132,17 @@ class LabelledDrawings:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def missing_category(self) -> str | None:
+        """Name of the first category without drawings here, if there is one."""
+        counts = np.bincount(self.labels, minlength=len(self.categories))
+        return None if counts.all() else self.categories[int(np.argmin(counts))].category
+
+    def filtered(self, mask: Callable[[CategoryData], NDArray[np.bool_]]) -> Self:
+        """Return the drawings for which a category's mask, `bool (n,)`, is true."""
+        kept = self._gather(mask, slice(None)).astype(np.bool_)
+        return type(self)(self.categories, self.labels[kept], self.rows[kept])
+
     def _gather(
         self,
         column: Callable[[CategoryData], NDArray[np.generic]],
@@ -216,10 +227,9 @@ class ClassSetData:
             LabelledDrawings.from_masks(ordered, [each == split for each in assigned])
             for split in (TRAIN, VALIDATION, TEST)
         )
-        drawings = np.bincount(train.labels, minlength=len(names))
-        if not drawings.all():
+        if train.missing_category:
             raise BadSetting(
-                f"category {names[int(np.argmin(drawings))]}",
+                f"category {train.missing_category}",
                 "has no training drawing",
                 "take more drawings per category",
             )

@@ -9,7 +9,7 @@ from typing import Final
 import dagster as dg
 
 from qd_pipeline.storage import PartitionStore
-from qd_pipeline.storage.lease import process_id
+from qd_pipeline.storage.lease import RENEWED_EVERY, process_id
 
 _TAG: Final = "qd/process"
 _OPEN: Final = [
@@ -20,12 +20,19 @@ _OPEN: Final = [
 ]
 
 
-def tags(run_id: str, store: PartitionStore) -> dict[str, str]:
+def tags(
+    run_id: str, store: PartitionStore, after: timedelta = 4 * RENEWED_EVERY
+) -> dict[str, str]:
     """Return the tag that names this process as a run's, and hold this process's lease.
 
     It names the run too: Dagster copies the tags of a run to the one that repeats it.
+
+    Args:
+        run_id: The Dagster run.
+        store: Where the lease is held.
+        after: How long without a renewal a process counts as killed; it is renewed well before.
     """
-    _hold_lease(store, process_id())
+    _hold_lease(store, process_id(), min(RENEWED_EVERY, after / 4))
     return {_TAG: f"{run_id} {process_id()}"}
 
 
@@ -53,8 +60,8 @@ def close_abandoned(
 
 
 @cache
-def _hold_lease(store: PartitionStore, process: str) -> None:
+def _hold_lease(store: PartitionStore, process: str, every: timedelta) -> None:
     """Hold the lease of this process until it ends."""
     stack = ExitStack()
-    stack.enter_context(store.lease(process, {"for": "runs of this process"}))
+    stack.enter_context(store.lease(process, {"for": "runs of this process"}, every=every))
     atexit.register(stack.close)

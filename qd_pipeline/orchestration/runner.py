@@ -7,6 +7,7 @@ Dagster's UI shows it like any other run.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from logging import getLogger
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
@@ -14,7 +15,7 @@ from uuid import uuid4
 import dagster as dg
 
 from qd_pipeline import catalog
-from qd_pipeline.errors import QdError
+from qd_pipeline.errors import QdError, SourceFailed
 from qd_pipeline.orchestration import instance as instances
 from qd_pipeline.orchestration import observations, ownership, pool, recovery, sigint
 from qd_pipeline.orchestration.jobs import JOB_OF
@@ -95,22 +96,26 @@ class PipelineRunner:
     def materialize(self, key: str, stages: Sequence[Stage]) -> None:
         """Materialize some stages of one partition, stale or not, in one Dagster run.
 
+        Without a source that answers there is no run, and the failure is recorded.
+
         Raises:
             HomeFailed: Dagster's databases cannot be written or read.
             KeyboardInterrupt: The run was interrupted.
         """
         settings, run_id = self.pipeline.settings, str(uuid4())
+        after = timedelta(seconds=settings.abandoned_after)
         configs = {stage.name: self._config(stage) for stage in stages}
         with sigint.observed(), instances.translate_errors(settings.home):
             if any(stage.pool for stage in stages):
                 self._wait_for_slot(f"{stages[0].name} {key}")
-            for stage in stages:
-                external = (
-                    self._version_at_source(key, configs[stage.name]) if stage.external else None
-                )
-                observations.report(
-                    self.pipeline, self.instance, stage, key, configs[stage.name], external
-                )
+            try:
+                for stage in stages:
+                    config = configs[stage.name]
+                    external = self._version_at_source(key, config) if stage.external else None
+                    observations.report(self.pipeline, self.instance, stage, key, config, external)
+            except SourceFailed as error:
+                self.failures[key] = str(error)
+                return
             result = self._job(stages[0]).execute_in_process(
                 partition_key=key if stages[0].by is not By.NOTHING else None,
                 instance=self.instance,
@@ -121,7 +126,7 @@ class PipelineRunner:
                 },
                 # The command reports a failure; the daemon could not run it again.
                 run_id=run_id,
-                tags={**ownership.tags(run_id, self.store), "dagster/max_retries": "0"},
+                tags={**ownership.tags(run_id, self.store, after), "dagster/max_retries": "0"},
                 raise_on_error=False,
             )
         for event in result.get_asset_materialization_events():

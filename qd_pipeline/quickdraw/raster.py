@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.quickdraw import BITMAP_SIDE
-from qd_pipeline.quickdraw.cairo.drawing import borrowed_room, draw
+from qd_pipeline.quickdraw.cairo.drawing import borrowed_scratch, draw
 from qd_pipeline.quickdraw.cairo.pen import round_pen
 from qd_pipeline.quickdraw.flat import DRAWING, Flat, checked_affine, checked_warp, flatten
 from qd_pipeline.quickdraw.kernels import in_threads
@@ -95,14 +95,14 @@ def _draw_chunk(
     longest = int(np.diff(flat.xs_of).max())
 
     def work(start: int, stop: int) -> None:
-        with borrowed_room(side, strokes, points, longest) as room:
+        with borrowed_scratch(side, strokes, points, longest) as scratch:
             draw(
                 flat.drawings[start : stop + 1],
                 *flat[1:],
                 affine[start:stop],
                 warp[start:stop],
                 pen,
-                room,
+                scratch,
                 bitmaps[start:stop],
             )
 

@@ -107,9 +107,10 @@ def strokes_of(
     """Read a drawing in any form that can be sent.
 
     Args:
-        given: Strokes `[[[x, …], [y, …]], …]`, or an object with them under the name
-            `drawing`, or either as JSON text; a picture (PNG, JPEG, WebP, SVG) as bytes, as
-            Base64 text, as data URL, or an SVG as text.
+        given: Strokes `[[[x, …], [y, …]], …]`, or lists of points where the shape leaves no
+            doubt, or an object with them under the name `drawing`, or either as JSON text; a
+            picture (PNG, JPEG, WebP, SVG) as bytes, as Base64 text, as data URL, or an SVG as
+            text.
         simplified: Whether strokes are simplified already; None to tell by their geometry.
         layout: How strokes are laid out, which few points do not show; None to tell by shape.
 
@@ -136,7 +137,12 @@ def strokes_of(
         raise BadDrawing("the drawing", f"is a {type(given).__name__}", _FORMS)
     if any(isinstance(each, str | bytes) for each in given):
         raise BadDrawing("the drawing", "is a list of texts", "give each drawing a row of its own")
-    return strokes_of_points(given, simplified=simplified, layout=layout)  # type: ignore[arg-type]
+    return strokes_of_points(
+        given,  # type: ignore[arg-type]
+        simplified=simplified,
+        layout=layout,
+        ambiguous="columns",
+    )
 
 
 def _decoded(text: str) -> bytes:

@@ -19,6 +19,7 @@ from qd_pipeline.tracking_uri import checked
 WEEKDAYS: Final = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
 """In the order in which cron counts them."""
 
+_YEAR: Final = 365 * 86400
 _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?", re.ASCII)
 
 
@@ -65,6 +66,7 @@ def _class_sets(given: Any) -> ClassSets:
 
 
 Directory = Annotated[Path, AfterValidator(_absolute)]
+Seconds = Annotated[float, Field(gt=0, le=_YEAR)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Address = Annotated[str, AfterValidator(lambda text: str(ipaddress.IPv4Address(text)))]
 HostName = Annotated[str, AfterValidator(_host_name)]

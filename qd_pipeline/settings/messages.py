@@ -25,7 +25,7 @@ _REMEDIES: Final = {
     "ui_host": "give an IPv4 address of this machine, 127.0.0.1 or 0.0.0.0 for all of them",
     "public_host": "give a host name or an address that browsers can open, without scheme or port",
     "webhook_url": "give an address that begins with https://",
-    "abandoned_after": "give a number of seconds above 0",
+    "abandoned_after": "give a number of seconds above 0, of a year at most",
     "schedule": "set QD_SCHEDULE_TIME, QD_SCHEDULE_WEEKDAY or QD_SCHEDULE_ZONE",
     "http": f"set {', '.join(f'QD_HTTP_{each.name.upper()}' for each in fields(Limits))}",
     "schedule.time": "give hour and minute, like 06:00",

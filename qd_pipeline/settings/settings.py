@@ -29,6 +29,7 @@ from qd_pipeline.settings.fields import (
     HttpSettings,
     Port,
     ScheduleSettings,
+    Seconds,
     TrackingUri,
     WebAddress,
 )
@@ -85,8 +86,8 @@ class Settings(BaseSettings):
     """Host name or address in links; by default the address that the web servers listen on."""
     webhook_url: WebAddress | None = None
     """Address that failures are posted to."""
-    abandoned_after: Annotated[float, Field(gt=0)] = 120.0
-    """Seconds without a sign of life after which a run's process counts as killed."""
+    abandoned_after: Seconds = 120.0
+    """Seconds without a renewal of its lease after which a run's process counts as killed."""
     schedule: Annotated[ScheduleSettings, NoDecode] = ScheduleSettings()
     http: Annotated[HttpSettings, NoDecode] = HttpSettings()
 

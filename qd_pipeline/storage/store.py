@@ -161,8 +161,14 @@ class PartitionStore(PartitionReader):
         return garbage.collect(self._objects, self._manifests, self._scratch, age)
 
     @contextmanager
-    def lease(self, name: str, about: Mapping[str, str] | None = None) -> Iterator[None]:
-        """Hold a lease of the name while the block runs, renewed every half a minute.
+    def lease(
+        self,
+        name: str,
+        about: Mapping[str, str] | None = None,
+        *,
+        every: timedelta = leases.RENEWED_EVERY,
+    ) -> Iterator[None]:
+        """Hold a lease of the name while the block runs, renewed regularly.
 
         For whatever else must not be taken for abandoned while its process works, a run for
         example. `live_leases` shows it to every machine.
@@ -170,10 +176,11 @@ class PartitionStore(PartitionReader):
         Args:
             name: Letters, digits, `-` and `_`.
             about: What it is for, for people who look.
+            every: How often to renew it.
         """
         check_names("leases", name)
         self._prepare_to_write()
-        with leases.lease(self._objects, about or {}, name=name):
+        with leases.lease(self._objects, about or {}, name=name, every=every):
             yield
 
     def live_leases(self, within: timedelta = leases.EXPIRY) -> frozenset[str]:

@@ -24,8 +24,8 @@ class Ui:
 
     Attributes:
         process: The command.
-        dagster: Address of Dagster's pages.
-        mlflow: Address of MLflow's pages.
+        dagster: Address of Dagster's UI.
+        mlflow: Address of MLflow's UI.
         said: File of what it printed.
     """
 
@@ -35,7 +35,7 @@ class Ui:
     said: Path
 
     def family(self) -> list[psutil.Process]:
-        """Give it and every process that it has started."""
+        """Return it and every process that it has started."""
         command = psutil.Process(self.process.pid)
         return [command, *command.children(recursive=True)]
 
@@ -50,10 +50,6 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def command(*options: str) -> list[str]:
-    return [sys.executable, str(QD), "ui", *options]
-
-
 def environment(home: Path, dagster: int, mlflow: int) -> dict[str, str]:
     ours = {"QD_HOME": home, "QD_DAGSTER_PORT": dagster, "QD_MLFLOW_PORT": mlflow}
     return {**os.environ, **{name: str(value) for name, value in ours.items()}}
@@ -61,9 +57,23 @@ def environment(home: Path, dagster: int, mlflow: int) -> dict[str, str]:
 
 @contextmanager
 def running(
-    home: Path, *options: str, ignoring_sigint: bool = False, **settings: str
+    home: Path,
+    *options: str,
+    ignoring_sigint: bool = False,
+    program: Path = QD,
+    folder: Path | None = None,
+    **settings: str,
 ) -> Iterator[Ui]:
-    """Start `qd ui` on free ports, wait until it says that it is up, and see it end."""
+    """Start `qd ui` on free ports, wait until it says that it is up, and end it after the block.
+
+    Args:
+        home: Data directory.
+        options: Of the command.
+        ignoring_sigint: Start it as a shell starts what runs in the background.
+        program: The console script.
+        folder: Working directory.
+        settings: Variables of its environment, besides those of the tests.
+    """
     dagster, mlflow = free_ports(2)
     home.mkdir(parents=True, exist_ok=True)
     said = home / "said.txt"
@@ -73,7 +83,8 @@ def running(
     try:
         with said.open("wb") as stream:
             process = subprocess.Popen(
-                command(*options),
+                [sys.executable, str(program), "ui", *options],
+                cwd=folder,
                 env={**environment(home, dagster, mlflow), **settings},
                 stdin=subprocess.DEVNULL,
                 stdout=stream,

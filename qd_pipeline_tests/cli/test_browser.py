@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 import urllib3
@@ -39,7 +38,7 @@ def browser() -> Iterator[Page]:
 
 
 def here(ui: Ui, address: str | None) -> str:
-    """Give an address of MLflow's pages as it is here: they were made for the default port."""
+    """Return an address of MLflow's pages as it is here: they were made for the default port."""
     usual = "http://127.0.0.1:5000"
     assert address is not None
     assert address.startswith(usual)
@@ -109,16 +108,18 @@ def checks(ui: Ui) -> dict[str, str]:
     }
 
 
-def test_a_number_out_of_its_range_is_refused_in_the_launchpad(ui: Ui, browser: Page) -> None:
-    runs, before = runner(ui.said.parent).instance.get_runs_count(), checks(ui)
+def test_a_number_out_of_its_range_is_refused_before_any_work(ui: Ui, browser: Page) -> None:
+    client, before = MlflowClient(ui.mlflow), checks(ui)
+    experiment = client.get_experiment_by_name(CLASSIFIERS)
+    assert experiment is not None
+    runs = len(client.search_runs([experiment.experiment_id]))
     assert set(before.values()) <= {"SUCCEEDED", "FAILED"}
-    config = quote("ops: {classifiers: {config: {epochs: 0}}}")
-    tags = quote(json.dumps([{"key": "dagster/partition", "value": "2"}]))
-    job = f"{ui.dagster}/locations/qd_pipeline/jobs/classifiers_and_evaluations"
-    browser.goto(f"{job}/playground/setup?config={config}&tags={tags}")
-    browser.get_by_role("button", name="Launch Run").click()
-    browser.get_by_text("epochs is 0: give a whole number from 1.").wait_for()
-    assert instance.get_runs_count() == runs
+    config = {"classifiers": {"config": {"epochs": 0}}}
+    run = launch(ui, "classifiers_and_evaluations", config, "2")
+    browser.goto(f"{ui.dagster}/runs/{run}")
+    browser.get_by_text("epochs is 0: give a whole number from 1.").first.wait_for()
+    assert len(client.search_runs([experiment.experiment_id])) == runs
+    assert staleness(ui, "classifiers", "2") == ["FRESH"]
     assert checks(ui) == before
 
 

@@ -8,21 +8,22 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from qd_pipeline.cli import main
 from qd_pipeline.learning.classifier import Classifier
-from qd_pipeline.quickdraw.sketches.pictures import read_drawings
+from qd_pipeline.quickdraw.sketches.files import read_sketches
+from qd_pipeline.quickdraw.sketches.sketch import to_column
 from qd_pipeline.serving.prediction import Predictor
 from qd_pipeline_tests.serving.serving import store_untrained
 
 FOUR = ("frog", "rabbit", "elephant", "duck")
-LINE = {"word": "cow", "drawing": [[[0, 255, 90], [0, 20, 200]]]}
+LINE = {"word": "cow", "drawing": [[[0, 255, 90, 8], [0, 20, 200, 30]]]}
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a home to this process, and its environment back afterwards."""
+    """Return a home to this process, and its environment back afterwards."""
     monkeypatch.setenv("QD_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
 
@@ -75,7 +76,8 @@ def test_pictures_and_strokes_are_answered_as_json(
     rankings = [
         ranking
         for file in (picture, strokes)
-        for ranking in Predictor(classifier).predict(read_drawings(file))
+        for sketch in read_sketches(file).sketches
+        for ranking in Predictor(classifier).predict(to_column([sketch.strokes]))
     ]
     for answer, ranking in zip(answers, rankings, strict=True):
         assert answer["class_count"] == "4"
@@ -110,7 +112,48 @@ def test_a_bad_file_is_named_and_the_others_are_answered(
     assert qd(monkeypatch, "predict", bad, picture, "--json") == 1
     said = capfd.readouterr()
     assert [each["file"] for each in json.loads(said.out)] == [str(picture)]
-    assert "is no PNG, JPEG, WebP or SVG" in " ".join(said.err.split())
+    assert "is no PNG, JPEG, WebP, GIF or SVG" in " ".join(said.err.split())
+
+
+@pytest.mark.usefixtures("classifier")
+def test_a_bad_line_is_named_by_its_number_and_the_others_are_answered(
+    strokes: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    text = strokes.read_text(encoding="utf-8").replace("\n", '\n{"drawing":\n', 1)
+    strokes.write_text(text, encoding="utf-16")
+    assert qd(monkeypatch, "predict", strokes, "--json") == 1
+    said = capfd.readouterr()
+    assert [each["drawing"] for each in json.loads(said.out)] == [1, 3]
+    assert f"{strokes.name}, line 2, is no JSON" in " ".join(said.err.split())
+
+
+@pytest.mark.usefixtures("classifier")
+def test_strokes_that_can_be_read_either_way_need_the_layout(
+    strokes: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    strokes.write_text("[[[10, 200], [50, 60]], [[200, 210], [60, 200]]]")
+    assert qd(monkeypatch, "predict", strokes) == 1
+    assert "choose the layout" in " ".join(capfd.readouterr().err.split())
+    bitmaps = []
+    for layout in ("columns", "points"):
+        assert qd(monkeypatch, "predict", strokes, "--json", "--show", "--layout", layout) == 0
+        bitmaps.append(json.loads(capfd.readouterr().out)[0]["bitmap"])
+    assert bitmaps[0] != bitmaps[1]
+
+
+@pytest.mark.usefixtures("classifier")
+def test_in_doubt_the_bitmap_is_shown_with_a_warning(
+    picture: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ImageOps.expand(Image.open(picture), 3, 0).save(picture)
+    assert qd(monkeypatch, "predict", picture) == 0
+    said = capfd.readouterr()
+    assert "a border or a dark edge of the picture was left out" in " ".join(said.err.split())
+    assert said.out.count("▀") + said.out.count("▄") + said.out.count("█") > 20
+    assert qd(monkeypatch, "predict", picture, "--json") == 0
+    (answer,) = json.loads(capfd.readouterr().out)
+    assert answer["warnings"] == ["a border or a dark edge of the picture was left out"]
+    assert len(answer["bitmap"]) == 28
 
 
 @pytest.mark.usefixtures("classifier")

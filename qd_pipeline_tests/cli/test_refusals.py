@@ -13,7 +13,7 @@ from qd_pipeline_tests.commands import qd
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a home to this process, and its environment back afterwards."""
+    """Return a home to this process, and its environment back afterwards."""
     monkeypatch.setenv("QD_HOME", str(tmp_path / "home"))
     for name in ("QD_SOURCE", "QD_CLASS_SETS", "DAGSTER_HOME"):
         # What the command sets is undone with what was set before it.

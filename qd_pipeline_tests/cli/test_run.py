@@ -28,7 +28,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def first(home: Path) -> Sequence[str]:
-    """Give the lines that the first run prints.
+    """Return the lines that the first run prints.
 
     Its process imports its libraries itself: a fork of `commands.py` has them already, and
     their noise would have gone elsewhere.
@@ -49,7 +49,7 @@ def first(home: Path) -> Sequence[str]:
 
 @pytest.fixture(scope="module")
 def second(home: Path, first: Sequence[str]) -> Sequence[str]:
-    """Give the lines that the second run prints."""
+    """Return the lines that the second run prints."""
     assert first
     with qd(home.parent / "output.txt", "run", *CHOSEN, "--home", str(home)) as again:
         assert again.end() == 0, again.printed
@@ -57,13 +57,13 @@ def second(home: Path, first: Sequence[str]) -> Sequence[str]:
 
 
 def cells(lines: Sequence[str]) -> list[str]:
-    """Give the one row of the table, cell by cell, put together again where they were folded."""
+    """Return the one row of the table, cell by cell, put together again where they were folded."""
     rows = [line.strip("│").split("│") for line in lines if line.startswith("│")]
     return ["".join(cell.strip() for cell in column) for column in zip(*rows, strict=True)]
 
 
 def sentences(lines: Sequence[str]) -> str:
-    """Give all that stands outside the table."""
+    """Return all that stands outside the table."""
     return " ".join(" ".join(line for line in lines if line and line[0] not in "┏┃┡│└").split())
 
 

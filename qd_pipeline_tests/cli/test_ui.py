@@ -3,6 +3,7 @@
 import signal
 import socket
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -26,13 +27,16 @@ from qd_pipeline_tests.commands import qd
 def test_both_pages_are_up_for_whom_they_are_meant_and_every_process_ends(
     tmp_path: Path, number: signal.Signals, *, in_background: bool, lets_others_in: bool
 ) -> None:
-    told = {"QD_UI_HOST": "0.0.0.0"} if lets_others_in else {}  # noqa: S104 (what it means)
+    told: dict[str, Any] = {"QD_UI_HOST": "0.0.0.0"} if lets_others_in else {}  # noqa: S104 (what it means)
     with running(tmp_path / "home", ignoring_sigint=in_background, **told) as ui:
         assert "dagster" in text_of(ui.dagster).lower()
         assert "mlflow" in text_of(ui.mlflow).lower()
         assert answers_other_machines(ui.dagster) is lets_others_in
         assert answers_other_machines(ui.mlflow) is lets_others_in
         said = " ".join(ui.said.read_text().split())
+        # Links are for browsers, which cannot open the address of all interfaces.
+        assert f"Dagster {ui.dagster}/" in said
+        assert f"MLflow {ui.mlflow}/" in said
         assert ("password" in said) is lets_others_in
         assert ("the web servers ask for no password" in said) is lets_others_in
         wait_for(lambda: any("dagster-daemon" in " ".join(p.cmdline()) for p in ui.family()[1:]))
@@ -44,9 +48,19 @@ def test_both_pages_are_up_for_whom_they_are_meant_and_every_process_ends(
 
 
 def answers_other_machines(address: str) -> bool:
-    """Tell whether an address of this machine is heard that only those hear who listen on all."""
+    """Return whether a server listens on all addresses of this machine."""
     with socket.socket() as visitor:
         return visitor.connect_ex(("127.0.0.2", int(address.rpartition(":")[2]))) == 0
+
+
+def test_two_servers_on_one_port_are_refused_before_anything_is_started(tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    settings = environment(tmp_path / "home", port, port)
+    with qd(tmp_path / "output.txt", "ui", environment=settings) as tried:
+        assert tried.end(PATIENCE) == 1
+    sentence = f"QD_DAGSTER_PORT and QD_MLFLOW_PORT are both {port}: set one of them to another"
+    assert sentence in tried.said
+    assert not (tmp_path / "home" / "dagster").exists()
 
 
 def test_a_port_that_is_taken_is_said_with_the_way_out(tmp_path: Path) -> None:

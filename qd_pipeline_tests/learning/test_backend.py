@@ -5,9 +5,9 @@ from pathlib import Path
 
 IMPORT_THE_ROOM = """
 import pkgutil, importlib, sys
-import qd_pipeline.learning as room
-for module in pkgutil.iter_modules(room.__path__):
-    importlib.import_module(f"{room.__name__}.{module.name}")
+import qd_pipeline.learning as learning
+for module in pkgutil.iter_modules(learning.__path__):
+    importlib.import_module(f"{learning.__name__}.{module.name}")
 assert not {"keras", "tensorflow"} & set(sys.modules), "imported at once"
 from qd_pipeline.learning import networks
 networks.build("seed_cnn", 2)

@@ -132,7 +132,7 @@ def test_a_setting_that_is_not_known_is_named(saved: Path, tmp_path: Path) -> No
     text = (folder / "classifier.json").read_text(encoding="utf-8")
     text = text.replace('"augmentation"', '"wobble"')
     (folder / "classifier.json").write_text(text, encoding="utf-8")
-    with pytest.raises(DamagedPartition, match=r"'wobble' is not known.*: train again"):
+    with pytest.raises(DamagedPartition, match=r"'wobble' is not known.*: train it again"):
         Classifier.load(folder)
 
 

@@ -9,9 +9,9 @@ import pytest
 from qd_pipeline.orchestration.materialization import MaterializationContext
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.pipeline import Pipeline
+from qd_pipeline.orchestration.registry import STAGES
 from qd_pipeline.orchestration.runner import PipelineRunner
 from qd_pipeline.orchestration.stage import Check, CheckResult, Input, Result, Stage, StageConfig
-from qd_pipeline.orchestration.stages.raw_drawings import RAW_DRAWINGS
 from qd_pipeline.settings import Settings
 from qd_pipeline_tests.orchestration.chain import runner
 
@@ -48,8 +48,8 @@ AFTER = replace(COUNTS, name="after", inputs=(Input("raw_drawings"), Input("coun
 def failed(tmp_path_factory: pytest.TempPathFactory) -> PipelineRunner:
     """Materialize a stage whose check fails, and one that reads it."""
     settings = Settings.load(home=tmp_path_factory.mktemp("home"))
-    made = runner(settings.home, pipeline=Pipeline(settings, [RAW_DRAWINGS, COUNTS, AFTER]))
-    made.materialize("cow", made.pipeline.chain(By.CATEGORY))
+    made = runner(settings.home, pipeline=Pipeline(settings, [*STAGES, COUNTS, AFTER]))
+    made.materialize("cow", [made.pipeline.stages["raw_drawings"], COUNTS, AFTER])
     return made
 
 

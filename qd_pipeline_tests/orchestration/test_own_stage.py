@@ -93,5 +93,5 @@ def test_a_setting_out_of_its_range_fails_the_step_before_any_work(made: Pipelin
     (failed,) = result.filter_events(lambda event: event.is_step_failure)
     said = failed.step_failure_data.user_failure_data
     assert said is not None
-    assert said.description == "threshold is 300: give less than or equal to 255."
+    assert said.description == "threshold is 300: give a whole number from 1 to 255."
     assert made.store.read("ink_statistics", "cow") == before

@@ -6,7 +6,7 @@ from benchmarks.references import Strokes
 
 
 def random_drawings(count: int, seed: int) -> list[Strokes]:
-    """Give `count` drawings of one to five strokes, seven kinds in turn."""
+    """Return `count` drawings of one to five strokes, seven kinds in turn."""
     chance = np.random.default_rng(seed)
     return [
         [_stroke(i % 7, chance) for _ in range(int(chance.integers(1, 6)))] for i in range(count)

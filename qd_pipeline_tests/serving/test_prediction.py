@@ -68,7 +68,7 @@ def test_every_form_of_a_drawing_gives_its_strokes(given: Any) -> None:
         (12, "is a int"),
         ("data:image/png;base64,a cow", "nor a data URL"),
         ([json.dumps(SIMPLIFIED)] * 2, "a row of its own"),
-        (b"\0\1\2", "is no PNG, JPEG, WebP or SVG"),
+        (b"\0\1\2", "is no PNG, JPEG, WebP, GIF or SVG"),
         ([], "has no strokes"),
     ],
 )

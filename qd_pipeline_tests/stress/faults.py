@@ -11,38 +11,44 @@ from rich.console import Console
 from rich.table import Table
 
 FAULTS: Final[Mapping[str, tuple[str, ...]]] = {
-    "killed at any moment": ("stress/test_kill.py", "test_store.py::test_what_a_killed_writer"),
-    "Ctrl-C at any moment": ("cli/test_interruption.py", "orchestration/test_interruption.py"),
+    "killed at any moment": (
+        "stress/test_kill.py",
+        "storage/test_local.py::test_what_a_killed_writer",
+        "storage/test_local.py::test_content_that_was_stored",
+    ),
+    "Ctrl-C at any moment": ("cli/test_interruption.py", "orchestration/test_sigint.py"),
     "server fails for a while or for good": (
-        "quickdraw/test_http.py::test_a_fault_that",
-        "quickdraw/test_http.py::test_retry_after",
-        "quickdraw/test_http.py::test_a_refused_connection",
-        "quickdraw/test_http.py::test_an_unknown_host",
-        "quickdraw/test_http.py::test_a_silent_server",
-        "quickdraw/test_http.py::test_what_comes_too_slowly",
+        "quickdraw/download/test_http.py::test_a_fault_that_",
+        "quickdraw/download/test_http.py::test_retry_after",
+        "quickdraw/download/test_http.py::test_a_refused_connection",
+        "quickdraw/download/test_http.py::test_an_unknown_host",
+        "quickdraw/download/test_http.py::test_a_silent_server",
+        "quickdraw/download/test_http.py::test_a_download_beyond_the_deadline",
     ),
     "server sends what it should not": (
-        "quickdraw/test_http.py::test_what_another_attempt",
-        "quickdraw/test_http.py::test_a_line_without_end",
-        "quickdraw/test_download.py::test_the_official_bucket_must",
+        "quickdraw/download/test_http.py::test_a_fault_that_stays_the_same",
+        "quickdraw/download/test_http.py::test_a_line_without_end",
+        "quickdraw/download/test_download.py::test_the_official_bucket_must",
     ),
     "file changes between two requests": (
-        "quickdraw/test_http.py::test_a_file_that_changes",
-        "quickdraw/test_http.py::test_a_part_of_another_file",
-        "quickdraw/test_http.py::test_another_part",
-        "quickdraw/test_download.py::test_the_next_run_begins_again",
+        "quickdraw/download/test_http.py::test_a_file_that_changes",
+        "quickdraw/download/test_http.py::test_a_part_of_another_file",
+        "quickdraw/download/test_http.py::test_another_part",
+        "quickdraw/download/test_download.py::test_the_next_run_begins_again",
     ),
     "interrupted download": (
-        "quickdraw/test_http.py::test_a_reset_download",
-        "quickdraw/test_download.py::test_the_next_run_goes_on",
-        "quickdraw/test_download.py::test_a_killed_download",
-        "quickdraw/test_download.py::test_what_was_spoilt",
+        "quickdraw/download/test_http.py::test_a_reset_download",
+        "quickdraw/download/test_download.py::test_the_next_run_resumes",
+        "quickdraw/download/test_download.py::test_what_a_killed_download",
+        "quickdraw/download/test_download.py::test_bytes_that_were_damaged",
     ),
     "two runs of one partition": (
         "stress/test_concurrency.py::test_two_runs",
-        "test_store.py::test_of_two_writers",
-        "quickdraw/test_download.py::test_several_at_once",
-        "quickdraw/test_download.py::test_nobody_takes",
+        "storage/test_store.py::test_of_two_writers",
+        "storage/test_store.py::test_writers_at_the_same_moment",
+        "storage/test_local.py::test_two_writers",
+        "quickdraw/download/test_download.py::test_several_at_once",
+        "quickdraw/download/test_download.py::test_a_download_in_use",
     ),
     "disk full, read-only, forbidden, file-size limit": (
         "stress/test_disk.py::test_a_limit",
@@ -50,9 +56,9 @@ FAULTS: Final[Mapping[str, tuple[str, ...]]] = {
         "stress/test_disk.py::test_a_home_of",
         "stress/test_disk.py::test_a_part_of_the_home",
         "stress/test_disk.py::test_a_disk_that",
-        "quickdraw/test_download.py::test_a_file_size_limit",
-        "quickdraw/test_download.py::test_a_full_disk",
-        "quickdraw/test_download.py::test_a_folder_that_may_not",
+        "quickdraw/download/test_download.py::test_a_file_size_limit",
+        "quickdraw/download/test_download.py::test_a_full_disk",
+        "quickdraw/download/test_download.py::test_a_folder_that_may_not",
     ),
     "bad lines": (
         "quickdraw/test_strokes.py::test_a_bad_line",
@@ -69,13 +75,13 @@ FAULTS: Final[Mapping[str, tuple[str, ...]]] = {
     "stored file cut short or with a bit turned": (
         "stress/test_disk.py::test_a_damaged_file",
         "stress/test_disk.py::test_what_is_damaged",
-        "test_store.py::test_a_damaged_file",
-        "test_store.py::test_a_manifest",
+        "storage/test_store.py::test_a_damaged_file",
+        "storage/test_store.py::test_a_manifest",
     ),
     "MLflow unreachable or dying": ("tracking/test_spool.py", "tracking/test_pending_logs.py"),
     "stores that MLflow refuses": ("tracking/test_stores.py",),
     "home moved or copied": ("tracking/test_relocation.py",),
-    "training killed that held the slot of its pool": ("orchestration/test_slots.py",),
+    "training killed that held the slot of its pool": ("orchestration/test_pool.py",),
     "step tried again": (
         "tracking/test_tracker.py::test_the_run_of_a_process_killed",
         "tracking/test_tracker.py::test_a_failed_run",
@@ -92,17 +98,18 @@ FAULTS: Final[Mapping[str, tuple[str, ...]]] = {
     "odd clock, language, place, user, code": (
         "tracking/test_tracker.py::test_a_run_of_another_machine",
         "stress/test_conditions.py",
-        "test_owner.py",
+        "storage/test_lease.py",
+        "storage/test_local.py::test_a_clock_that_is",
         "quickdraw/test_kernel_cache.py",
-        "quickdraw/test_download.py::test_a_home_with_a_long_name",
+        "quickdraw/download/test_download.py::test_a_folder_with_a_long_name",
     ),
     "names and links that lead elsewhere": (
         "test_security.py::test_no_name_from_outside",
         "test_security.py::test_the_command_line_refuses",
-        "test_store.py::test_no_name_leads",
-        "test_store.py::test_a_link",
-        "test_store.py::test_a_manifest_that_leads",
-        "quickdraw/test_source.py::test_a_category_cannot_lead_elsewhere",
+        "storage/test_store.py::test_no_name_leads",
+        "storage/test_local.py::test_a_link",
+        "storage/test_store.py::test_a_manifest_that_leads",
+        "quickdraw/download/test_source.py::test_a_category_cannot_lead_elsewhere",
     ),
     "code in data": (
         "test_security.py::test_nothing_of_ours",
@@ -114,24 +121,25 @@ FAULTS: Final[Mapping[str, tuple[str, ...]]] = {
         "test_security.py::test_a_mirrors_password",
         "test_security.py::test_errors_show",
         "test_security.py::test_a_tracking_servers_password",
+        "quickdraw/download/test_source.py::test_secrets",
+        "quickdraw/download/test_source.py::test_a_password_reaches",
+        "quickdraw/download/test_http.py::test_passwords_and_tokens",
         "tracking/test_credentials.py",
-        "quickdraw/test_source.py::test_secrets",
-        "quickdraw/test_source.py::test_a_password_reaches",
-        "quickdraw/test_http.py::test_passwords_and_tokens",
+        "test_settings.py::test_what_may_hold_a_password",
         "test_settings.py::test_links_to_a_tracking_server",
     ),
 }
-"""The beginnings of the tests' names, by fault."""
+"""By fault, the beginnings of the names of its tests."""
 
 
 def files() -> list[str]:
-    """Give the files of these tests, as one names them from the project's folder."""
+    """Return the files of these tests, relative to the project's folder."""
     places = {place.partition("::")[0] for places in FAULTS.values() for place in places}
     return sorted(f"qd_pipeline_tests/{file}" for file in places)
 
 
 def provokes(test: str, fault: str) -> bool:
-    """Tell whether a test, by its node id, provokes a fault."""
+    """Return whether a test, by its node id, provokes a fault."""
     return any(f"qd_pipeline_tests/{name}" in test for name in FAULTS[fault])
 
 

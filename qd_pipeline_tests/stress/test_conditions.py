@@ -62,7 +62,7 @@ CONDITIONS = [
 
 @pytest.fixture
 def shim(tmp_path: Path) -> Path:
-    """Give the library that makes the machine odd."""
+    """Return the library that makes the machine odd."""
     compiler = shutil.which("cc")
     if compiler is None or sys.platform != "linux":
         pytest.skip("needs a C compiler, to put the clock wrong for one process alone")
@@ -74,7 +74,7 @@ def shim(tmp_path: Path) -> Path:
 
 
 def read_only_copy(folder: Path) -> Path:
-    """Give a copy of the code whose kernels have to be compiled and kept elsewhere."""
+    """Return a copy of the code whose kernels have to be compiled and kept elsewhere."""
     shutil.copytree(PACKAGE, folder / "qd_pipeline", ignore=shutil.ignore_patterns("__pycache__"))
     # Root may write what is read-only; but nobody makes a folder where a file is.
     (folder / "qd_pipeline" / "quickdraw" / "__pycache__").touch()

@@ -107,7 +107,7 @@ def arguments(home: Path, mirror: Mirror, drawings: int) -> tuple[str, ...]:
 
 @pytest.fixture
 def mirror(tmp_path: Path) -> Iterator[Mirror]:
-    """Give a mirror of two categories, which takes its time."""
+    """Return a mirror of two categories, which takes its time."""
     with Mirror(tmp_path / "mirror") as mirror:
         for category in STAGES["strokes"]:
             mirror.write(category, b"".join(sample.ndjson_lines(category, 40 + TIMES, 0)))

@@ -18,7 +18,7 @@ from qd_pipeline.learning.bounds import Bounds
 from qd_pipeline.learning.data import ClassSetData, LabelledDrawings
 from qd_pipeline.learning.evaluation.evaluate import evaluate
 from qd_pipeline.learning.evaluation.intervals import Proportion
-from qd_pipeline.learning.training.train import train
+from qd_pipeline.learning.training.train import train, training_drawings
 from qd_pipeline.quickdraw.split import TEST, TRAIN, VALIDATION, folds, split_of
 
 if TYPE_CHECKING:
@@ -151,9 +151,10 @@ def each_fold(
     """Train and evaluate fold by fold, as `cross_validate` does; a caller may stop early."""
     FOLD_BOUNDS.check("folds", count)
     parts = [hold_out(data, fold, count) for fold in range(count)]
-    total = config.epochs * sum(len(part.train) for part in parts)
+    drawings = [len(training_drawings(part, config)) for part in parts]
+    total = config.epochs * sum(drawings)
     before = 0
-    for part in parts:
+    for part, learned in zip(parts, drawings, strict=True):
 
         def progress(done: int, _: int, before: int = before) -> None:
             if on_progress:
@@ -165,9 +166,9 @@ def each_fold(
             measured.accuracy,
             nan if measured.log_loss is None else measured.log_loss,
             classifier.training.seconds,
-            len(part.train),
+            learned,
         )
-        before += config.epochs * len(part.train)
+        before += config.epochs * learned
         # Keras would keep the graphs of every network that a search trains.
         backend.keras.utils.clear_session()
 
@@ -194,14 +195,12 @@ def hold_out(data: ClassSetData, fold: int, count: int) -> ClassSetData:
         test=select(categories, [(split != TEST) & out for split, out in pairs]),
     )
     for drawings in (part.train, part.test):
-        present = set(drawings.labels.tolist())
-        for place, category in enumerate(categories):
-            if place not in present:
-                raise BadSetting(
-                    f"category {category.category}",
-                    f"has too few drawings for {count} folds",
-                    "take more drawings per category, or fewer folds",
-                )
+        if drawings.missing_category:
+            raise BadSetting(
+                f"category {drawings.missing_category}",
+                f"has too few drawings for {count} folds",
+                "take more drawings per category, or fewer folds",
+            )
     return part
 
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning import backend
-from qd_pipeline.learning.data import ClassSetData, LabelledDrawings
+from qd_pipeline.learning.data import ClassSetData
 from qd_pipeline.learning.evaluation.evaluate import evaluate
 from qd_pipeline.learning.evaluation.intervals import Proportion
 from qd_pipeline.learning.reports import charts
 from qd_pipeline.learning.reports import page as pages
 from qd_pipeline.learning.training.config import TrainingConfig
-from qd_pipeline.learning.training.train import train
-from qd_pipeline.quickdraw.split import TRAIN, VALIDATION, folds, split_of
+from qd_pipeline.learning.training.train import train, training_drawings
+from qd_pipeline.quickdraw.split import folds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -157,20 +157,20 @@ def study(
     """
     check_shares(shares)
     parts = {f"{share} %": _share(data, share) for share in shares if share < _ALL}
-    parts |= {"all": data, "recognised only": _recognized(data)}
-    for name, part in parts.items():
-        _check(name, part)
-    total = config.epochs * sum(len(part.train) for part in parts.values())
+    whole = config.with_settings(only_recognized=False)
+    trainings = [(name, part, whole) for name, part in (*parts.items(), ("all", data))]
+    trainings.append(("recognised only", data, whole.with_settings(only_recognized=True)))
+    total = config.epochs * sum(len(training_drawings(part, how)) for _, part, how in trainings)
     done: list[Trained] = []
     before = 0
-    for name, part in parts.items():
+    for name, part, how in trainings:
 
         def progress(learned: int, _: int, before: int = before) -> None:
             if on_progress:
                 on_progress(before + learned, total)
 
-        done.append(_train(name, part, config, progress))
-        before += config.epochs * len(part.train)
+        done.append(_train(name, part, how, progress))
+        before += config.epochs * done[-1].drawings
         if on_training:
             on_training(done[-1])
     *curve, recognized = done
@@ -219,34 +219,19 @@ def _chart(done: DataStudy) -> Figure:
 
 
 def _share(data: ClassSetData, share: int) -> ClassSetData:
-    return _where(data, lambda category: folds(category.key_ids, _ALL) < share)
+    """Return a share of the training and validation splits, and the whole test split."""
 
+    def mask(category: CategoryData) -> NDArray[np.bool_]:
+        return folds(category.key_ids, _ALL) < share
 
-def _recognized(data: ClassSetData) -> ClassSetData:
-    return _where(data, lambda category: category.recognized)
-
-
-def _where(data: ClassSetData, mask: Callable[[CategoryData], NDArray[np.bool_]]) -> ClassSetData:
-    """Filter the training and validation splits; the test split stays whole."""
-    categories = data.train.categories
-    train, validation = (
-        LabelledDrawings.from_masks(
-            categories, [(split_of(each.key_ids) == split) & mask(each) for each in categories]
+    part = ClassSetData(data.train.filtered(mask), data.validation.filtered(mask), data.test)
+    if part.train.missing_category:
+        raise BadSetting(
+            f"category {part.train.missing_category}",
+            f"has no training drawing among: {share} %",
+            "take more drawings per category",
         )
-        for split in (TRAIN, VALIDATION)
-    )
-    return ClassSetData(train, validation, data.test)
-
-
-def _check(name: str, part: ClassSetData) -> None:
-    present = set(part.train.labels.tolist())
-    for place, category in enumerate(part.class_set):
-        if place not in present:
-            raise BadSetting(
-                f"category {category}",
-                f"has no training drawing among: {name}",
-                "take more drawings per category",
-            )
+    return part
 
 
 def _train(
@@ -259,7 +244,7 @@ def _train(
     backend.keras.utils.clear_session()
     return Trained(
         name,
-        len(part.train),
+        classifier.training.training_drawings,
         measured.accuracy,
         recognized,
         unrecognized,

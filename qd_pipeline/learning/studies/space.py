@@ -75,14 +75,14 @@ class Space:
         """
         culprit = f"space file {path}"
         try:
-            table = tomllib.loads(decode(path.read_bytes()).replace("\r\n", "\n"))
+            table = tomllib.loads(decode(path.read_bytes()))
         except (OSError, UnicodeDecodeError) as error:
-            reason = (
-                error.strerror if isinstance(error, OSError) else f"not {error.encoding.upper()}"
-            )
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 or UTF-16"
             raise BadSetting(culprit, f"cannot be read ({reason})", "name a TOML file") from error
         except tomllib.TOMLDecodeError as error:
             raise BadSetting(culprit, f"is not TOML ({error})", _FORM) from error
+        if not table:
+            raise BadSetting(culprit, "varies nothing", "name a setting, as units = [16, 32]")
         return cls.parse(table)
 
     @property

@@ -65,6 +65,8 @@ class TrainingConfig:
             (`augmentation.warps`).
         flip_averaging: Flip test-time augmentation: whether the classifier averages its logits
             over each bitmap and its mirror image.
+        only_recognized: Whether training drawings that the game did not recognise are left out;
+            validation and test drawings stay.
         calibrated: Whether a temperature is fitted on the validation split.
 
     Raises:
@@ -89,6 +91,7 @@ class TrainingConfig:
     warp: float = 0.0
     flip_averaging: bool = False
     calibrated: bool = False
+    only_recognized: bool = False
 
     def __post_init__(self) -> None:
         networks.check_name(self.network)
@@ -184,10 +187,17 @@ class TrainingConfig:
     def with_settings(self, **settings: Any) -> Self:
         """Return a copy with other settings; those that are None stay as they are.
 
+        Raises:
+            BadSetting: A setting is not known, has another type, or is out of bounds.
+
         >>> TrainingConfig.notebook(8).with_settings(seed=3, epochs=None).seed
         3
         """
-        given = {name: value for name, value in settings.items() if value is not None}
+        given = {
+            name: parse_setting(name, value)
+            for name, value in settings.items()
+            if value is not None
+        }
         return dataclasses.replace(self, **given)
 
     def to_json(self) -> dict[str, Any]:
@@ -204,15 +214,9 @@ class TrainingConfig:
         >>> TrainingConfig.from_json({"network": "seed_cnn", "momentum": 0.9})
         Traceback (most recent call last):
         qd_pipeline.errors.BadSetting: training setting 'momentum' is not known: \
-train again with this version, or use the version that wrote it.
+give some of network, epochs, batch_size, learning_rate, optimizer, seed, units, schedule, \
+weight_decay, label_smoothing, augmentation, warp, flip_averaging, calibrated, only_recognized.
         """
-        for name in values:
-            if name not in setting_types():
-                raise BadSetting(
-                    f"training setting {name!r}",
-                    "is not known",
-                    "train again with this version, or use the version that wrote it",
-                )
         return cls(**{name: parse_setting(name, value) for name, value in values.items()})
 
     def effective(self) -> dict[str, Any]:
@@ -240,22 +244,26 @@ def setting_types() -> Mapping[str, TypeAdapter[Any]]:
 
 
 def parse_setting(name: str, value: Any) -> Any:
-    """Return the value of a setting with its own type; whole numbers are numbers too.
+    """Check the name and the type of a setting, and return its value.
 
     Args:
         name: One of `setting_types`.
-        value: As JSON or TOML gives it.
+        value: As JSON or TOML gives it; whole numbers are numbers too.
 
     Raises:
-        BadSetting: The value has another type.
+        BadSetting: The setting is not known, or the value has another type.
     """
+    types = setting_types()
+    if name not in types:
+        raise BadSetting(
+            f"training setting {name[:80]!r}", "is not known", f"give some of {', '.join(types)}"
+        )
     try:
-        return setting_types()[name].validate_python(value, strict=True)
+        return types[name].validate_python(value, strict=True)
     except ValidationError as error:
         reason = error.errors()[0]["msg"]
-        raise BadSetting(
-            f"training setting {name!r}", f"cannot be {value!r}", f"see to the type: {reason}"
-        ) from error
+        cause = f"cannot be {value!r} ({reason})"
+        raise BadSetting(f"training setting {name!r}", cause, "give another value") from error
 
 
 PRESETS: Final[Mapping[str, Callable[[int], TrainingConfig]]] = MappingProxyType(

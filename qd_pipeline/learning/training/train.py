@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from qd_pipeline.errors import TrainingDiverged
+from qd_pipeline.errors import BadSetting, TrainingDiverged
 from qd_pipeline.learning import backend, networks
 from qd_pipeline.learning.calibration import fit_temperature
 from qd_pipeline.learning.classifier import Classifier, Training
@@ -20,12 +20,30 @@ if TYPE_CHECKING:
 
     import keras
 
-    from qd_pipeline.learning.data import ClassSetData
+    from qd_pipeline.learning.data import ClassSetData, LabelledDrawings
     from qd_pipeline.learning.networks import InputSpec
     from qd_pipeline.learning.training.config import TrainingConfig
 
 _RISING: Final = 0.25
 _FIRST_RATE: Final = 1 / 25
+
+
+def training_drawings(data: ClassSetData, config: TrainingConfig) -> LabelledDrawings:
+    """Return the drawings of the training split that a configuration trains on.
+
+    Raises:
+        BadSetting: A category has none.
+    """
+    if not config.only_recognized:
+        return data.train
+    recognized = data.train.filtered(lambda category: category.recognized)
+    if recognized.missing_category:
+        raise BadSetting(
+            f"category {recognized.missing_category}",
+            "has no training drawing that the game recognised",
+            "take more drawings per category, or leave out only_recognized",
+        )
+    return recognized
 
 
 def train(
@@ -54,6 +72,7 @@ def train(
         averaging and temperature.
 
     Raises:
+        BadSetting: A category has no drawing to train on.
         TrainingDiverged: The loss or a weight is not finite; raised after the batch or epoch
             in which that happened.
     """
@@ -62,8 +81,9 @@ def train(
     backend.tf.config.experimental.enable_op_determinism()
     spec = networks.input_spec(config.network)
     network = networks.build(config.network, len(data.class_set), spec.side, units=config.units)
-    count = len(data.train)
-    batches, steps = training_batches(data.train, config, spec)
+    drawings = training_drawings(data, config)
+    count = len(drawings)
+    batches, steps = training_batches(drawings, config, spec)
     network.compile(
         optimizer=_optimizer(config, steps * config.epochs),
         loss=_loss(config, len(data.class_set)),

@@ -11,8 +11,8 @@ BLOCK = 16
 """Pixels that are inked at once."""
 
 
-class Sheet(NamedTuple):
-    """Room for one bitmap, and for what the stroke at hand covers of it.
+class Canvas(NamedTuple):
+    """Buffers for one bitmap, and for what the stroke at hand covers of it.
 
     Attributes:
         area: int32 (side, over side + 16), covered area in 1/7680 pixel. Zero but for the rows
@@ -29,10 +29,10 @@ class Sheet(NamedTuple):
     ink: NDArray[np.uint8]
 
 
-def sheet_room(side: int) -> Sheet:
-    """Make room for bitmaps of `side` pixels, with whole blocks to the right of them."""
+def canvas_buffers(side: int) -> Canvas:
+    """Allocate buffers for bitmaps of `side` pixels, with whole blocks to the right of them."""
     width = side + 2 * BLOCK
-    return Sheet(
+    return Canvas(
         np.zeros((side, width), np.int32),
         np.zeros(side, np.int64),
         np.zeros(side, np.int64),
@@ -50,15 +50,15 @@ def add_up(area: NDArray[np.int32], start: int, stop: int) -> None:
 
 
 @bare_kernel
-def lay_ink(sheet: Sheet, low: int, high: int) -> None:
-    """Lay one stroke over the rows low...high-1 of the sheet, and clear its areas."""
-    width = min(BLOCK, len(sheet.area[0]))
+def lay_ink(canvas: Canvas, low: int, high: int) -> None:
+    """Lay one stroke over the rows low...high-1 of the canvas, and clear its areas."""
+    width = min(BLOCK, len(canvas.area[0]))
     for row in range(low, high):
-        start, stop = sheet.start[row], sheet.stop[row]
-        sheet.stop[row] = 0
+        start, stop = canvas.start[row], canvas.stop[row]
+        canvas.stop[row] = 0
         for x in range(start, stop, BLOCK):
-            areas = sheet.area[row, x : x + BLOCK]
-            ink = sheet.ink[row, x : x + BLOCK]
+            areas = canvas.area[row, x : x + BLOCK]
+            ink = canvas.ink[row, x : x + BLOCK]
             for k in range(width):
                 # Rows measured at once may add up to more than a pixel: cairo's byte runs over.
                 alpha = np.int32((np.int32(17 * areas[k] + 256) >> 9) & 255)
@@ -69,11 +69,11 @@ def lay_ink(sheet: Sheet, low: int, high: int) -> None:
 
 
 @bare_kernel
-def lift(sheet: Sheet, bitmap: NDArray[np.uint8]) -> None:
-    """Move the ink to a bitmap of uint8 (side, side); leave the sheet black."""
+def lift(canvas: Canvas, bitmap: NDArray[np.uint8]) -> None:
+    """Move the ink to a bitmap of uint8 (side, side); leave the canvas black."""
     side = len(bitmap)
     for row in range(side):
         for x in range(side):
-            bitmap[row, x] = sheet.ink[row, x]
-        for x in range(sheet.ink.shape[1]):
-            sheet.ink[row, x] = 0
+            bitmap[row, x] = canvas.ink[row, x]
+        for x in range(canvas.ink.shape[1]):
+            canvas.ink[row, x] = 0

@@ -7,21 +7,21 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from qd_pipeline.quickdraw.cairo.compose import Sheet, lay_ink, lift, sheet_room
-from qd_pipeline.quickdraw.cairo.edges import Edges, edges_room, join
+from qd_pipeline.quickdraw.cairo.compose import Canvas, canvas_buffers, lay_ink, lift
+from qd_pipeline.quickdraw.cairo.edges import Edges, edges_buffers, join
 from qd_pipeline.quickdraw.cairo.fixed import place, thin
 from qd_pipeline.quickdraw.cairo.gather import gather
-from qd_pipeline.quickdraw.cairo.lanes import Lanes, lanes_room
-from qd_pipeline.quickdraw.cairo.listed import Lists, lists_room, scan_listed
-from qd_pipeline.quickdraw.cairo.outline import Outline, outline_room, trace, trace_dot
+from qd_pipeline.quickdraw.cairo.lanes import Lanes, lanes_buffers
+from qd_pipeline.quickdraw.cairo.listed import Lists, lists_buffers, scan_listed
+from qd_pipeline.quickdraw.cairo.outline import Outline, outline_buffers, trace, trace_dot
 from qd_pipeline.quickdraw.cairo.pen import Pen, round_pen
 from qd_pipeline.quickdraw.cairo.scan import scan
-from qd_pipeline.quickdraw.cairo.steps import Steps, measure, steps_room
+from qd_pipeline.quickdraw.cairo.steps import Steps, measure, steps_buffers
 from qd_pipeline.quickdraw.kernels import bare_kernel
 
 
-class Room(NamedTuple):
-    """Room for one drawing.
+class Scratch(NamedTuple):
+    """Scratch buffers for one drawing.
 
     Attributes:
         px: float64, its points in 1/256 pixel.
@@ -32,7 +32,7 @@ class Room(NamedTuple):
         edges: Of one stroke.
         lanes: Of one stroke.
         lists: Of one stroke.
-        sheet: For one bitmap.
+        canvas: For one bitmap.
     """
 
     px: NDArray[np.float64]
@@ -43,48 +43,54 @@ class Room(NamedTuple):
     edges: Edges
     lanes: Lanes
     lists: Lists
-    sheet: Sheet
+    canvas: Canvas
 
 
-_SPARE: Final[dict[int, list[tuple[tuple[int, ...], Room]]]] = {}
+_SPARE: Final[dict[int, list[tuple[tuple[int, ...], Scratch]]]] = {}
 
 
 @contextmanager
-def borrowed_room(side: int, strokes: int, points: int, longest: int) -> Iterator[Room]:
-    """Lend room for drawings of up to so many strokes and points, `longest` in one stroke.
+def borrowed_scratch(side: int, strokes: int, points: int, longest: int) -> Iterator[Scratch]:
+    """Lend scratch buffers for drawings of up to so many strokes and points.
 
-    What is given back is lent again, one room a thread: the system takes as long to hand out
-    fresh memory as a hundred drawings take.
+    Buffers that are returned are lent again, one set a thread: allocating fresh memory takes as
+    long as a hundred drawings take.
+
+    Args:
+        side: Of the bitmaps, in pixels.
+        strokes: Of the largest drawing.
+        points: Of the largest drawing.
+        longest: Points of the longest stroke.
     """
     needed = (strokes, points, longest)
     spare = _SPARE.setdefault(side, [])
     try:
-        sizes, room = spare.pop()
+        sizes, scratch = spare.pop()
     except IndexError:
-        sizes, room = needed, _room(side, *needed)
+        sizes, scratch = needed, _scratch(side, *needed)
     if any(size < need for size, need in zip(sizes, needed, strict=True)):
         # Larger than needed now, so that it soon is large enough.
         sizes = tuple(max(size, 2 * need) for size, need in zip(sizes, needed, strict=True))
-        room = _room(side, *sizes)
-    yield room
-    spare.append((sizes, room))
+        scratch = _scratch(side, *sizes)
+    yield scratch
+    spare.append((sizes, scratch))
 
 
-def _room(side: int, strokes: int, points: int, longest: int) -> Room:
+def _scratch(side: int, strokes: int, points: int, longest: int) -> Scratch:
     pen = round_pen(side)
-    outline = outline_room(longest, pen)
+    outline = outline_buffers(longest, pen)
     capacity = len(outline.x)
     points = max(2, points)
-    return Room(
+    return Scratch(
         np.zeros(points),
         np.zeros(points),
         np.empty(strokes, np.int64),
-        steps_room(points),
+        steps_buffers(points),
         outline,
-        edges_room(capacity),
-        lanes_room(side),
-        lists_room(side, capacity),
-        sheet_room(side),
+        edges_buffers(capacity),
+        lanes_buffers(side),
+        lists_buffers(side, capacity),
+        canvas_buffers(side),
     )
 
 
@@ -98,7 +104,7 @@ def draw(
     affine: NDArray[np.float64],
     warp: NDArray[np.float64],
     pen: Pen,
-    room: Room,
+    scratch: Scratch,
     bitmaps: NDArray[np.uint8],
 ) -> None:
     """Draw each drawing on its black bitmap.
@@ -112,11 +118,11 @@ def draw(
         affine: float64 (n, 2, 3), a map of each centred drawing, or (n, 0, 3).
         warp: float64 (n, waves, 5), applied before that; perhaps no waves.
         pen: For bitmaps of this size.
-        room: For the largest drawing and the longest stroke.
+        scratch: For the largest drawing and the longest stroke.
         bitmaps: uint8 (n, channels, side, side), zeros.
     """
     n, channels, side, _ = bitmaps.shape
-    px, py, ends, steps, outline, edges, lanes, lists, sheet = room
+    px, py, ends, steps, outline, edges, lanes, lists, canvas = scratch
     px[0], py[0], px[1], py[1] = 0.0, 0.0, 1.0, 0.0
     measure(px, py, 2, pen, steps)
     east, west = steps.ccw[0], steps.ccw_back[0]
@@ -143,7 +149,7 @@ def draw(
         channel = 0
         for j in range(last - first):
             if j * channels // (last - first) != channel:
-                lift(sheet, bitmaps[i, channel])
+                lift(canvas, bitmaps[i, channel])
                 channel = j * channels // (last - first)
             stop = ends[j]
             if stop == start:
@@ -155,9 +161,9 @@ def draw(
             join(outline, pieces[0], pieces[1], pieces[2], side, edges)
             count = pieces[2] - 1
             low, high = gather(edges, count, lanes)
-            listed = scan(edges, lanes, sheet, low, high)
-            lay_ink(sheet, low, listed)
+            listed = scan(edges, lanes, canvas, low, high)
+            lay_ink(canvas, low, listed)
             if listed < high:
-                scan_listed(edges, count, lists, listed, sheet)
+                scan_listed(edges, count, lists, listed, canvas)
             start = stop
-        lift(sheet, bitmaps[i, channel])
+        lift(canvas, bitmaps[i, channel])

@@ -19,7 +19,7 @@ BLOCK = 32
 
 
 class Edges(NamedTuple):
-    """Room for the edges of one stroke; edge i joins the outline's points i and i + 1.
+    """Buffers for the edges of one stroke; edge i joins the outline's points i and i + 1.
 
     Attributes:
         top: int32, first sub-row whose middle the edge crosses.
@@ -45,8 +45,8 @@ class Edges(NamedTuple):
     slope: NDArray[np.float64]
 
 
-def edges_room(capacity: int) -> Edges:
-    """Make room for `capacity` edges and for whole blocks of them."""
+def edges_buffers(capacity: int) -> Edges:
+    """Allocate buffers for `capacity` edges and for whole blocks of them."""
     capacity += BLOCK
     numbers = [np.empty(capacity, np.int32) for _ in range(3)]
     places = [np.empty(capacity) for _ in range(6)]

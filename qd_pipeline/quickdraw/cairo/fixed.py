@@ -8,7 +8,7 @@ from qd_pipeline.quickdraw.mapping import BOX, map_points
 
 LINE = 16.0
 PADDING = 24.0
-ROOM = BOX + 2 * PADDING
+EXTENT = BOX + 2 * PADDING
 """Drawings are centred in a box of 256 with 24 around it: 16 of padding, 8 for half a line."""
 
 LIMIT = float(1 << 20)
@@ -37,7 +37,7 @@ def place(
         py: Takes n whole numbers.
     """
     map_points(xs, ys, affine, warp, px, py)
-    scale = side / ROOM
+    scale = side / EXTENT
     shift = scale * PADDING
     for i in range(len(xs)):
         px[i] = min(LIMIT, max(-LIMIT, np.rint(256.0 * (scale * px[i] + shift))))

@@ -1,4 +1,4 @@
-"""Room for the quick scan, in which the 15 sub-rows of a pixel row go side by side.
+"""Buffers for the quick scan, in which the 15 sub-rows of a pixel row go side by side.
 
 What crosses a sub-row is one number, the key 4 * place + sign + 1, so that sorting the keys
 sorts the places and keeps the signs with them. On bitmaps of the dataset's size keys fit into
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qd_pipeline.quickdraw.cairo.edges import SUBROWS
-from qd_pipeline.quickdraw.cairo.sort import pairs_room
+from qd_pipeline.quickdraw.cairo.sort import pairs_buffers
 from qd_pipeline.quickdraw.cairo.vectors import WIDTH
 
 DEPTH: Final = 256
@@ -46,7 +46,7 @@ BROKEN: Final = 1 << 48
 
 
 class Lanes(NamedTuple):
-    """Room for the crossings of one stroke.
+    """Buffers for the crossings of one stroke.
 
     `number` is int16, or int32 for bitmaps wider than `SHORT`.
 
@@ -58,7 +58,7 @@ class Lanes(NamedTuple):
             taken (`FULL`), how many slots it has (`COUNT`, from bit `USED` on), and `BROKEN`.
         edge: int32 (side * DEPTH,), which edge came last into each slot.
         signs: number (16 * DEPTH,), whether a span opens or closes, of one pixel row.
-        pairs: int32 (2, room), of slots, in the order in which a pixel row's are sorted.
+        pairs: int32 (2, n), of slots, in the order in which a pixel row's are sorted.
         through: int32 (DEPTH,), edges through a pixel row from left to right.
         begun: int64 (DEPTH,), their places in the first sub-row.
         reached: int64 (DEPTH,), their places in the sub-row after the last.
@@ -75,8 +75,8 @@ class Lanes(NamedTuple):
     reached: NDArray[np.int64]
 
 
-def lanes_room(side: int) -> Lanes:
-    """Make room for strokes on bitmaps of `side` pixels."""
+def lanes_buffers(side: int) -> Lanes:
+    """Allocate buffers for strokes on bitmaps of `side` pixels."""
     number = np.int16 if side <= SHORT else np.int32
     return Lanes(
         # The largest number with the sign 0.
@@ -85,7 +85,7 @@ def lanes_room(side: int) -> Lanes:
         rows=np.full(side, FULL),
         edge=np.empty(side * DEPTH, np.int32),
         signs=_in_lines(DEPTH * WIDTH, number),
-        pairs=pairs_room(DEPTH),
+        pairs=pairs_buffers(DEPTH),
         through=np.empty(DEPTH, np.int32),
         begun=np.empty(DEPTH, np.int64),
         reached=np.empty(DEPTH, np.int64),
@@ -93,7 +93,7 @@ def lanes_room(side: int) -> Lanes:
 
 
 def _in_lines(count: int, number: type[np.signedinteger[Any]]) -> NDArray[np.signedinteger[Any]]:
-    """Make room that begins with a line of the processor's cache, 64 bytes."""
-    room = np.empty(count + 2 * WIDTH, number)
-    skipped = -room.ctypes.data % 64 // room.itemsize
-    return room[skipped : skipped + count]
+    """Allocate an array that begins with a line of the processor's cache, 64 bytes."""
+    array = np.empty(count + 2 * WIDTH, number)
+    skipped = -array.ctypes.data % 64 // array.itemsize
+    return array[skipped : skipped + count]

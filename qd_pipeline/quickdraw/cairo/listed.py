@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from qd_pipeline.quickdraw.cairo.compose import Sheet, add_up, lay_ink
+from qd_pipeline.quickdraw.cairo.compose import Canvas, add_up, lay_ink
 from qd_pipeline.quickdraw.cairo.edges import SUBROWS, Edges, cell
 from qd_pipeline.quickdraw.cairo.spans import open_along, open_at
 from qd_pipeline.quickdraw.kernels import bare_kernel
@@ -20,7 +20,7 @@ MOST = 1 << 60
 
 
 class Lists(NamedTuple):
-    """Room for the lists of one stroke's edges, each by number.
+    """Buffers for the lists of one stroke's edges, each by number.
 
     Attributes:
         starts: int64 (15 * side + 2,), where the edges of each sub-row begin in `order`.
@@ -39,8 +39,8 @@ class Lists(NamedTuple):
     runs: NDArray[np.int64]
 
 
-def lists_room(side: int, capacity: int) -> Lists:
-    """Make room for `capacity` edges."""
+def lists_buffers(side: int, capacity: int) -> Lists:
+    """Allocate buffers for `capacity` edges."""
     order, active, spare, place = (np.empty(capacity, np.int64) for _ in range(4))
     starts, runs = np.zeros(SUBROWS * side + 2, np.int64), np.empty(65, np.int64)
     return Lists(starts, order, active, spare, place, runs)
@@ -197,14 +197,14 @@ def add_spans(
 
 
 @bare_kernel
-def scan_listed(edges: Edges, count: int, lists: Lists, start: int, sheet: Sheet) -> None:
-    """Draw what `count` edges enclose on the sheet, from row `start` on."""
-    side = len(sheet.start)
+def scan_listed(edges: Edges, count: int, lists: Lists, start: int, canvas: Canvas) -> None:
+    """Draw what `count` edges enclose on the canvas, from row `start` on."""
+    side = len(canvas.start)
     sort_by_start(edges, count, lists)
     active = 0
     for row in range(side):
         subrow = SUBROWS * row
-        change = sheet.area[row]
+        change = canvas.area[row]
         active = enter(edges, lists, active, subrow)
         if active == 0 and lists.starts[subrow] == lists.starts[subrow + SUBROWS]:
             continue
@@ -220,5 +220,5 @@ def scan_listed(edges: Edges, count: int, lists: Lists, start: int, sheet: Sheet
             change[:] = 0
         else:
             add_up(change, 0, side + 1)
-            sheet.start[row], sheet.stop[row] = 0, side + 1
-            lay_ink(sheet, row, row + 1)
+            canvas.start[row], canvas.stop[row] = 0, side + 1
+            lay_ink(canvas, row, row + 1)

@@ -16,7 +16,7 @@ from qd_pipeline.quickdraw.kernels import bare_kernel, inlined
 
 
 class Outline(NamedTuple):
-    """Room for the outline of one stroke, in 1/256 pixel.
+    """Buffers for the outline of one stroke, in 1/256 pixel.
 
     Attributes:
         x: float64 (capacity,).
@@ -31,8 +31,8 @@ class Outline(NamedTuple):
     other_y: NDArray[np.float64]
 
 
-def outline_room(points: int, pen: Pen) -> Outline:
-    """Make room for the outline of a stroke of up to `points` points.
+def outline_buffers(points: int, pen: Pen) -> Outline:
+    """Allocate buffers for the outline of a stroke of up to `points` points.
 
     A join adds at most all vertices of the pen and four points more to both sides together, and
     so does an end.

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from qd_pipeline.quickdraw.cairo.fixed import LINE, ROOM
+from qd_pipeline.quickdraw.cairo.fixed import EXTENT, LINE
 
 TOLERANCE = 0.1
 """How far the polygon may stray from the circle, in pixels: cairo's default."""
@@ -38,7 +38,7 @@ def round_pen(side: int) -> Pen:
     >>> len(pen.x) // 3, list(zip(pen.x.tolist(), pen.y.tolist()))[:3]
     (12, [(189.0, 0.0), (163.0, 94.0), (94.0, 163.0)])
     """
-    radius = LINE / 2 * side / ROOM
+    radius = LINE / 2 * side / EXTENT
     count = 4
     if radius > TOLERANCE:
         needed = math.ceil(2 * math.pi / math.acos(1 - TOLERANCE / radius))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from qd_pipeline.quickdraw.cairo.compose import Sheet, add_up
+from qd_pipeline.quickdraw.cairo.compose import Canvas, add_up
 from qd_pipeline.quickdraw.cairo.edges import SUBROWS, Edges, cell
 from qd_pipeline.quickdraw.cairo.lanes import BROKEN, COUNT, DEPTH, FULL, STRIDE, USED, Lanes
 from qd_pipeline.quickdraw.cairo.slots import PIXEL, cover, open_spans
@@ -15,7 +15,7 @@ BY_SUBROWS, AT_ONCE, BY_LIST = 0, 1, 2
 
 
 @bare_kernel
-def scan(edges: Edges, lanes: Lanes, sheet: Sheet, low: int, high: int) -> int:
+def scan(edges: Edges, lanes: Lanes, canvas: Canvas, low: int, high: int) -> int:
     """Measure the pixel rows low...high-1, and forget their crossings.
 
     Cairo measures a pixel row at once where no edge begins, ends or crosses another one in it,
@@ -39,9 +39,9 @@ def scan(edges: Edges, lanes: Lanes, sheet: Sheet, low: int, high: int) -> int:
         else:
             way = find(edges, lanes, row, used)
         if way == BY_SUBROWS:
-            measure_by_subrows(lanes, sheet, row, used)
+            measure_by_subrows(lanes, canvas, row, used)
         elif way == AT_ONCE:
-            measure_at_once(edges, lanes, sheet, row, used)
+            measure_at_once(edges, lanes, canvas, row, used)
         else:
             listed = row
     return listed
@@ -87,7 +87,7 @@ def find(edges: Edges, lanes: Lanes, row: int, used: int) -> int:
 
 
 @inlined
-def measure_at_once(edges: Edges, lanes: Lanes, sheet: Sheet, row: int, used: int) -> None:
+def measure_at_once(edges: Edges, lanes: Lanes, canvas: Canvas, row: int, used: int) -> None:
     """Measure a pixel row along the edges through all of it."""
     side = len(lanes.rows)
     winding = 0
@@ -101,14 +101,14 @@ def measure_at_once(edges: Edges, lanes: Lanes, sheet: Sheet, row: int, used: in
         inside = not inside
         sign = 1 if inside else -1
         x, y, dx, dy = edges.x[edge], edges.y[edge], edges.dx[edge], edges.dy[edge]
-        left, right = open_along(sheet.area[row], x, y, dx, dy, row, sign, side)
+        left, right = open_along(canvas.area[row], x, y, dx, dy, row, sign, side)
         start, stop = min(start, left), max(stop, right + 1)
-    add_up(sheet.area[row], start, stop)
-    sheet.start[row], sheet.stop[row] = start, stop
+    add_up(canvas.area[row], start, stop)
+    canvas.start[row], canvas.stop[row] = start, stop
 
 
 @inlined
-def measure_by_subrows(lanes: Lanes, sheet: Sheet, row: int, used: int) -> None:
+def measure_by_subrows(lanes: Lanes, canvas: Canvas, row: int, used: int) -> None:
     """Measure a pixel row by its 15 sub-rows, side by side.
 
     In each sub-row the crossings are sorted and their signs summed up; where the sum leaves
@@ -124,5 +124,5 @@ def measure_by_subrows(lanes: Lanes, sheet: Sheet, row: int, used: int) -> None:
     left, right = first // PIXEL, last // PIXEL
     for pixel in range(left, right + 1):
         end = PIXEL * (pixel + 1)
-        sheet.area[row, pixel] = 2 * cover(lanes.slots, start, count, lanes.signs, end)
-    sheet.start[row], sheet.stop[row] = left, right + 1
+        canvas.area[row, pixel] = 2 * cover(lanes.slots, start, count, lanes.signs, end)
+    canvas.start[row], canvas.stop[row] = left, right + 1

@@ -16,8 +16,8 @@ FEW: Final = 16
 """Slots that are sorted without leaving the processor's registers."""
 
 
-def pairs_room(count: int) -> NDArray[np.int32]:
-    """Make room for the pairs that sort up to `count` slots."""
+def pairs_buffers(count: int) -> NDArray[np.int32]:
+    """Allocate buffers for the pairs that sort up to `count` slots."""
     rounds = count.bit_length()
     return np.empty((2, count * rounds * (rounds + 1) // 4), np.int32)
 
@@ -30,12 +30,12 @@ def network(count: int, pairs: NDArray[np.int32]) -> int:
 
     Args:
         count: How many.
-        pairs: int32 (2, room), takes the lower and the upper slot of each.
+        pairs: int32 (2, n), takes the lower and the upper slot of each.
 
     Returns:
         The number of pairs.
 
-    >>> pairs = pairs_room(3)
+    >>> pairs = pairs_buffers(3)
     >>> pairs[:, : network(3, pairs)].tolist()
     [[0, 0, 1], [2, 1, 2]]
     """
@@ -69,7 +69,7 @@ def sort(
         keys: int16 or int32, holds them.
         start: Of the first.
         count: How many, at least 2.
-        pairs: Room for the pairs that sort so many.
+        pairs: Buffers for the pairs that sort so many.
     """
     if count <= FEW:
         sort_few(keys, start, count)
@@ -99,7 +99,7 @@ def sort_few(_context: Any, keys: Any, _start: Any, _count: Any) -> Signature:
             builder.position_at_end(case)
             slots = [builder.gep(first, [count.type(k)]) for k in range(few)]
             held = [vectors.load(builder, slot) for slot in slots]
-            pairs = pairs_room(few)
+            pairs = pairs_buffers(few)
             found = network.py_func(few, pairs)
             for i, j in pairs[:, :found].T.tolist():
                 held[i], held[j] = vectors.in_order(builder, held[i], held[j])

@@ -10,7 +10,7 @@ from qd_pipeline.quickdraw.kernels import bare_kernel
 
 
 class Steps(NamedTuple):
-    """Room for the steps between a drawing's points; step i leads from point i to point i + 1.
+    """Buffers for the steps between a drawing's points; step i leads from point i to point i + 1.
 
     The pen's edges divide all directions into sectors: a direction in sector q lies, by angle,
     in [edge q, edge q + 1).
@@ -43,8 +43,8 @@ class Steps(NamedTuple):
     ccw_back: NDArray[np.int64]
 
 
-def steps_room(points: int) -> Steps:
-    """Make room for the steps between `points` points."""
+def steps_buffers(points: int) -> Steps:
+    """Allocate buffers for the steps between `points` points."""
     places = [np.zeros(points) for _ in range(7)]
     numbers = [np.zeros(points, np.int64) for _ in range(4)]
     return Steps(*places, *numbers)  # type: ignore[arg-type]

@@ -62,23 +62,16 @@ def read_sketches(path: Path, *, layout: Layout | None = None) -> SketchFile:
     try:
         text = decode(data)
     except UnicodeDecodeError as error:
-        raise BadDrawing(
-            str(path), f"is not {error.encoding.upper()}", "save it as UTF-8"
-        ) from error
+        raise BadDrawing(str(path), "is not UTF-8 or UTF-16", "save it as UTF-8") from error
     file = SketchFile([], [])
-    for number, where, content in _drawings(text):
+    for number, place, content in _drawings(text):
         try:
-            if isinstance(content, ValueError | RecursionError):
-                raise BadDrawing(
-                    "it", "is no JSON", "give a drawing a line, as in the dataset's files"
-                ) from content
             file.sketches.append(Sketch(_strokes(content, layout), (), number))
         except BadDrawing as error:
-            file.errors.append(
-                BadDrawing(
-                    f"{path}{where}", f"cannot be used, {error.culprit} {error.cause}", error.remedy
-                )
-            )
+            cause = error.cause
+            if error.culprit != "the drawing":
+                cause = f"cannot be used, {error.culprit} {cause}"
+            file.errors.append(BadDrawing(f"{path}{place}", cause, error.remedy))
     return file
 
 
@@ -116,7 +109,7 @@ def _drawings(text: str) -> Iterator[tuple[int, str, Any]]:
         for number, each in enumerate(content, 1):
             yield number, f", drawing {number},", each
     else:
-        yield 1, ", line 1," if len(lines) == 1 else "", content
+        yield 1, "", content
 
 
 def _parsed(line: str) -> Any:
@@ -139,10 +132,16 @@ def _depth(content: Any) -> int:
 
 
 def _strokes(content: Any, layout: Layout | None) -> list[Stroke]:
+    if isinstance(content, Exception):
+        raise BadDrawing(
+            "the drawing", "is no JSON", "give a drawing a line, as in the dataset's files"
+        ) from content
     strokes = content.get("drawing") if isinstance(content, dict) else content
     if not isinstance(strokes, list):
         raise BadDrawing(
-            "it", "holds no drawing", 'give {"drawing": [[[x, …], [y, …]], …]} or its value'
+            "the drawing",
+            "holds no drawing",
+            'give {"drawing": [[[x, …], [y, …]], …]} or its value',
         )
     if layout is None and isinstance(content, dict) and content.keys() & _DATASET:
         layout = layout_of(strokes, ambiguous="columns")

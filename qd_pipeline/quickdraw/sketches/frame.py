@@ -63,7 +63,7 @@ THICKEST = 0.15
 NEAR = 0.02
 """Share of a frame's side within which other ink touches it, as the legs of a table do."""
 
-LEAST_CONTENT = 0.25
+LEAST_CONTENT = 0.35
 """Share of a frame's side over which the drawing in it extends."""
 
 Corners = npt.NDArray[np.float64]
@@ -97,6 +97,12 @@ def framed_part(pixels: Pixels, far: Mask, paper: Mask, ground: Ground) -> tuple
     return None
 
 
+def is_rectangle(far: Mask) -> bool:
+    """Test whether all that stands out from the ground is one straight rectangle and its inside."""
+    corners = _corners(ndimage.binary_fill_holes(far), 1)
+    return corners is not None and _is_rectangle(corners)
+
+
 def _framed_by(
     component: Mask, far: Mask, pixels: Pixels, paper: Mask, ground: Ground, smallest: float
 ) -> tuple[Mask, bool] | None:
@@ -108,10 +114,9 @@ def _framed_by(
     depth = depths.min(0)
     side = 2 * float(depth.max())
     around = (depth < 0) & (depth > -max(4.0, NEAR * side))
-    if (far & around & ~ndimage.binary_dilation(component, iterations=2)).any():
-        return None
-    core = (depth > 0.1 * side) & paper
-    if not core.any():
+    core = (depth > side / 10) & paper
+    touched = far & around & ~ndimage.binary_dilation(component, iterations=2)
+    if touched.any() or not core.any():
         return None
     colour = _commonest(pixels[core])
     inner = flat_colour(tuple(colour.tolist()))
@@ -121,14 +126,11 @@ def _framed_by(
     if part is None:
         return None
     rows, columns = np.nonzero(part & (contrast > FAINTEST))
-    if not len(rows):
-        return None
-    content = max(np.ptp(rows), np.ptp(columns)) / side
+    content = max(np.ptp(rows), np.ptp(columns)) / side if len(rows) else 0
     change = float(contrast_to(colour.reshape(1, 1, 3), ground).max())
     same_colour = ground.flat and change <= FAINTEST
-    if same_colour and (content < LEAST_CONTENT or not _is_rectangle(corners)):
-        return None
-    return part, same_colour
+    drawn = same_colour and (content < LEAST_CONTENT or not _is_rectangle(corners))
+    return (part, same_colour) if content and not drawn else None
 
 
 def _within_line(empty: Mask, depths: npt.NDArray[np.float64], paper: Mask) -> Mask | None:
@@ -201,9 +203,10 @@ def _corners(filled: Mask, smallest: float) -> Corners | None:
     if len(rough) != 4:  # noqa: PLR2004 (corners of a frame)
         return None
     sides = [_side(outline, rough[k], rough[(k + 1) % 4]) for k in range(4)]
-    if any(side is None for side in sides):
+    fitted = [side for side in sides if side is not None]
+    if len(fitted) < len(sides):
         return None
-    corners = np.array([_crossing(sides[k - 1], sides[k]) for k in range(4)])
+    corners = np.array([_crossing(fitted[k - 1], fitted[k]) for k in range(4)])
     return corners if np.isfinite(corners).all() else None
 
 
@@ -255,7 +258,9 @@ def _commonest(colours: Pixels) -> Pixels:
     rough = colours >> 3
     codes = (rough[:, 0].astype(np.int32) << 16) | (rough[:, 1].astype(np.int32) << 8) | rough[:, 2]
     values, counts = np.unique(codes, return_counts=True)
-    return np.median(colours[codes == values[counts.argmax()]], axis=0).astype(np.uint8)
+    commonest = colours[codes == values[counts.argmax()]]
+    colour: Pixels = np.median(commonest, axis=0).astype(np.uint8)
+    return colour
 
 
 def _is_rectangle(corners: Corners) -> bool:

@@ -27,6 +27,19 @@ MOST_CHANGE = 0.12 * 255
 LARGEST_CORNER = 0.1
 """Share of the picture's longer side that the rest of a round corner takes at most."""
 
+LEAST_GROUND = 0.2
+"""Share of the page that its ground takes; a frame's line takes less."""
+
+BLURRED = 3
+"""Pixels at the page's side that a line beside it may blur."""
+
+EDGE_CHANGE = 0.4 * 255
+"""Difference of light that no shadow makes from one part to the next, but a scan's edge."""
+
+OUTER, INNER = 0.5, 0.7
+"""Shares of an outline that have its colour: at the page's side, and within a border. Two lines
+of ruled paper are half of an outline."""
+
 WIDEST_BORDER = 0.1
 """Share of the page's shorter side that a border takes at most."""
 
@@ -52,15 +65,23 @@ def flat_ground(pixels: Pixels, paper: Mask) -> Ground | None:
     """
     padded = np.pad(paper, 1)
     depth = ndimage.distance_transform_cdt(padded, "chessboard")[1:-1, 1:-1]
-    outer = _outline_colour(pixels, depth == 1)
-    if outer is None:
-        return None
     widest = int(WIDEST_BORDER * min(np.ptp(rows) + 1 for rows in np.nonzero(paper)))
-    for inset in range(2, max(2, widest) + 1):
-        inner = _outline_colour(pixels, depth == inset)
-        if inner is not None and float(_distance(inner, outer)) > FAINTEST:
+    outer: Pixels | None = None
+    for inset in range(1, max(BLURRED, widest) + 1):
+        inner = _outline_colour(pixels, depth == inset, OUTER if outer is None else INNER)
+        if outer is None:
+            outer = inner
+            if outer is None and inset == BLURRED:
+                return None
+        elif (
+            inner is not None
+            and float(_distance(inner, outer)) > FAINTEST
+            and (_distance(pixels[paper], inner) < FAINTEST).mean() > LEAST_GROUND
+        ):
             outer = inner
             break
+    if outer is None:
+        return None
     return flat_colour(tuple(outer.tolist()))
 
 
@@ -81,10 +102,13 @@ def local_ground(pixels: Pixels, paper: Mask) -> Ground:
     nearest = ndimage.distance_transform_edt(~place, return_distances=False, return_indices=True)
     parts = small[tuple(nearest)].reshape(rows, PART_SIDE, columns, PART_SIDE, 3)
     medians = np.median(parts, axis=(1, 3))
-    # Mirrored, so that a strip along an edge is outnumbered by what lies further in.
-    around = ndimage.median_filter(medians, size=(5, 5, 1), mode="mirror")
+    around = ndimage.median_filter(medians, size=(5, 5, 1), mode="nearest")
     all_ink = np.abs(medians - around).max(2, keepdims=True) > MOST_CHANGE
-    ground = np.where(all_ink, around, medians).astype(np.uint8)
+    ground = np.where(all_ink, around, medians)
+    # Mirrored, what lies further in outnumbers a strip along an edge.
+    inwards = ndimage.median_filter(medians, size=(3, 3, 1), mode="mirror")
+    strip = np.abs(medians - inwards).max(2, keepdims=True) > EDGE_CHANGE
+    ground = np.where(strip, inwards, ground).astype(np.uint8)
     return Ground(Image.fromarray(ground), flat=False)
 
 
@@ -110,14 +134,13 @@ def _distance(colours: Pixels, light: Pixels) -> Contrast:
     return contrast
 
 
-def _outline_colour(pixels: Pixels, outline: Mask) -> Pixels | None:
+def _outline_colour(pixels: Pixels, outline: Mask, share: float) -> Pixels | None:
     colours = pixels[outline].astype(np.int16)
     if not len(colours):
         return None
     colour = np.median(colours, axis=0)
-    if (np.abs(colours - colour).max(1) <= 1).mean() > 1 / 2:
-        return colour.astype(np.uint8)
-    return None
+    flat = (np.abs(colours - colour).max(1) <= 1).mean() > share
+    return np.asarray(colour, np.uint8) if flat else None
 
 
 def in_corners(mask: Mask, corners: Mask) -> Mask:

@@ -46,7 +46,7 @@ def open_picture(data: bytes) -> tuple[Image.Image, tuple[str, ...]]:
         BadDrawing: It is no such picture, is damaged or too large.
     """
     try:
-        picture = Image.open(io.BytesIO(data), formats=FORMATS)
+        picture: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
         frames = getattr(picture, "n_frames", 1)
         if picture.width * picture.height > MOST_PIXELS:
             raise _too_large()
@@ -106,10 +106,10 @@ def _eight_bits(data: bytes) -> Image.Image:
         return Image.fromarray(_stretched(np.asarray(picture).astype(np.float64)))
     high = np.asarray(picture.convert("RGBA"))
     second = Image.open(io.BytesIO(data), formats=("PNG",))
-    decoder, box, offset, raw = second.tile[0]
+    tile = second.tile[0]
     low = np.zeros_like(high)
-    if isinstance(raw, str) and raw in {"RGB;16B", "RGBA;16B"}:
-        second.tile = [(decoder, box, offset, raw.replace("16B", "16L"))]
+    if tile.args in {"RGB;16B", "RGBA;16B"}:
+        second.tile = [tile._replace(args=str(tile.args).replace("16B", "16L"))]
         low = np.asarray(second.convert("RGBA"))
     colours = _stretched(high[..., :3] * 256.0 + low[..., :3])
     return Image.fromarray(np.dstack([colours, high[..., 3]]))
@@ -133,6 +133,8 @@ def _opaque(picture: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     picture = picture.convert("RGBA")
     pixels = np.asarray(picture)
     opacity = pixels[..., 3].astype(np.float32)
+    if opacity.min() == 255:  # noqa: PLR2004 (nothing is transparent)
+        return picture.convert("RGB"), ()
     dark = float(opacity[pixels[..., :3].mean(2) < MIDDLE].sum()) / max(float(opacity.sum()), 1.0)
     page = "white" if dark >= DARK_SHARE else "black"
     opaque = Image.alpha_composite(Image.new("RGBA", picture.size, page), picture).convert("RGB")

@@ -12,6 +12,7 @@ from skimage.filters import apply_hysteresis_threshold
 from qd_pipeline.errors import BadDrawing
 from qd_pipeline.quickdraw.sketches.ground import FAINTEST, Contrast, Ground, Mask, contrast_to
 from qd_pipeline.quickdraw.sketches.page import Page, pages
+from qd_pipeline.quickdraw.sketches.ruling import find_rules, without_rules
 
 COARSE_SIDE = 512
 """Pixels of the longer side at which ink is first looked for."""
@@ -21,6 +22,12 @@ INK_SIDE = 320
 
 NOISE = 6.0
 """Times the median difference of neighbouring pixels below which nothing is ink."""
+
+MOST_INK = 0.5
+"""Share of the ink's box from which it is hardly a line drawing."""
+
+MUCH_INK = "most of the picture was taken for ink"
+RULES_LEFT_OUT = "the lines of ruled paper were left out"
 
 INK_PERCENTILE = 80
 """Where the contrast of a stroke's middle is found among that of all that is visible."""
@@ -48,19 +55,15 @@ def find_ink(picture: Image.Image) -> Ink:
     Raises:
         BadDrawing: Nothing stands out from the ground.
     """
-    coarse = picture.copy()
-    coarse.thumbnail((COARSE_SIDE, COARSE_SIDE), Image.Resampling.BOX)
-    found = pages(coarse)
-    # A frame in which there is nothing is the drawing.
-    for page in (found[-1], found[0]):
-        contrast, faintest = _visible(coarse, page)
-        rows, columns = np.nonzero(_threshold(contrast, faintest))
-        if len(rows):
-            break
-    else:
-        raise BadDrawing(
-            "the picture", "shows no ink", "give one with strokes that stand out from the ground"
-        )
+    coarse = _coarse(picture)
+    told: tuple[str, ...] = ()
+    if rules := find_rules(coarse):
+        picture = without_rules(picture, rules, picture.width / coarse.width)
+        coarse = _coarse(picture)
+        told = (RULES_LEFT_OUT,)
+    page, visible, faintest = _seen(coarse)
+    warnings = told + page.warnings
+    rows, columns = np.nonzero(visible)
     box = (
         max(0.0, (columns.min() - 1) / coarse.width),
         max(0.0, (rows.min() - 1) / coarse.height),
@@ -71,7 +74,37 @@ def find_ink(picture: Image.Image) -> Ink:
     under = _crop(page.ground.picture, box, Image.Resampling.BILINEAR, size=ink.size)
     paper = _crop(Image.fromarray(page.paper), box, Image.Resampling.NEAREST, size=ink.size)
     contrast = contrast_to(np.asarray(ink), Ground(under, flat=False)) * np.asarray(paper)
-    return Ink(_threshold(contrast, faintest), page.warnings)
+    mask = _threshold(contrast, faintest)
+    if mask.mean() > MOST_INK:
+        warnings = (*warnings, MUCH_INK)
+    return Ink(mask, warnings)
+
+
+def _coarse(picture: Image.Image) -> Image.Image:
+    coarse = picture.copy()
+    coarse.thumbnail((COARSE_SIDE, COARSE_SIDE), Image.Resampling.BOX)
+    return coarse
+
+
+def _seen(coarse: Image.Image) -> tuple[Page, Mask, float]:
+    """Look at a picture from afar.
+
+    Returns:
+        The page in it, the ink on the page, and the contrast below which nothing is ink.
+
+    Raises:
+        BadDrawing: Nothing stands out from the ground.
+    """
+    found = pages(coarse)
+    # A frame in which there is nothing is the drawing.
+    for page in (found[-1], found[0]):
+        contrast, faintest = _visible(coarse, page)
+        visible = _threshold(contrast, faintest)
+        if visible.any():
+            return page, visible, faintest
+    raise BadDrawing(
+        "the picture", "shows no ink", "give one with strokes that stand out from the ground"
+    )
 
 
 def _visible(coarse: Image.Image, page: Page) -> tuple[Contrast, float]:

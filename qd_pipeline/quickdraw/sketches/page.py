@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
-from qd_pipeline.quickdraw.sketches.frame import framed_part
+from qd_pipeline.quickdraw.sketches.frame import framed_part, is_rectangle
 from qd_pipeline.quickdraw.sketches.ground import (
     FAINTEST,
     Ground,
@@ -27,7 +27,7 @@ from qd_pipeline.quickdraw.sketches.sheet import sheet_of_paper
 MOST_ROUNDS = 8
 """Borders, frames and cards within one another that are looked through."""
 
-PHOTO_EDGE = 0.25
+PHOTO_EDGE = 0.4
 """Contrast from which a strip along a photograph's edge is not paper."""
 
 EDGE_COVER = 0.5
@@ -77,6 +77,9 @@ def pages(picture: Image.Image) -> list[Page]:
         far = page.paper & (contrast_to(pixels, page.ground) > _stands_out(page.ground))
         inner = framed_part(pixels, far, page.paper, page.ground)
         if inner is None:
+            # A frame around nothing but a frame is a drawing of two rectangles.
+            if FRAME_LEFT_OUT in page.warnings and is_rectangle(far):
+                found = [page for page in found if FRAME_LEFT_OUT not in page.warnings]
             break
         paper, same_colour = inner
         warnings = page.warnings

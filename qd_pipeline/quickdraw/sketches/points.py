@@ -1,6 +1,7 @@
 """Strokes as coordinates, in the dataset's layout or as lists of points."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -21,6 +22,7 @@ def strokes_of_points(
     *,
     simplified: bool | None = None,
     layout: Layout | None = None,
+    ambiguous: Layout | None = None,
 ) -> list[Stroke]:
     """Check and simplify strokes as a mouse, a finger or the dataset gives them.
 
@@ -31,6 +33,7 @@ def strokes_of_points(
             are; None to tell by whether they are whole numbers that fill the box of 255.
         layout: Which of the two layouts; None to tell by the shapes. The dataset's simplified
             strokes are columns.
+        ambiguous: The layout where both fit; None to refuse the drawing.
 
     Raises:
         BadDrawing: They are no strokes, could be read either way, or are not the simplified
@@ -44,7 +47,7 @@ def strokes_of_points(
     ([0, 255], [0, 128])
     """
     if layout is None:
-        layout = "columns" if simplified else layout_of(strokes)
+        layout = "columns" if simplified else layout_of(strokes, ambiguous=ambiguous)
     if layout == "points":
         strokes = [_columns(stroke) for stroke in strokes]
     if simplified is False:
@@ -125,7 +128,7 @@ def _fits(stroke: Any) -> bool:
     try:
         lengths = {len(row) for row in stroke}
         times = stroke[2] if len(stroke) == 3 else ()  # noqa: PLR2004 (x, y and times)
-        steady = all(before <= after for before, after in zip(times, times[1:], strict=False))
+        steady = all(before <= after for before, after in pairwise(times))
     except (IndexError, KeyError, TypeError, ValueError):
         return False
     return len(stroke) in {2, 3} and len(lengths) == 1 and steady

@@ -25,6 +25,7 @@ Stroke: TypeAlias = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
 
 SIDE = 255.0
 EPSILON = 2.0
+_ROWS = {2, 3}
 LONGEST = 100_000
 """Pixels of ink in a drawing, after scaling, beyond which nobody drew it by hand."""
 
@@ -71,8 +72,12 @@ def _points(stroke: RawStroke) -> Points:
         raise BadDrawing(
             "a stroke", "is no pair of equally long rows of numbers", "give it as [[x, …], [y, …]]"
         ) from error
-    if points.ndim != 2:  # noqa: PLR2004 (a table)
-        raise BadDrawing("a stroke", "is no pair of rows of numbers", "give it as [[x, …], [y, …]]")
+    if points.ndim != 2 or len(stroke) not in _ROWS:  # noqa: PLR2004 (a table)
+        raise BadDrawing(
+            "a stroke",
+            "is neither two rows of numbers nor three, with times",
+            "give it as [[x, …], [y, …]]",
+        )
     # Differences, too, must be finite.
     if not (np.abs(points) < np.finfo(np.float64).max / (4 * SIDE)).all():
         raise BadDrawing("a stroke", "holds a number that is not finite", "leave that point out")

@@ -27,6 +27,9 @@ CURVE_POINTS = 25
 VISIBLE = 0.25
 """Contrast to the page from which a line is plainly visible."""
 
+THINNEST = 1 / 5000
+"""Share of the viewport's longer side below which the width of a line is not seen."""
+
 COVERS = 0.98
 """Share of the viewport's sides from which a filled rectangle is the page."""
 
@@ -38,6 +41,7 @@ _DECIDING = {
     "marker-start", "mask", "mix-blend-mode", "overflow", "paint-order", "stroke-dasharray",
     "visibility",
 }  # fmt: skip
+_QUADRILATERAL = {4, 5}
 _ONES = {"1", "1.0", "100%"}
 
 
@@ -84,18 +88,20 @@ def _plain_lines(root: Element) -> list[Points] | None:
         if not isinstance(element, Shape) or element is svg:
             continue
         drawn = element.stroke is not None and element.stroke.value is not None
-        filled = element.fill is not None and element.fill.value is not None
+        parts = [line for part in Path(element).as_subpaths() if len(line := _points(part))]
+        painted = element.fill is not None and element.fill.value is not None
+        filled = painted and any(_has_area(line) for line in parts)
         if filled and not lines and not drawn and _covers(element, svg):
             page = flat_colour(_rgb(element.fill))
             continue
-        if filled or (drawn and not _stands_out(element, page)):
+        if filled or (drawn and not (_stands_out(element, page) and _has_width(element, svg))):
             return None
         if drawn:
-            parts = (_points(part) for part in Path(element).as_subpaths())
-            lines += [line for line in parts if len(line)]
+            lines += parts
     if not all(np.isfinite(line).all() for line in lines):
         raise ValueError("a coordinate is not finite")
-    return lines if all(_within(line, svg) for line in lines) else None
+    doubtful = _has_frame(lines) or not all(_within(line, svg) for line in lines)
+    return None if doubtful else lines
 
 
 def _is_plain(element: Element, root: Element) -> bool:
@@ -116,9 +122,14 @@ def _is_plain(element: Element, root: Element) -> bool:
 
 
 def _stands_out(element: Any, page: Ground) -> bool:
-    opaque = element.stroke.alpha == 255 and element.stroke_width  # noqa: PLR2004
+    opaque = element.stroke.alpha == 255  # noqa: PLR2004
     colour = np.array(_rgb(element.stroke), np.uint8).reshape(1, 1, 3)
-    return bool(opaque) and float(contrast_to(colour, page).max()) >= VISIBLE
+    return bool(opaque and contrast_to(colour, page).max() >= VISIBLE)
+
+
+def _has_width(element: Any, svg: Any) -> bool:
+    least = THINNEST * max(float(svg.width), float(svg.height))
+    return bool(float(element.stroke_width or 0) >= least)
 
 
 def _rgb(colour: Any) -> tuple[int, int, int]:
@@ -132,7 +143,13 @@ def _covers(element: Any, svg: Any) -> bool:
     left, top, right, bottom = element.bbox()
     width, height = float(svg.width), float(svg.height)
     seen = min(right, width) - max(left, 0), min(bottom, height) - max(top, 0)
-    return min(seen) > 0 and seen[0] >= COVERS * width and seen[1] >= COVERS * height
+    return bool(min(seen) > 0 and seen[0] >= COVERS * width and seen[1] >= COVERS * height)
+
+
+def _has_area(line: Points) -> bool:
+    """Test whether a polyline is not straight, so that its fill is seen."""
+    x, y = (line - line[0]).T
+    return bool((x * np.roll(y, -1) != y * np.roll(x, -1)).any())
 
 
 def _within(line: Points, svg: Any) -> bool:
@@ -141,6 +158,15 @@ def _within(line: Points, svg: Any) -> bool:
         return True
     size = np.array([float(svg.width), float(svg.height)])
     return bool((line >= 0).all() and (line <= size).all())
+
+
+def _has_frame(lines: list[Points]) -> bool:
+    """Test whether a quadrilateral encloses all other lines, as a frame does."""
+    boxes = np.array([[*line.min(0), *-line.max(0)] for line in lines]).reshape(-1, 4)
+    return len(lines) > 1 and any(
+        len(line) in _QUADRILATERAL and bool((box <= boxes).all())
+        for line, box in zip(lines, boxes, strict=True)
+    )
 
 
 def _points(part: Any) -> Points:

@@ -95,10 +95,9 @@ def _cleaned(root: Element) -> list[str]:
             if name in _LEFT_OUT:
                 warnings.append(_LEFT_OUT[name])
                 parent.remove(child)
-            elif any(not _is_own(child.get(key, "#")) for key in _HREFS):
-                if name != "a":
-                    warnings.append("linked files are left out")
-                    parent.remove(child)
+            elif name != "a" and not all(_is_own(child.get(key, "#")) for key in _HREFS):
+                warnings.append("linked files are left out")
+                parent.remove(child)
     return warnings
 
 

@@ -15,12 +15,14 @@ def test_the_notebooks_grid_has_nine_points() -> None:
     assert points[-1] == {"learning_rate": 0.1, "units": 64}
 
 
-def test_a_file_gives_values_and_ranges(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_file_gives_values_and_ranges(encoding: str, tmp_path: Path) -> None:
     path = tmp_path / "space.toml"
-    path.write_text(
-        'network = ["seed_cnn", "dense_baseline"]\n'
-        "learning_rate = {low = 0.0001, high = 0.1, log = true}\n"
+    text = (
+        'network = ["seed_cnn", "dense_baseline"]\r\n'
+        "learning_rate = {low = 0.0001, high = 0.1, log = true}\r\n"
     )
+    path.write_bytes(text.encode(encoding))
     loaded = Space.load(path)
     assert loaded.axes == {
         "network": ("seed_cnn", "dense_baseline"),
@@ -56,7 +58,7 @@ def test_what_is_no_space_is_refused(table: dict[str, Any], complaint: str) -> N
         Space.parse(table)
 
 
-@pytest.mark.parametrize("text", ["epochs = [", b"\xff\xfe"])
+@pytest.mark.parametrize("text", ["epochs = [", b"\x80\xfe"])
 def test_a_file_that_holds_no_toml_is_named(tmp_path: Path, text: str | bytes) -> None:
     path = tmp_path / "space.toml"
     path.write_bytes(text.encode() if isinstance(text, str) else text)

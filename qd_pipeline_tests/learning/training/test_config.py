@@ -71,7 +71,7 @@ def test_missing_settings_have_their_defaults() -> None:
 @pytest.mark.parametrize(
     ("values", "complaint"),
     [
-        ({"redraw": 0.6}, "training setting 'redraw' is not known: train again with this version"),
+        ({"redraw": 0.6}, "training setting 'redraw' is not known: give some of network, epochs"),
         ({"epochs": "3"}, "training setting 'epochs' cannot be '3'"),
         ({"epochs": 0}, "epochs is 0"),
     ],
@@ -79,6 +79,8 @@ def test_missing_settings_have_their_defaults() -> None:
 def test_no_setting_is_ignored(values: dict[str, Any], complaint: str) -> None:
     with pytest.raises(BadSetting, match=complaint):
         TrainingConfig.from_json(values)
+    with pytest.raises(BadSetting, match=complaint):
+        from_preset(2, **values)
 
 
 def test_only_settings_that_have_an_effect_are_effective() -> None:

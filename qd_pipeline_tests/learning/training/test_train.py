@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qd_pipeline.errors import TrainingDiverged
+from qd_pipeline.errors import BadSetting, TrainingDiverged
 from qd_pipeline.learning import backend, networks
 from qd_pipeline.learning.classifier import Classifier
 from qd_pipeline.learning.data import ClassSetData
@@ -14,7 +14,7 @@ from qd_pipeline.learning.evaluation.evaluate import evaluate
 from qd_pipeline.learning.networks import InputSpec
 from qd_pipeline.learning.training.batches import training_batches
 from qd_pipeline.learning.training.config import TrainingConfig, from_preset
-from qd_pipeline.learning.training.train import train
+from qd_pipeline.learning.training.train import train, training_drawings
 from qd_pipeline_tests.learning.shapes import (
     SHAPES,
     draw_shape,
@@ -240,3 +240,37 @@ def test_the_same_seed_gives_the_same_network_of_both_inputs(animals: ClassSetDa
     first, again = (train(animals, config) for _ in range(2))
     assert first.fingerprint() == again.fingerprint()
     assert first.training.history == again.training.history
+
+
+def test_unrecognised_drawings_can_be_left_out(tmp_path: Path) -> None:
+    recognized = [row % 3 > 0 for row in range(60)]
+    data = ClassSetData.split(
+        [
+            write_category(tmp_path, shape, draw_shape(shape, 60), recognized=recognized)
+            for shape in SHAPES
+        ]
+    )
+    config = CONFIG.with_settings(only_recognized=True)
+    drawings = training_drawings(data, config)
+    assert drawings.column("recognized").all()
+    assert len(drawings) == data.train.column("recognized").sum() < len(data.train)
+    progress: list[tuple[int, int]] = []
+    classifier = train(data, config, on_progress=lambda *at: progress.append(at))
+    training = classifier.training
+    assert training.training_drawings == len(drawings)
+    assert training.validation_drawings == len(data.validation)
+    assert progress[-1] == (2 * len(drawings), 2 * len(drawings))
+    assert evaluate(classifier, data).accuracy.count == len(data.test)
+
+
+def test_a_category_that_was_never_recognised_is_named(tmp_path: Path) -> None:
+    data = ClassSetData.split(
+        [
+            write_category(
+                tmp_path, shape, draw_shape(shape, 20), recognized=[shape != "line"] * 20
+            )
+            for shape in SHAPES
+        ]
+    )
+    with pytest.raises(BadSetting, match="category line has no training drawing that the game"):
+        train(data, CONFIG.with_settings(only_recognized=True))

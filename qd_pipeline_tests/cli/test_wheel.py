@@ -1,0 +1,90 @@
+"""The package built as a wheel, and installed where there is no checkout."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import qd_pipeline
+from qd_pipeline.quickdraw import kernel_cache
+from qd_pipeline_tests.cli.pages import running, text_of
+from qd_pipeline_tests.daemon import ask
+
+ROOT = Path(__file__).parents[2]
+PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input")
+TINY = ("--class-set", "2", "--drawings", "30", "--epochs", "1", "--network", "dense_baseline")
+LOCATIONS = """{ workspaceOrError { ... on Workspace { locationEntries {
+  name locationOrLoadError { __typename } } } } }"""
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel from a copy of the sources, and install it into a folder of its own."""
+    folder = tmp_path_factory.mktemp("wheel")
+    sources, place = folder / "sources", folder / "site"
+    unwanted = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "qd_pipeline", sources / "qd_pipeline", ignore=unwanted)
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, sources)
+    options = ("--no-index", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder))
+    subprocess.run([*PIP, "wheel", *options, str(sources)], check=True)
+    (wheel,) = folder.glob("*.whl")
+    target = ("--no-index", "--no-deps", "--target", str(place))
+    subprocess.run([*PIP, "install", *target, str(wheel)], check=True)
+    shutil.rmtree(sources)
+    share_kernels(place / "qd_pipeline" / "quickdraw")
+    return place
+
+
+def share_kernels(quickdraw: Path) -> None:
+    """Hand on the kernels of the checkout, of the same sources: to compile them takes minutes."""
+    own = Path(qd_pipeline.__file__).parent / "quickdraw"
+    compiled = kernel_cache.folder()
+    for path in own.rglob("*.py"):
+        shutil.copystat(path, quickdraw / path.relative_to(own))
+    for folder in {path.parent for path in own.rglob("*.py")}:
+        there = quickdraw / folder.relative_to(own)
+        found = compiled / numba_name(folder)
+        if found.is_dir():
+            target = quickdraw / "__pycache__" / compiled.name / numba_name(there)
+            shutil.copytree(found, target)
+
+
+def numba_name(folder: Path) -> str:
+    return f"{folder.name}_{hashlib.sha1(str(folder).encode()).hexdigest()}"  # noqa: S324
+
+
+def test_an_installed_wheel_runs_the_chain_and_serves_the_web_servers(
+    installed: Path, tmp_path: Path
+) -> None:
+    home, qd = tmp_path / "home", installed / "bin" / "qd"
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    where = [sys.executable, "-c", "import qd_pipeline; print(qd_pipeline.__file__)"]
+    found = subprocess.run(
+        where, check=True, cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert found.stdout.startswith(str(installed))
+    run = subprocess.run(
+        [sys.executable, str(qd), "run", *TINY, "--home", str(home)],
+        check=False,
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "8 partitions materialized" in run.stdout
+    with running(home, program=qd, folder=tmp_path, PYTHONPATH=str(installed)) as ui:
+        (location,) = ask(int(ui.dagster.rpartition(":")[2]), LOCATIONS)["workspaceOrError"][
+            "locationEntries"
+        ]
+        assert location == {
+            "name": "qd_pipeline",
+            "locationOrLoadError": {"__typename": "RepositoryLocation"},
+        }
+        assert "mlflow" in text_of(ui.mlflow).lower()
+    assert {path.name for path in tmp_path.iterdir()} == {"home"}

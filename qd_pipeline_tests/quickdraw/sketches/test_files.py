@@ -1,0 +1,118 @@
+"""Files of one's own drawings: encodings, lines and pictures."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qd_pipeline.errors import BadDrawing
+from qd_pipeline.quickdraw.raster import rasterize
+from qd_pipeline.quickdraw.sketches.files import read_sketches
+from qd_pipeline.quickdraw.sketches.sketch import to_column
+from qd_pipeline_tests.quickdraw.sketches.face import FACE, bitmap_of, difference, painted
+
+ONE = [[[3, 255, 17, 4], [1, 2, 240, 0]], [[9, 9], [9, 9]]]
+OTHER = [[[0, 40, 40, 2], [0, 245, 3, 1]]]
+
+
+def lists(path: Path) -> list[Any]:
+    sketches, errors = read_sketches(path)
+    assert errors == []
+    return [[[x.tolist(), y.tolist()] for x, y in sketch.strokes] for sketch in sketches]
+
+
+def test_a_picture_file_is_one_drawing(tmp_path: Path) -> None:
+    file = tmp_path / "face.png"
+    painted(FACE).save(file)
+    (sketch,), errors = read_sketches(file)
+    assert errors == []
+    assert difference(rasterize(to_column([sketch.strokes]))[0], bitmap_of(FACE)) < 5
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_simplified_strokes_are_read_as_they_are_in_every_encoding(
+    encoding: str, end: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "drawings.ndjson"
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    text = f"{mark}{json.dumps({'word': 'cat', 'drawing': ONE})}{end}{json.dumps(OTHER)}{end}{end}"
+    file.write_bytes(text.encode(encoding))
+    assert lists(file) == [ONE, OTHER]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps([ONE, OTHER]),
+        json.dumps([{"drawing": ONE}, {"drawing": OTHER}], indent=2),
+    ],
+    ids=["a list of drawings", "indented objects"],
+)
+def test_a_json_list_holds_several_drawings(text: str, tmp_path: Path) -> None:
+    (tmp_path / "drawings.json").write_text(text)
+    assert lists(tmp_path / "drawings.json") == [ONE, OTHER]
+
+
+def test_the_datasets_objects_are_columns_whatever_their_shape(tmp_path: Path) -> None:
+    strokes = [[[0, 255], [0, 20]]]
+    (tmp_path / "a.ndjson").write_text(json.dumps({"key_id": "1", "drawing": strokes}))
+    assert lists(tmp_path / "a.ndjson") == [strokes]
+
+
+@pytest.mark.parametrize(
+    "drawing",
+    [
+        [[[10.0, 20.0, 30.0], [5.0, 5.0, 5.0]]],
+        [[[10, 20, 30, 30], [5, 5, 5, 5]]],
+        [[[0, 128, 255], [5, 5, 5], [0, 16, 32]]],
+        [[[-10, 0, 9, 500], [5, 5, 5, 5]]],
+    ],
+    ids=["fractions", "small", "with times", "large"],
+)
+def test_raw_strokes_are_simplified(drawing: Any, tmp_path: Path) -> None:
+    file = tmp_path / "raw.ndjson"
+    file.write_text(json.dumps({"drawing": drawing}))
+    assert lists(file) == [[[[0, 255], [0, 0]]]]
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        ('{"drawing": [[[1, 2], [3', "is no JSON"),
+        ("[" * 100_000, "is no JSON"),
+        ('{"word": "cat"}', "holds no drawing"),
+        ('{"drawing": 3}', "holds no drawing"),
+        ('{"drawing": []}', "has no strokes"),
+        ('{"drawing": [[[1, 2], [3]]]}', "equally long"),
+    ],
+)
+def test_a_damaged_line_is_named_and_the_others_are_read(
+    content: str, cause: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "drawings.ndjson"
+    file.write_text(f"{json.dumps(ONE)}\n\n{content}\n{json.dumps(OTHER)}\n")
+    sketches, (error,) = read_sketches(file)
+    assert [sketch.number for sketch in sketches] == [1, 4]
+    assert error.culprit == f"{file}, line 3,"
+    assert cause in error.cause
+    assert error.remedy
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        (b'\xff\xfe{\0"', "is not UTF-8 or UTF-16"),
+        (b'{"drawing": "\xff"}', "is not UTF-8 or UTF-16"),
+    ],
+)
+def test_a_file_in_another_encoding_is_refused(content: bytes, cause: str, tmp_path: Path) -> None:
+    (tmp_path / "a.ndjson").write_bytes(content)
+    with pytest.raises(BadDrawing, match=cause):
+        read_sketches(tmp_path / "a.ndjson")
+
+
+def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(BadDrawing, match=r"cat\.png cannot be read \(No such file"):
+        read_sketches(tmp_path / "cat.png")

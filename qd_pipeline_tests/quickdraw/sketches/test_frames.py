@@ -1,0 +1,178 @@
+"""A drawing is found inside borders, frames, scan edges and margins."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
+from benchmarks import renderings
+
+from qd_pipeline.quickdraw.sketches.pictures import sketch_of_picture
+from qd_pipeline_tests.quickdraw.sketches.face import (
+    FACE,
+    bitmap_of,
+    difference,
+    encoded,
+    painted,
+    seen,
+)
+
+CANVAS = painted(FACE).convert("RGB")
+Box = tuple[int, int, int, int]
+PLACE: Box = (120, 90, 519, 489)
+DARK = ImageOps.colorize(painted(FACE), "white", "#1e1e2e")
+
+
+def bordered(width: int, colour: str, margin: int = 0) -> Image.Image:
+    return ImageOps.expand(ImageOps.expand(CANVAS, margin, "white"), width, colour)
+
+
+def page(colour: str = "white", size: tuple[int, int] = (900, 700)) -> Image.Image:
+    return Image.new("RGB", size, colour)
+
+
+def on_a_page(canvas: Image.Image, colour: str = "#fafafa") -> Image.Image:
+    sheet = page(colour)
+    sheet.paste(canvas, PLACE[:2])
+    return sheet
+
+
+def framed(
+    colour: str, width: int = 2, radius: int = 0, around: int = 0, page_colour: str = "white"
+) -> Image.Image:
+    sheet = on_a_page(CANVAS, page_colour)
+    left, top, right, bottom = PLACE
+    box = (left - around, top - around, right + around, bottom + around)
+    ImageDraw.Draw(sheet).rounded_rectangle(box, radius, outline=colour, width=width)
+    return sheet
+
+
+def shadowed() -> Image.Image:
+    shape = Image.new("L", (900, 700))
+    ImageDraw.Draw(shape).rectangle(PLACE, fill=150)
+    sheet = page()
+    sheet.paste("black", mask=ImageChops.offset(shape, 4, 6).filter(ImageFilter.GaussianBlur(9)))
+    sheet.paste(CANVAS, PLACE[:2])
+    return sheet
+
+
+def double() -> Image.Image:
+    sheet = framed("black")
+    ImageDraw.Draw(sheet).rectangle((100, 70, 539, 509), outline="black", width=5)
+    return sheet
+
+
+def screenshot() -> Image.Image:
+    sheet = framed("#888", page_colour="#f3f4f6")
+    pen = ImageDraw.Draw(sheet)
+    pen.rectangle((0, 0, 900, 40), fill="#224488")
+    for y in range(520, 690, 20):
+        pen.line([(120, y), (400, y)], "#999999", 6)
+    return sheet
+
+
+def scanned(edge: list[tuple[int, int]], blur: float = 0, noise: float = 0) -> Image.Image:
+    sheet = Image.new("L", (900, 1200), 250)
+    sheet.paste(CANVAS.resize((600, 600)).convert("L"), (150, 300))
+    strip = Image.new("L", sheet.size)
+    ImageDraw.Draw(strip).polygon(edge, fill=255)
+    sheet.paste(20, mask=strip.filter(ImageFilter.GaussianBlur(blur)))
+    grain = np.random.default_rng(5).normal(0, noise, (1200, 900))
+    return Image.fromarray((np.asarray(sheet) + grain).clip(0, 255).astype(np.uint8))
+
+
+def on_a_table(margin: int) -> Image.Image:
+    rng = np.random.default_rng(3)
+    table = Image.fromarray(rng.integers(30, 70, (900, 900), np.uint8)).convert("RGB")
+    sheet = ImageOps.expand(framed("black", 3).crop((60, 30, 580, 550)), margin, "white")
+    sheet = sheet.convert("RGBA").rotate(1, expand=True, resample=Image.Resampling.BICUBIC)
+    table.paste(sheet, (120, 110), sheet)
+    return table
+
+
+FRAMES: dict[str, Callable[[], Image.Image]] = {
+    "a thin black border": lambda: bordered(1, "black"),
+    "a light grey border": lambda: bordered(1, "#cccccc"),
+    "a thick blue border": lambda: bordered(25, "blue"),
+    "a border within a margin": lambda: ImageOps.expand(bordered(2, "black"), 20, "white"),
+    "a border around a margin": lambda: bordered(3, "red", margin=60),
+    "three borders": lambda: ImageOps.expand(
+        ImageOps.expand(bordered(2, "black", 9), 9, "white"), 4, "green"
+    ),
+    "a border on a dark page": lambda: ImageOps.expand(DARK, 2, "#777"),
+    "a frame in a page": lambda: framed("black", 1, page_colour="#fafafa"),
+    "a pale frame": lambda: framed("#bbb"),
+    "a round frame": lambda: framed("#3355aa", 3, radius=25),
+    "a wide frame": lambda: framed("#995511", 20, around=20),
+    "a double frame": double,
+    "a dark page": lambda: on_a_page(CANVAS, "#101014"),
+    "a dark card on a light page": lambda: on_a_page(DARK, "#ffffff"),
+    "a dark card on a darker page": lambda: on_a_page(DARK, "#000000"),
+    "a shadow": shadowed,
+    "a screenshot": screenshot,
+    "a dark edge above": lambda: scanned([(0, 0), (900, 0), (900, 14), (0, 14)]),
+    "a slanting edge": lambda: scanned([(0, 0), (40, 0), (8, 1200), (0, 1200)], 2),
+    "a noisy edge": lambda: scanned([(900, 0), (870, 0), (880, 1200), (900, 1200)], 2, 3),
+    "two dark edges": lambda: scanned(
+        [(0, 0), (900, 0), (900, 20), (25, 20), (25, 1200), (0, 1200)]
+    ),
+    "a transparent margin": lambda: ImageOps.expand(CANVAS.convert("RGBA"), 70, (0, 0, 0, 0)),
+}
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_the_drawing_is_found_inside(name: str) -> None:
+    assert difference(seen(FRAMES[name]()), bitmap_of(FACE)) < 7
+
+
+def test_a_framed_page_on_a_dark_table_is_seen_without_table_and_frame() -> None:
+    straight = seen(painted(FACE).rotate(1, fillcolor=255, resample=Image.Resampling.BICUBIC))
+    assert difference(seen(on_a_table(40), "JPEG"), straight) < 8
+
+
+@pytest.mark.parametrize(
+    ("name", "warning"),
+    [
+        ("a thin black border", "a border or a dark edge of the picture was left out"),
+        ("a frame in a page", "a frame around the drawing was left out"),
+        ("a dark edge above", "a border or a dark edge of the picture was left out"),
+    ],
+)
+def test_what_was_left_out_is_told(name: str, warning: str) -> None:
+    assert warning in sketch_of_picture(encoded(FRAMES[name]())).warnings
+
+
+def test_a_drawing_alone_has_no_warnings() -> None:
+    assert sketch_of_picture(encoded(CANVAS)).warnings == ()
+
+
+SQUARE = [[0, 255, 255, 0, 0], [0, 0, 255, 255, 0]]
+
+
+@pytest.mark.parametrize(
+    "strokes",
+    [
+        [SQUARE],
+        [SQUARE, [[60, 190, 190, 60, 60], [60, 60, 190, 190, 60]]],
+        [SQUARE, [[20, 60], [20, 20]], [[90, 100], [20, 20]]],
+    ],
+    ids=["a square", "a square in a square", "a square with buttons"],
+)
+def test_a_drawn_rectangle_is_no_frame(strokes: list[list[list[int]]]) -> None:
+    assert difference(seen(painted(strokes)), bitmap_of(strokes)) < 9
+
+
+@pytest.mark.parametrize(
+    "rendering", [renderings.bordered, renderings.framed_page, renderings.scan]
+)
+def test_real_drawings_come_back_from_within_frames_and_scans(
+    rendering: Callable[..., bytes], real_drawings: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    lines = (real_drawings / "full" / "simplified" / "cat.ndjson").read_text().splitlines()[:12]
+    drawings = [json.loads(line)["drawing"] for line in lines]
+    apart = [difference(seen(rendering(drawing, rng)), bitmap_of(drawing)) for drawing in drawings]
+    assert np.median(apart) < 12
+    assert np.mean(np.array(apart) < 30) > 0.85
