@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from qd_pipeline.class_sets import ClassSets
-from qd_pipeline.orchestration.materialization import MaterializationContext
+from qd_pipeline.orchestration.context import MaterializationContext
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.stage import Check, CheckResult, Input, Result, Stage, StageConfig
 from qd_pipeline.orchestration.stages.bitmaps import ARRAY

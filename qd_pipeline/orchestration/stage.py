@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from qd_pipeline.class_sets import ClassSets
-    from qd_pipeline.orchestration.materialization import MaterializationContext
+    from qd_pipeline.orchestration.context import MaterializationContext
     from qd_pipeline.orchestration.partitions import By
     from qd_pipeline.settings import Settings
     from qd_pipeline.tracking import LoggedDataset

@@ -29,7 +29,7 @@ from qd_pipeline.settings import Settings
 from qd_pipeline_tests.orchestration.chain import run, runner
 
 if TYPE_CHECKING:
-    from qd_pipeline.orchestration.materialization import MaterializationContext
+    from qd_pipeline.orchestration.context import MaterializationContext
 
 ANIMALS = {"cow", "panda", "frog", "rabbit", "elephant", "duck", "camel", "shark"}
 CATEGORY_STAGES = ("raw_drawings", "strokes", "bitmaps")

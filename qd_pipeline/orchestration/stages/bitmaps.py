@@ -4,8 +4,8 @@ from typing import Final
 
 import numpy as np
 
+from qd_pipeline.orchestration.context import MaterializationContext
 from qd_pipeline.orchestration.embedded import png
-from qd_pipeline.orchestration.materialization import MaterializationContext
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.stage import Check, CheckResult, Input, Result, Stage, StageConfig
 from qd_pipeline.orchestration.stages.strokes import TABLE

@@ -10,8 +10,8 @@ from qd_pipeline.learning.data import ClassSetData
 from qd_pipeline.learning.reports import charts
 from qd_pipeline.learning.training.train import train
 from qd_pipeline.orchestration import pool
+from qd_pipeline.orchestration.context import MaterializationContext
 from qd_pipeline.orchestration.embedded import png
-from qd_pipeline.orchestration.materialization import MaterializationContext
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.stage import Check, CheckResult, Result, Stage
 from qd_pipeline.orchestration.stages.drawings import DRAWINGS, read_drawings

@@ -11,7 +11,7 @@ from pydantic import Field, PositiveInt
 from qd_pipeline.class_sets import ClassSets
 from qd_pipeline.learning.evaluation.run_comparison import RunComparison
 from qd_pipeline.learning.reports import comparison_report
-from qd_pipeline.orchestration.materialization import MaterializationContext
+from qd_pipeline.orchestration.context import MaterializationContext
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.stage import Input, Result, Stage, StageConfig
 

@@ -16,7 +16,7 @@ from qd_pipeline.learning.studies.cross_validation import (
     cross_validate,
 )
 from qd_pipeline.orchestration import pool
-from qd_pipeline.orchestration.materialization import MaterializationContext
+from qd_pipeline.orchestration.context import MaterializationContext
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.stage import Result, Stage
 from qd_pipeline.orchestration.stages.drawings import DRAWINGS, read_drawings

@@ -10,7 +10,7 @@ from qd_pipeline.class_sets import ClassSets
 from qd_pipeline.learning.studies import data_study
 from qd_pipeline.learning.studies.data_study import SHARES, DataStudy, Trained
 from qd_pipeline.orchestration import pool
-from qd_pipeline.orchestration.materialization import MaterializationContext
+from qd_pipeline.orchestration.context import MaterializationContext
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.stage import Result, Stage
 from qd_pipeline.orchestration.stages.drawings import DRAWINGS, read_drawings

@@ -5,7 +5,7 @@ from typing import Final
 from qd_pipeline import catalog
 from qd_pipeline.errors import DamagedPartition
 from qd_pipeline.learning.data import ClassSetData, load_category
-from qd_pipeline.orchestration.materialization import MaterializationContext
+from qd_pipeline.orchestration.context import MaterializationContext
 from qd_pipeline.orchestration.stage import Input
 from qd_pipeline.orchestration.stages.bitmaps import ARRAY
 from qd_pipeline.orchestration.stages.strokes import TABLE

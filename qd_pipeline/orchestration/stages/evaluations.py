@@ -15,8 +15,8 @@ from qd_pipeline.learning.evaluation.promotion import PromotionDecision
 from qd_pipeline.learning.reports import charts
 from qd_pipeline.learning.reports import evaluation_report as report
 from qd_pipeline.learning.studies.data_study import DataStudy
+from qd_pipeline.orchestration.context import MaterializationContext
 from qd_pipeline.orchestration.embedded import png
-from qd_pipeline.orchestration.materialization import MaterializationContext
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.stage import Check, CheckResult, Input, Result, Stage, StageConfig
 from qd_pipeline.orchestration.stages.drawings import DRAWINGS, read_drawings

@@ -8,7 +8,7 @@ from pydantic import Field, PositiveInt
 from qd_pipeline import catalog
 from qd_pipeline.class_sets import ClassSets
 from qd_pipeline.errors import BadSetting
-from qd_pipeline.orchestration.materialization import MaterializationContext
+from qd_pipeline.orchestration.context import MaterializationContext
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.resources import SourceResource
 from qd_pipeline.orchestration.stage import Check, CheckResult, Result, Stage, StageConfig

@@ -16,7 +16,7 @@ from qd_pipeline.learning.studies.search import FOLDS, TRIAL_BOUNDS, Search, Tri
 from qd_pipeline.learning.studies.space import Space
 from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline.orchestration import pool
-from qd_pipeline.orchestration.materialization import MaterializationContext
+from qd_pipeline.orchestration.context import MaterializationContext
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.stage import Result, Stage
 from qd_pipeline.orchestration.stages.cross_validations import fold_metrics

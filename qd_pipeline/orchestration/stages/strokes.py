@@ -6,7 +6,7 @@ from typing import Final
 import dagster as dg
 
 from qd_pipeline import catalog
-from qd_pipeline.orchestration.materialization import MaterializationContext
+from qd_pipeline.orchestration.context import MaterializationContext
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.stage import Check, CheckResult, Input, Result, Stage, StageConfig
 from qd_pipeline.orchestration.stages.raw_drawings import NDJSON
