@@ -41,6 +41,7 @@ def prepare(home: Path) -> Path:
     """
     folder = home / "dagster"
     try:
+        _sweep(folder)
         if not (folder / _CONFIG).exists():
             _make(folder)
     except OSError as error:
@@ -82,10 +83,6 @@ def _make(folder: Path) -> None:
     Dagster makes them in several steps, and two processes must not do so at once.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    for entry in folder.parent.glob(f"{folder.name}~*"):
-        with contextlib.suppress(FileNotFoundError):  # another process has renamed it
-            if time.time() - entry.stat().st_mtime > _SECONDS_TO_MAKE:
-                shutil.rmtree(entry, ignore_errors=True)
     own = folder.with_name(f"{folder.name}~{secrets.token_hex(8)}")
     try:
         own.mkdir()
@@ -99,3 +96,11 @@ def _make(folder: Path) -> None:
             raise
     finally:
         shutil.rmtree(own, ignore_errors=True)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what processes that were killed while they made the folder have left."""
+    for entry in folder.parent.glob(f"{folder.name}~*"):
+        with contextlib.suppress(FileNotFoundError):  # another process has renamed it
+            if time.time() - entry.stat().st_mtime > _SECONDS_TO_MAKE:
+                shutil.rmtree(entry, ignore_errors=True)

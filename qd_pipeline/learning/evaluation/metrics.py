@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow.compute as pc
 
+from qd_pipeline.learning.evaluation.intervals import Proportion
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pyarrow as pa
 
     from qd_pipeline.learning.classifier import Training
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
 
 _NO_CATEGORIES: Final = {"key_id", "true", "predicted", "bitmap"}
 _UNEQUAL_FROM: Final = 1.1
+_RECALL: Final = "recall/"
 
 
 def metrics_of(evaluation: Evaluation, training: Training) -> dict[str, float]:
@@ -42,9 +47,35 @@ def metrics_of(evaluation: Evaluation, training: Training) -> dict[str, float]:
         **{f"test_top{count}_accuracy": top.share for count, top in evaluation.top.items()},
         "test_drawings": evaluation.accuracy.count,
         "training_seconds": training.seconds,
-        **{f"recall/{scores.category}": scores.recall for scores in evaluation.scores},
+        **{f"{_RECALL}{scores.category}": scores.recall for scores in evaluation.scores},
     }
     return {name: value for name, value in figures.items() if value is not None}
+
+
+def headline(figures: Mapping[str, float]) -> str:
+    """Return the accuracy in one line, with what tells more where the categories are unequal.
+
+    Args:
+        figures: What `metrics_of` returned.
+
+    >>> figures = {"test_accuracy": 0.992, "test_drawings": 649, "test_chance": 0.992}
+    >>> figures |= {"test_balanced_accuracy": 0.5, "test_macro_f1": 0.498}
+    >>> headline({**figures, "recall/cat": 1, "recall/dog": 0}).partition("; ")[2]
+    'unequal categories: balanced accuracy 50.0 %, macro F1 49.8 %, chance 99.2 %'
+    """
+    drawings = round(figures["test_drawings"])
+    accuracy = str(Proportion(round(figures["test_accuracy"] * drawings), drawings))
+    categories = sum(name.startswith(_RECALL) for name in figures)
+    if not are_unequal(figures["test_chance"], categories):
+        return accuracy
+    balanced, f1, chance = (
+        f"{figures[f'test_{name}'] * 100:.1f} %"
+        for name in ("balanced_accuracy", "macro_f1", "chance")
+    )
+    return (
+        f"{accuracy}; unequal categories: balanced accuracy {balanced}, macro F1 {f1}, "
+        f"chance {chance}"
+    )
 
 
 def mean(values: list[float | None]) -> float | None:

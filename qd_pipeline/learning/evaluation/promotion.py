@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow.compute as pc
 
@@ -22,6 +22,13 @@ class Outcome(StrEnum):
     PROMOTED = "promoted"
     KEPT = "kept"
     CANNOT_TELL = "cannot tell"
+
+
+_TITLES: Final = {
+    Outcome.PROMOTED: "Promoted",
+    Outcome.KEPT: "Not promoted",
+    Outcome.CANNOT_TELL: "Cannot tell, so not promoted",
+}
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,11 @@ class PromotionDecision:
     def promoted(self) -> bool:
         """Whether the new classifier becomes champion."""
         return self.outcome is Outcome.PROMOTED
+
+    @property
+    def title(self) -> str:
+        """The outcome as people read it."""
+        return _TITLES[self.outcome]
 
     def __str__(self) -> str:
         return f"{self.outcome}{' before' if self.repeated else ''}: {self.reason}"

@@ -182,7 +182,7 @@ def _checks(
             f"accuracy {evaluation.accuracy}, chance {evaluation.chance * 100:.1f} %",
         ),
         CheckResult(
-            "not_worse_than_the_champion", decision.promoted, decision.reason, _compared(decision)
+            "not_worse_than_the_champion", decision.promoted, str(decision), _compared(decision)
         ),
     ]
 

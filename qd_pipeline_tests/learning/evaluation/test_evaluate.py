@@ -11,7 +11,7 @@ from qd_pipeline.learning.data import ClassSetData
 from qd_pipeline.learning.evaluation.error_analysis import Slice
 from qd_pipeline.learning.evaluation.evaluate import Evaluation, evaluate
 from qd_pipeline.learning.evaluation.intervals import Proportion
-from qd_pipeline.learning.evaluation.metrics import metrics_of
+from qd_pipeline.learning.evaluation.metrics import headline, metrics_of
 from qd_pipeline.learning.evaluation.promotion import decide
 from qd_pipeline_tests.learning.shapes import keys_by_side, marks, reader_of_marks, write_category
 
@@ -121,6 +121,11 @@ def test_a_large_category_sets_the_chance_and_the_rare_one_is_not_hidden(tmp_pat
     assert evaluation.is_unequal
     figures = metrics_of(evaluation, reader.training)
     assert (figures["recall/cat"], figures["recall/dog"]) == (1, 0)
+    assert headline(figures) == (
+        "98.8 % (93.3–99.8); unequal categories: balanced accuracy 50.0 %, macro F1 49.7 %, "
+        "chance 98.8 %"
+    )
+    assert headline({**figures, "test_chance": 0.5}) == "98.8 % (93.3–99.8)"
 
 
 def test_probabilities_that_are_not_numbers_give_null_and_no_traceback(tmp_path: Path) -> None:
@@ -145,7 +150,7 @@ def test_confusions_come_most_frequent_first_with_their_drawings(evaluation: Eva
     }
 
 
-def test_mistakes_come_surest_first(evaluation: Evaluation) -> None:
+def test_mistakes_come_with_the_highest_confidence_first(evaluation: Evaluation) -> None:
     assert not any(mistake.correct for mistake in evaluation.mistakes)
     sure, less = softmax(LOGITS[0])[0], softmax(LOGITS[3])[0]
     assert [mistake.probability for mistake in evaluation.mistakes] == pytest.approx(

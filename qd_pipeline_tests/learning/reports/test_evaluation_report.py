@@ -156,13 +156,13 @@ def test_the_champion_stands_beside_the_headline(evaluation: Evaluation) -> None
     assert decision.comparison is None
     page = report.html(evaluation, training(), HEADER, decision=decision)
     assert "<dt>quickdraw-2 version 3</dt><dd>not compared</dd>" in page
-    assert "<strong>Kept</strong>: its accuracy of 50.0 % (" in page
+    assert "<strong>Not promoted</strong>: its accuracy of 50.0 % (" in page
     same = dataclasses.replace(
         decision, comparison=compare(evaluation.predictions, evaluation.predictions), repeated=True
     )
     page = report.html(evaluation, training(), HEADER, decision=same)
     assert "<dt>quickdraw-2 version 3 on the same drawings</dt>" in page
-    assert "<strong>Kept when it was first evaluated</strong>" in page
+    assert "<strong>Not promoted when it was first evaluated</strong>" in page
 
 
 def test_the_page_says_what_it_is_of(page: str) -> None:

@@ -65,7 +65,7 @@ def test_a_study_is_written_as_a_page_and_as_figures(
     page = (tmp_path / "data_study.html").read_text()
     assert "Synthetic sample" in page
     assert "http" not in page
-    assert page.count('class="guess"') == 2
+    assert page.count('class="slice"') == 2
     facts = json.loads((tmp_path / "data_study.json").read_text())
     assert DataStudy.from_json(facts) == result
     assert facts["synthetic"] is True

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
-from benchmarks import renderings
 
+from benchmarks import renderings
 from qd_pipeline.quickdraw.sketches.pictures import sketch_of_picture
 from qd_pipeline_tests.quickdraw.sketches.face import (
     FACE,
