@@ -55,7 +55,7 @@ class DrawingModel(PythonModel):
                 there is one, whether strokes are simplified already; otherwise their geometry
                 tells.
             params: `layout` of strokes, `columns` as above or `points` for `[[x, y], …]`; by
-                default it is told by their shape, and refused where both fit.
+                default it is told by their shape; both fit few points, which are columns.
 
         Returns:
             A row a drawing: its `category`, the `probability` of that, and `probabilities`,

@@ -3,18 +3,18 @@
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import mlflow
 from mlflow import MlflowClient
-from mlflow.entities import LifecycleStage, Run, RunTag
-from mlflow.exceptions import MlflowException
+from mlflow.entities import Run, RunTag
 
 from qd_pipeline import tracking_uri
 from qd_pipeline.errors import TrackingFailed
 from qd_pipeline.tracking import database, relocation, views
+from qd_pipeline.tracking.experiment_creation import ensure_experiment
 from qd_pipeline.tracking.experiments import CLASSIFIERS, EXPERIMENTS
 from qd_pipeline.tracking.failures import (
     TrackingUnreachable,
@@ -237,31 +237,9 @@ class Tracker:
         return f"{self._ui}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
 
     def _experiment_id(self, name: str) -> str:
-        found = self._client.get_experiment_by_name(name)
-        if found is None:
-            local = database.path_of(self._uri) is not None
-            location = (self._artifacts / name).absolute().as_uri() if local else None
-            with suppress(MlflowException):  # another process may have been faster
-                return str(
-                    self._client.create_experiment(
-                        name, artifact_location=location, tags=views.tags(EXPERIMENTS[name])
-                    )
-                )
-            found = self._client.get_experiment_by_name(name)
-            if found is None:
-                raise TrackingFailed(
-                    f"MLflow experiment {name}",
-                    "cannot be created",
-                    "check that MLFLOW_TRACKING_URI names a store that you may write to",
-                )
-        if found.lifecycle_stage == LifecycleStage.DELETED:
-            restore = f"mlflow experiments restore --experiment-id {found.experiment_id}"
-            raise TrackingFailed(
-                f"MLflow experiment {name}",
-                "was deleted",
-                f"restore it with `MLFLOW_TRACKING_URI={self._uri} {restore}`",
-            )
-        return str(found.experiment_id)
+        local = database.path_of(self._uri) is not None
+        location = (self._artifacts / name).absolute().as_uri() if local else None
+        return ensure_experiment(self._client, name, location)
 
     def _find(self, experiment_id: str, identity: Identity) -> Run | None:
         terms = ["attributes.status != 'FINISHED'"]

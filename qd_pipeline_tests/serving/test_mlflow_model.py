@@ -257,7 +257,6 @@ def test_over_http_the_layout_of_short_strokes_may_be_told(
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
-        ({"inputs": [{"drawing": [[[0, 50], [0, 9]]]}]}, "`params` of the model"),
         ({"inputs": [{"drawing": RAW}], "params": {"layout": "rows"}}, "give columns or points"),
         ({"inputs": [{"drawing": "a cow"}]}, "neither JSON nor Base64"),
         ({"inputs": [TEXT]}, "missing inputs ['drawing']"),

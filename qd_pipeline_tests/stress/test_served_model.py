@@ -39,6 +39,7 @@ def picture() -> bytes:
 def test_a_model_serves_itself_in_a_clean_environment_without_the_checkout(tmp_path: Path) -> None:
     network = networks.build("dense_baseline", 2)
     classifier = Classifier(network, CLASS_SET, Training(TrainingConfig(), (), 0, 0, 0))
+    (tmp_path / "classifier").mkdir()
     classifier.save(tmp_path / "classifier")
     home = tmp_path / "home"
     tracker = Tracker(f"sqlite:///{home}/mlflow.db", home / "mlartifacts", "http://127.0.0.1:5000")
