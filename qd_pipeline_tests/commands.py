@@ -5,6 +5,7 @@ nothing, and each command is a fork of it (`multiprocessing`'s fork server): a r
 with its own number, environment, limits and end.
 """
 
+import atexit
 import ctypes
 import multiprocessing
 import multiprocessing.forkserver
@@ -132,6 +133,7 @@ def _run(
     largest_file: int | None,
     folder: Path,
 ) -> None:
+    atexit._clear()  # those of the process that this one is a fork of
     handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     for stream in (1, 2):
         os.dup2(handle, stream)
@@ -147,4 +149,8 @@ def _run(
     sys.argv = ["qd", *arguments]
     from qd_pipeline.cli import main  # noqa: PLC0415 (imported already, where this forks from)
 
-    main()
+    try:
+        main()
+    finally:
+        # `multiprocessing` ends its processes without them.
+        atexit._run_exitfuncs()
