@@ -141,7 +141,7 @@ def test_a_classifier_is_read_once_for_its_evaluation(
 
 def test_the_champion_answers_whoever_decided_it(bad: PipelineRunner, tmp_path: Path) -> None:
     drawing = tmp_path / "mine.ndjson"
-    drawing.write_text("[[[0, 255, 90], [0, 20, 200]]]\n", encoding="utf-8")
+    drawing.write_text("[[[0, 120, 255, 90], [0, 10, 20, 200]]]\n", encoding="utf-8")
 
     def answered(*command: str) -> dict[str, Any]:
         for arguments in (command, ("predict", str(drawing), "--json")):
