@@ -10,8 +10,9 @@ from rich.table import Table
 
 from qd_pipeline import catalog
 from qd_pipeline.class_sets import categories_of
+from qd_pipeline.learning.evaluation.metrics import headline
 from qd_pipeline.quickdraw.download import Fetched
-from qd_pipeline.storage import Partition, PartitionStore
+from qd_pipeline.storage import Partition
 
 if TYPE_CHECKING:
     from qd_pipeline.orchestration.runner import PipelineRunner
@@ -34,15 +35,21 @@ def show(
     source = runner.source.source()
     known = runner.pipeline.class_sets
     table = Table(title=escape(f"Classifiers on the {source.describe()}"), title_justify="left")
-    for heading in ("class set", "categories", "accuracy (95 % interval)", "training", "report"):
+    for heading in ("class set", "categories", "accuracy (95 % interval)", "training"):
         table.add_column(heading, overflow="fold")
     table.add_column("MLflow run", no_wrap=True)
+    reports = {}
     for key in class_sets:
         evaluated = runner.store.find("evaluations", key)
         if evaluated and key not in runner.failures:
-            table.add_row(*_row(runner.store, key, known[key], evaluated))
+            table.add_row(*_row(key, known[key], evaluated))
+            reports[key] = _short(Path(runner.store.location(evaluated), "report.html"))
     if table.row_count:
         console.print(table)
+    for key, path in reports.items():
+        # Whole and on a line of its own, so that it can be opened and copied.
+        console.print(f"Report of {key}: {path}", highlight=False, markup=False, soft_wrap=True)
+    _show_failed_checks(console, runner)
     if runner.materialized:
         console.print(
             f"{len(runner.materialized)} partitions materialized, {len(runner.up_to_date)} "
@@ -77,6 +84,19 @@ def show_failures(console: Console, runner: "PipelineRunner") -> None:
         )
 
 
+def _show_failed_checks(console: Console, runner: "PipelineRunner") -> None:
+    """Print a line for each check that a partition of this command has failed."""
+    lines = []
+    for partition in runner.materialized:
+        made = runner.store.find(*partition.split(" ", 1))
+        failed = made.metadata["failed_checks"] if made else {}
+        lines += [f"{partition} failed its check {name}: {found}" for name, found in failed.items()]
+    for line in lines[:_MOST_NAMED]:
+        console.print(f"[bold yellow]![/] {escape(line)}", highlight=False)
+    if len(lines) > _MOST_NAMED:
+        console.print(f"{len(lines) - _MOST_NAMED} more checks failed: see Dagster's UI.")
+
+
 def _show_shortages(console: Console, runner: "PipelineRunner", categories: Sequence[str]) -> None:
     """Print the categories of which the source has fewer drawings than asked for."""
     lacking = {}
@@ -104,17 +124,13 @@ def _show_shortages(console: Console, runner: "PipelineRunner", categories: Sequ
         )
 
 
-def _row(
-    store: PartitionStore, key: str, categories: tuple[str, ...], evaluated: Partition
-) -> tuple[str, ...]:
+def _row(key: str, categories: tuple[str, ...], evaluated: Partition) -> tuple[str, ...]:
     figures = evaluated.metadata["figures"]
-    low, high = figures["test_accuracy_low"], figures["test_accuracy_high"]
     return (
         key,
         ", ".join(categories),
-        f"{figures['test_accuracy']:.2%} ({low:.2%} – {high:.2%})",
+        headline(figures) if "test_accuracy" in figures else "no test drawings",
         f"{figures['training_seconds']:.1f} s",
-        escape(_short(store.open_local(evaluated, "report.html"))),
         evaluated.metadata["mlflow_run"][:8],
     )
 

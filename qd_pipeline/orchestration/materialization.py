@@ -113,6 +113,7 @@ def _published(
             **context.provenance.metadata(),
             "run_config": config.model_dump(mode="json"),
             "chosen": context.pipeline.chosen(context.stage, config),
+            "failed_checks": {each.name: each.found for each in result.checks if not each.passed},
             "mlflow_run": context.run.id,
         },
         version=result.version,
