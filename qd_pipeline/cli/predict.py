@@ -49,7 +49,7 @@ def predict(
         ),
     ],
     *,
-    class_count: Annotated[
+    class_set: Annotated[
         str | None,
         typer.Option(help="Class set to choose from. (default: the largest with a classifier)"),
     ] = None,
@@ -73,13 +73,13 @@ def predict(
     a warning says so, and the bitmap that the network saw is shown.
     """
     settings = load(home=home, class_sets=class_sets)
-    held = _held(settings, class_count)
+    loaded = _loaded(settings, class_set)
     errors = Console(stderr=True)
     answers: list[_Answer] = []
     failed: list[BadDrawing] = []
     for file in files:
         try:
-            found, bad_lines = _answers(file, held.predictor, layout)
+            found, bad_lines = _answers(file, loaded.predictor, layout)
         except BadDrawing as error:
             found, bad_lines = [], [error]
         answers += found
@@ -91,20 +91,22 @@ def predict(
             sentence = f"{answer.file}: {warning}; see the bitmap that the network saw."
             errors.print(f"[yellow]![/] {escape(sentence)}", highlight=False)
     if as_json:
-        typer.echo(json.dumps([_as_json(held, each, top, show=show) for each in answers], indent=2))
+        typer.echo(
+            json.dumps([_as_json(loaded, each, top, show=show) for each in answers], indent=2)
+        )
     elif answers:
-        _print(Console(), held, answers, top, show=show)
+        _print(Console(), loaded, answers, top, show=show)
     if failed:
         raise typer.Exit(1)
 
 
-def _held(settings: Settings, class_count: str | None) -> "LoadedModel":
+def _loaded(settings: Settings, class_set: str | None) -> "LoadedModel":
     """Load the classifier asked for, or that of the largest class set that has one."""
     # It is slow to import, and the other commands should not wait for it.
     from qd_pipeline.serving.model_cache import ModelCache  # noqa: PLC0415
 
-    shelf = ModelCache(settings)
-    return shelf.get(class_count) if class_count else shelf.largest()
+    models = ModelCache(settings)
+    return models.get(class_set) if class_set else models.largest()
 
 
 def _answers(
@@ -121,14 +123,14 @@ def _answers(
     return [_Answer(file, sketch, ranking) for sketch, ranking in answers], bad_lines
 
 
-def _as_json(held: "LoadedModel", answer: _Answer, top: int, *, show: bool) -> dict[str, Any]:
+def _as_json(loaded: "LoadedModel", answer: _Answer, top: int, *, show: bool) -> dict[str, Any]:
     ranking = answer.ranking
     chances = zip(ranking.categories[:top], ranking.probabilities, strict=False)
     return {
         "file": str(answer.file),
         "drawing": answer.sketch.number,
-        "class_count": held.key,
-        "classifier": held.origin,
+        "class_set": loaded.key,
+        "classifier": loaded.origin,
         "categories": [
             {"category": category, "probability": chance} for category, chance in chances
         ],
@@ -138,9 +140,9 @@ def _as_json(held: "LoadedModel", answer: _Answer, top: int, *, show: bool) -> d
 
 
 def _print(
-    console: Console, held: "LoadedModel", answers: Sequence[_Answer], top: int, *, show: bool
+    console: Console, loaded: "LoadedModel", answers: Sequence[_Answer], top: int, *, show: bool
 ) -> None:
-    table = Table(title=f"Class set {held.key}: {held.origin}", title_justify="left")
+    table = Table(title=f"Class set {loaded.key}: {loaded.origin}", title_justify="left")
     many = {each.file for each in answers if each.sketch.number > 1}
     shown = [show or bool(each.sketch.warnings) for each in answers]
     table.add_column("drawing", overflow="fold")

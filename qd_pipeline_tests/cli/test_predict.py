@@ -80,7 +80,7 @@ def test_pictures_and_strokes_are_answered_as_json(
         for ranking in Predictor(classifier).predict(to_column([sketch.strokes]))
     ]
     for answer, ranking in zip(answers, rankings, strict=True):
-        assert answer["class_count"] == "4"
+        assert answer["class_set"] == "4"
         assert answer["classifier"] == "the newest in the store"
         assert [each["category"] for each in answer["categories"]] == list(ranking.categories[:2])
         chances = [each["probability"] for each in answer["categories"]]
@@ -92,7 +92,7 @@ def test_pictures_and_strokes_are_answered_as_json(
 def test_a_table_shows_the_top_categories_and_what_the_network_saw(
     picture: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ("predict", picture, "--class-count", "2", "--top", "1", "--show")
+    arguments = ("predict", picture, "--class-set", "2", "--top", "1", "--show")
     assert qd(monkeypatch, *arguments) == 0
     said = capfd.readouterr().out
     assert ("cow" in said) != ("panda" in said)
@@ -160,8 +160,8 @@ def test_in_doubt_the_bitmap_is_shown_with_a_warning(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--class-count", "8"], "class set 8 has no classifier yet: train one with `qd run`"),
-        (["--class-count", "3"], "class set '3' is not known: give one of 2, 4, 8"),
+        (["--class-set", "8"], "class set 8 has no classifier yet: train one with `qd run`"),
+        (["--class-set", "3"], "class set '3' is not known: give one of 2, 4, 8"),
     ],
 )
 def test_a_class_set_without_a_classifier_is_refused(

@@ -209,7 +209,7 @@ def test_without_a_classifier_it_says_so_and_finds_one_that_is_made(
         assert set(shown(page)) == {"frog", "rabbit", "elephant", "duck"}
 
 
-def test_another_class_count_can_be_chosen(browser: Browser, tmp_path: Path) -> None:
+def test_another_class_set_can_be_chosen(browser: Browser, tmp_path: Path) -> None:
     store_untrained(tmp_path, "2", ("cow", "panda"))
     store_untrained(tmp_path, "4", ("frog", "rabbit", "elephant", "duck"))
     with serving(tmp_path) as port, opened(browser, port) as page:

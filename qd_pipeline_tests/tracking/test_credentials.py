@@ -58,7 +58,7 @@ def test_a_users_own_credentials_in_the_environment_stay(
 def test_a_whole_chain_shows_and_keeps_no_password(port: int, tmp_path: Path) -> None:
     home, output = tmp_path / "home", tmp_path / "output.txt"
     environment = {"MLFLOW_TRACKING_URI": f"http://{IN_URI}127.0.0.1:{port}"}
-    chosen = ("--class-counts", "2", "--epochs", "1", "--drawings", "30")
+    chosen = ("--class-set", "2", "--epochs", "1", "--drawings", "30")
     with qd(output, "run", *chosen, "--home", str(home), environment=environment) as command:
         assert command.end() == 0, command.printed
     with qd(tmp_path / "send.txt", "send", "--home", str(home), environment=environment) as sent:
