@@ -63,6 +63,7 @@ class PipelineRunner:
     materialized: list[str] = field(default_factory=list)
     up_to_date: list[str] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
+    _versions: dict[str, str] = field(default_factory=dict, init=False)
 
     def run(self, class_sets: Sequence[str], on_partition: Callable[[str, int, int], None]) -> None:
         """Materialize everything stale that some class sets need.
@@ -143,7 +144,10 @@ class PipelineRunner:
         return Staleness(self.pipeline, self.store, configs, source_version)
 
     def _version_at_source(self, key: str, config: StageConfig) -> str:
-        return version_at_source(self.source, key, config)
+        """Return the version of a category's file, asking the source once a command."""
+        if key not in self._versions:
+            self._versions[key] = version_at_source(self.source, key, config)
+        return self._versions[key]
 
     def _wait_for_slot(self, partition: str) -> None:
         if pool.is_full(self.instance):
