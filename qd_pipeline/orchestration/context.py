@@ -117,11 +117,18 @@ class MaterializationContext:
 
     def log_inputs(self) -> None:
         """Log the inputs as datasets of the MLflow run."""
-        for partitions in self.inputs.values():
-            for made in partitions.values():
-                counts = {k: v for k, v in made.metadata.items() if isinstance(v, int)}
-                name = f"{made.stage}/{made.key}"
-                self.run.log_dataset(name, made.version, self.provenance.source, counts)
+        from qd_pipeline.tracking import LoggedDataset  # noqa: PLC0415 (MLflow is slow to import)
+
+        self.run.log_datasets(
+            LoggedDataset(
+                f"{made.stage}/{made.key}",
+                made.version,
+                self.provenance.source,
+                {name: value for name, value in made.metadata.items() if isinstance(value, int)},
+            )
+            for partitions in self.inputs.values()
+            for made in partitions.values()
+        )
 
     def tags(self) -> dict[str, str]:
         """Return the tags of every MLflow run of this step."""

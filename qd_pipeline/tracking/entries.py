@@ -5,17 +5,17 @@ entry with its files copied into a given folder.
 """
 
 import io
-import json
 import shutil
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
+from mlflow.utils.validation import MAX_DATASETS_PER_BATCH
 from PIL import Image
 
 from qd_pipeline.tracking.drawing_models import DrawingModel, model_id_of
@@ -96,41 +96,22 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Table:
-    """Rows to add to a table among the run's artifacts, by column."""
+class Inputs:
+    """Datasets that the run worked on.
 
-    columns: Mapping[str, Sequence[Any]]
-    name: str
+    Attributes:
+        datasets: The fields of MLflow's `Dataset`, for each.
+        context: What they were used for: `training` or `testing`.
+    """
 
-    def send(self, client: MlflowClient, run: str) -> None:
-        client.log_table(
-            run, {name: list(cells) for name, cells in self.columns.items()}, self.name
-        )
-
-    def copied_to(self, _folder: Path) -> Self:
-        return self
-
-
-@dataclass(frozen=True)
-class Input:
-    """A data partition that the run worked on, and in which context: training, testing."""
-
-    name: str
-    digest: str
-    source: str
-    profile: str
+    datasets: Sequence[Mapping[str, str]]
     context: str
 
     def send(self, client: MlflowClient, run: str) -> None:
-        dataset = Dataset(
-            name=self.name,
-            digest=self.digest,
-            source_type="quickdraw",
-            source=json.dumps({"source": self.source}),
-            profile=self.profile,
-        )
         tags = [InputTag(MLFLOW_DATASET_CONTEXT, self.context)]
-        client.log_inputs(run, [DatasetInput(dataset, tags)])
+        inputs = [DatasetInput(Dataset(**fields), tags) for fields in self.datasets]
+        for first in range(0, len(inputs), MAX_DATASETS_PER_BATCH):
+            client.log_inputs(run, inputs[first : first + MAX_DATASETS_PER_BATCH])
 
     def copied_to(self, _folder: Path) -> Self:
         return self
@@ -150,8 +131,8 @@ class End:
         return self
 
 
-Entry = Batch | File | Picture | Table | DrawingModel | Input | End
+Entry = Batch | File | Picture | DrawingModel | Inputs | End
 
 KINDS: Final[Mapping[str, type[Entry]]] = {
-    kind.__name__: kind for kind in (Batch, File, Picture, Table, DrawingModel, Input, End)
+    kind.__name__: kind for kind in (Batch, File, Picture, DrawingModel, Inputs, End)
 }

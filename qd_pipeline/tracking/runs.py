@@ -3,7 +3,7 @@
 import json
 import time
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from mlflow.entities import Run, RunTag
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from qd_pipeline.tracking.drawing_models import DrawingModel
-from qd_pipeline.tracking.entries import Batch, End, Entry, File, Input, Picture, Table
+from qd_pipeline.tracking.entries import Batch, End, Entry, File, Inputs, Picture
 from qd_pipeline.tracking.failures import TrackingUnreachable, translate_errors
 from qd_pipeline.tracking.spool import PendingLog, Spool
 
@@ -47,15 +47,24 @@ class Identity:
 
 @dataclass(frozen=True)
 class LoggedDataset:
-    """A dataset that a run named as its input, for metrics that were measured on it.
+    """A dataset that is logged as an input of a run.
 
     Attributes:
         name: `bitmaps/cow`, for one.
-        digest: At most 36 characters of its data version.
+        version: Its data version.
+        source: Where the drawings came from.
+        metadata: Figures to show beside it.
     """
 
     name: str
-    digest: str
+    version: str
+    source: str
+    metadata: Mapping[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """The data version as MLflow shows it: at most 36 characters."""
+        return self.version[:36]
 
 
 class TrackedRun:
@@ -121,7 +130,7 @@ class TrackedRun:
         )
 
     def rename(self, name: str) -> None:
-        """Return it another name in the run list.
+        """Rename the run in the run list.
 
         Raises:
             TrackingFailed: MLflow cannot be reached.
@@ -142,15 +151,6 @@ class TrackedRun:
         """Store a PNG among the run's artifacts, for its page."""
         self._log(Picture(b64encode(png).decode(), name))
 
-    def log_table(self, name: str, columns: Mapping[str, Sequence[Any]]) -> None:
-        """Add rows to a table among the run's artifacts.
-
-        Args:
-            name: `partitions.json`, for one; MLflow's UI shows it as a table.
-            columns: Cells by column, of equal lengths: text or numbers.
-        """
-        self._log(Table(columns, name))
-
     def link_to(self, name: str) -> str:
         """Return the page of one of the run's artifacts."""
         return f"{self.link}/artifacts/{name}"
@@ -166,30 +166,33 @@ class TrackedRun:
         self._log(DrawingModel(str(folder)))
         self._has_model = True
 
-    def log_dataset(
-        self,
-        name: str,
-        version: str,
-        source: str,
-        metadata: Mapping[str, Any],
-        context: str = "training",
-    ) -> LoggedDataset:
-        """Name data as an input of the run.
+    def log_dataset(self, dataset: LoggedDataset, context: str = "training") -> None:
+        """Log a dataset as an input of the run.
 
         Args:
-            name: `bitmaps/cow`, for one.
-            version: Its data version; the first 36 characters are shown.
-            source: Where the drawings came from.
-            metadata: Figures to show beside it.
+            dataset: The dataset; metrics that were measured on it are logged with it.
             context: What it was used for: `training` or `testing`.
-
-        Returns:
-            What metrics that were measured on it are logged with.
         """
-        dataset = LoggedDataset(name, version[:36])
-        profile = json.dumps(metadata, default=str)
-        self._log(Input(name, dataset.digest, source, profile, context))
-        return dataset
+        self.log_datasets([dataset], context)
+
+    def log_datasets(self, datasets: Iterable[LoggedDataset], context: str = "training") -> None:
+        """Log datasets as inputs of the run, in one request.
+
+        Args:
+            datasets: The datasets.
+            context: What they were used for: `training` or `testing`.
+        """
+        fields = [
+            {
+                "name": dataset.name,
+                "digest": dataset.digest,
+                "source_type": "quickdraw",
+                "source": json.dumps({"source": dataset.source}),
+                "profile": json.dumps(dataset.metadata, default=str),
+            }
+            for dataset in datasets
+        ]
+        self._log(Inputs(fields, context))
 
     def renew(self, lease: Mapping[str, str]) -> None:
         """Show other processes that this one still works on the run.

@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 
 from qd_pipeline.errors import TrackingFailed
 from qd_pipeline.learning.reports.charts import confusion_matrix, png
-from qd_pipeline.tracking import CLASSIFIERS, DATA, Identity, Tracker
+from qd_pipeline.tracking import CLASSIFIERS, DATA, Identity, LoggedDataset, Tracker
 from qd_pipeline_tests.orchestration.chain import run, runner
 from qd_pipeline_tests.tracking.server import Gate
 
@@ -57,8 +57,8 @@ def test_what_a_dead_server_did_not_take_is_sent_when_it_is_back(
         tracked.log_file(tmp_path / "notes.txt", "folder")
         matrix = png(confusion_matrix(("a", "b"), np.eye(2, dtype=int).tolist()))
         tracked.log_picture(matrix, "m.png")
-        tracked.log_dataset("bitmaps/cow", "0" * 64, "sample", {"rows": 3})
-        tracked.log_table("partitions.json", {"partition": ["cow"], "drawings": [3]})
+        cow = LoggedDataset("bitmaps/cow", "0" * 64, "sample", {"rows": 3})
+        tracked.log_datasets([cow, LoggedDataset("bitmaps/panda", "1" * 64, "sample", {})])
         tracked.log_classifier(classifier_folder)
         tracked.log(metrics={"test_accuracy": 0.5})
     assert tracked.waits
@@ -81,11 +81,11 @@ def test_what_a_dead_server_did_not_take_is_sent_when_it_is_back(
         "notes.txt",
         "folder",
         "m.png",
-        "partitions.json",
     }
     assert sent.inputs is not None
     assert sent.outputs is not None
-    assert sent.inputs.dataset_inputs[0].dataset.name == "bitmaps/cow"
+    names = {each.dataset.name for each in sent.inputs.dataset_inputs}
+    assert names == {"bitmaps/cow", "bitmaps/panda"}
     (output,) = sent.outputs.model_outputs
     metrics = client.get_logged_model(output.model_id).metrics or []
     assert [(each.key, each.value) for each in metrics] == [("test_accuracy", 0.5)]

@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from mlflow.models import get_model_info
 
 from qd_pipeline.learning.reports.charts import confusion_matrix, png
-from qd_pipeline.tracking import CLASSIFIERS, DATA, Identity, Tracker
+from qd_pipeline.tracking import CLASSIFIERS, DATA, Identity, LoggedDataset, Tracker
 from qd_pipeline_tests.tracking.conftest import tracker_in
 
 WHO = Identity("root", "strokes", "cow")
@@ -76,8 +76,7 @@ def test_a_run_is_running_until_its_step_ends_whatever_it_logs(
         lambda run: run.log(params={"epochs": 2}, metrics={"loss": 1.0}, step=1),
         lambda run: run.log_file(tmp_path / "notes.txt"),
         lambda run: run.log_picture(picture, "matrix.png"),
-        lambda run: run.log_table("partitions.json", {"partition": ["cow"], "drawings": [3]}),
-        lambda run: run.log_dataset("bitmaps/cow", "0" * 64, "sample", {"rows": 3}),
+        lambda run: run.log_dataset(LoggedDataset("bitmaps/cow", "0" * 64, "sample", {"rows": 3})),
         lambda run: run.log_classifier(classifier_folder),
         lambda run: run.describe("A *test*."),
         lambda run: run.rename("renamed"),
@@ -99,7 +98,8 @@ def test_a_training_and_its_evaluation_are_one_run_with_one_model_that_has_the_f
         training.log_classifier(classifier_folder)
         training.log(metrics={"training_seconds": 2.0})
     with tracker.again(training.id) as evaluation:
-        tested = evaluation.log_dataset("test drawings", "f" * 64, "sample", {}, "testing")
+        tested = LoggedDataset("test drawings", "f" * 64, "sample", {})
+        evaluation.log_dataset(tested, "testing")
         evaluation.log(metrics={"test_accuracy": 0.75}, dataset=tested)
     run = client.get_run(training.id)
     assert run.info.status == "FINISHED"
@@ -118,6 +118,27 @@ def test_a_training_and_its_evaluation_are_one_run_with_one_model_that_has_the_f
     assert info.signature is not None
     assert info.signature.inputs.required_input_names() == ["drawing"]
     assert info.saved_input_example_info is not None
+
+
+def test_many_datasets_are_logged_in_one_request(
+    tracker: Tracker, client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = []
+    log_inputs = MlflowClient.log_inputs
+
+    def counted(self: MlflowClient, run_id: str, datasets: Any) -> None:
+        requests.append(len(datasets))
+        log_inputs(self, run_id, datasets)
+
+    monkeypatch.setattr(MlflowClient, "log_inputs", counted)
+    with tracker.run(DATA, WHO, name="all categories", tags={}) as run:
+        run.log_datasets(
+            LoggedDataset(f"bitmaps/{number}", str(number), "sample", {}) for number in range(690)
+        )
+    assert requests == [690]
+    inputs = client.get_run(run.id).inputs
+    assert inputs is not None
+    assert len(inputs.dataset_inputs) == 690
 
 
 def test_a_run_says_who_made_it_with_which_code_and_software(

@@ -77,14 +77,17 @@ def materialize(context: MaterializationContext, config: EvaluationConfig) -> Re
 
 def _test_drawings(context: MaterializationContext, count: int) -> "tracking.LoggedDataset":
     """Log the test drawings as a dataset; which they are follows from the inputs alone."""
+    from qd_pipeline import tracking  # noqa: PLC0415 (as above)
+
     versions = [context.inputs[stage][key].version for stage, key in _drawings_read(context)]
-    return context.run.log_dataset(
+    dataset = tracking.LoggedDataset(
         f"class set {context.key}, test drawings",
         hashlib.sha256("".join(versions).encode()).hexdigest(),
         context.provenance.source,
         {"drawings": count},
-        context="testing",
     )
+    context.run.log_dataset(dataset, "testing")
+    return dataset
 
 
 def _drawings_read(context: MaterializationContext) -> list[tuple[str, str]]:
