@@ -106,8 +106,16 @@ class Spool:
                         found.append((written, entry))
         return [entry for _, entry in sorted(found)]
 
-    def send(self, client: MlflowClient) -> int:
+    def holds(self, run: str) -> bool:
+        """Return whether something of a run is not sent yet; another process may be sending it."""
+        return any(self._folder.glob(f"{run}[~-]*"))
+
+    def send(self, client: MlflowClient, run: str | None = None) -> int:
         """Send what waits; what cannot be sent stays, and the rest is sent all the same.
+
+        Args:
+            client: The store's client.
+            run: The run whose entries are sent; None to send those of all runs.
 
         Returns:
             How many runs' entries were sent.
@@ -119,6 +127,8 @@ class Spool:
         """
         sent, failures = 0, list[TrackingFailed]()
         for place in self.waiting():
+            if run not in {None, _run_of(place)}:
+                continue
             claim = self._claim(_run_of(place))
             try:
                 place.rename(claim)

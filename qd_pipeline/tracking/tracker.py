@@ -110,11 +110,14 @@ class Tracker:
     def again(self, run_id: str) -> Iterator[TrackedRun]:
         """Continue a run by its id, and set its final status on exit.
 
-        Its metrics are of the classifier that it logged, too.
+        What it logged while MLflow did not answer is sent first. Its metrics are of the classifier
+        that it logged, too.
 
         Raises:
-            TrackingFailed: MLflow cannot be reached, or has no such run.
+            TrackingFailed: MLflow cannot be reached, has no such run, or does not take what the
+                run logged before.
         """
+        self._send_log_of(run_id)
         gone = "train the classifier again, or restore the run if it was deleted"
         with translate_errors(f"MLflow run {run_id}", "cannot be continued", gone):
             run = self._resumed(self._client.get_run(run_id), self._lease())
@@ -209,6 +212,19 @@ class Tracker:
     def waiting(self) -> int:
         """Number of runs of which something waits to be sent."""
         return len(self._spool.waiting())
+
+    def _send_log_of(self, run_id: str) -> None:
+        failure = None
+        try:
+            self._spool.send(self._client, run_id)
+        except TrackingFailed as error:
+            failure = error
+        if self._spool.holds(run_id):
+            raise TrackingFailed(
+                f"MLflow run {run_id}",
+                "cannot be continued while some of what it logged waits to be sent",
+                "run `qd send`, which says what keeps it, then run again",
+            ) from failure
 
     def _lease(self) -> dict[str, str]:
         return {_OWNER: self._leases.owner, _RENEWED: str(int(time.time()))}

@@ -91,6 +91,33 @@ def test_what_a_dead_server_did_not_take_is_sent_when_it_is_back(
     assert [(each.key, each.value) for each in metrics] == [("test_accuracy", 0.5)]
 
 
+def test_a_run_is_continued_when_what_it_logged_before_is_sent(
+    gate: Gate, tmp_path: Path, classifier_folder: Path
+) -> None:
+    tracker, client = tracker_of(gate, tmp_path), MlflowClient(gate.url)
+    who = Identity("continued", "classifiers", "2")
+    with tracker.run(CLASSIFIERS, who, name="trained", tags={}) as training:
+        gate.shut()
+        training.log(params={"epochs": 2})
+        training.log_classifier(classifier_folder)
+    with pytest.raises(TrackingFailed, match="`qd send`"), tracker.again(training.id):
+        pytest.fail("the work began")
+    gate.open()
+    client.log_param(training.id, "epochs", "3")
+    with pytest.raises(TrackingFailed, match="`qd send`"), tracker.again(training.id):
+        pytest.fail("the work began")
+    (place,) = (tmp_path / "spool").iterdir()
+    entries = place / "entries.ndjson"
+    entries.write_text(entries.read_text().replace('"epochs": "2"', '"epochs": "3"'))
+    with tracker.again(training.id):
+        version = tracker.registry.register(
+            "quickdraw-2", run=training.id, classifier="1", categories=["cow", "panda"], tags={}
+        )
+    assert version.number == 1
+    assert tracker.waiting == 0
+    assert client.get_run(training.id).info.status == "FINISHED"
+
+
 def test_a_run_whose_server_died_and_then_itself_is_sent_and_closed(
     gate: Gate, tmp_path: Path
 ) -> None:
