@@ -30,6 +30,9 @@ from qd_pipeline.tracking.spool import Spool
 
 _OWNER: Final = "lease_owner"
 _RENEWED: Final = "lease_renewed"
+_EVALUATION: Final = "evaluation"
+"""Tag of a run whose training has finished: how its evaluation ended, or `running`."""
+
 _USER: Final = "MLFLOW_TRACKING_USERNAME"
 _PASSWORD: Final = "MLFLOW_TRACKING_PASSWORD"  # noqa: S105 (a variable's name)
 
@@ -111,7 +114,8 @@ class Tracker:
         """Continue a run by its id, and set its final status on exit.
 
         What it logged while MLflow did not answer is sent first. Its metrics are of the classifier
-        that it logged, too.
+        that it logged, too. A finished training stays FINISHED where its evaluation fails: the tag
+        `evaluation` says that.
 
         Raises:
             TrackingFailed: MLflow cannot be reached, has no such run, or does not take what the
@@ -120,8 +124,10 @@ class Tracker:
         self._send_log_of(run_id)
         gone = "train the classifier again, or restore the run if it was deleted"
         with translate_errors(f"MLflow run {run_id}", "cannot be continued", gone):
-            run = self._resumed(self._client.get_run(run_id), self._lease())
-        with self._closing(run, has_model=True) as tracked:
+            run = self._client.get_run(run_id)
+            trained = run.info.status == "FINISHED" or _EVALUATION in run.data.tags
+            self._resumed(run, self._lease() | ({_EVALUATION: "running"} if trained else {}))
+        with self._closing(run, has_model=True, trained=trained) as tracked:
             yield tracked
 
     def run_list(self, experiment: str) -> str:
@@ -194,7 +200,7 @@ class Tracker:
             ):
                 tags = run.data.tags
                 if _OWNER in tags and self._leases.has_expired(tags[_OWNER], _renewed(tags)):
-                    self._client.set_terminated(run.info.run_id, "KILLED")
+                    self._close_killed(run)
         self._leases.sweep()
 
     def send_waiting(self) -> int:
@@ -235,7 +241,9 @@ class Tracker:
         return run
 
     @contextmanager
-    def _closing(self, run: Run, *, has_model: bool = False) -> Iterator[TrackedRun]:
+    def _closing(
+        self, run: Run, *, has_model: bool = False, trained: bool = False
+    ) -> Iterator[TrackedRun]:
         link = self._link(run)
         tracked = TrackedRun(self._client, run, link, self._spool, has_model=has_model)
         status = "KILLED"
@@ -247,7 +255,15 @@ class Tracker:
             status = "FAILED"
             raise
         finally:
-            tracked.end(status)
+            if trained:
+                tracked.log(tags={_EVALUATION: status.lower()})
+            tracked.end("FINISHED" if trained else status)
+
+    def _close_killed(self, run: Run) -> None:
+        trained = _EVALUATION in run.data.tags
+        if trained:
+            self._client.set_tag(run.info.run_id, _EVALUATION, "killed")
+        self._client.set_terminated(run.info.run_id, "FINISHED" if trained else "KILLED")
 
     def _link(self, run: Run) -> str:
         return f"{self._ui}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"

@@ -120,6 +120,42 @@ def test_a_training_and_its_evaluation_are_one_run_with_one_model_that_has_the_f
     assert info.saved_input_example_info is not None
 
 
+def test_a_training_stays_finished_whatever_becomes_of_its_evaluation(
+    tracker: Tracker, client: MlflowClient
+) -> None:
+    def found() -> tuple[str, str | None]:
+        run = client.get_run(training.id)
+        return run.info.status, run.data.tags.get("evaluation")
+
+    with tracker.run(CLASSIFIERS, TRAINING, name="2 categories", tags={}) as training:
+        pass
+    for error, ended in ((RuntimeError, "failed"), (KeyboardInterrupt, "killed")):
+        with pytest.raises(error), tracker.again(training.id):
+            raise error
+        assert found() == ("FINISHED", ended)
+    with tracker.again(training.id):
+        assert found() == ("RUNNING", "running")
+    assert found() == ("FINISHED", "finished")
+    # As a process killed with SIGKILL leaves it.
+    client.update_run(training.id, status="RUNNING")
+    client.set_tag(training.id, "lease_owner", "0badcafe-0123456789abcdef")
+    client.set_tag(training.id, "lease_renewed", "0")
+    client.set_tag(training.id, "evaluation", "running")
+    tracker.reconcile()
+    assert found() == ("FINISHED", "killed")
+
+
+def test_a_training_that_failed_stays_failed_where_its_evaluation_fails(
+    tracker: Tracker, client: MlflowClient
+) -> None:
+    failed = failed_run(tracker)
+    with pytest.raises(RuntimeError), tracker.again(failed):
+        raise RuntimeError
+    run = client.get_run(failed)
+    assert run.info.status == "FAILED"
+    assert "evaluation" not in run.data.tags
+
+
 def test_many_datasets_are_logged_in_one_request(
     tracker: Tracker, client: MlflowClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
