@@ -1,11 +1,15 @@
 """The address of MLflow's store: checked, and with its credentials apart."""
 
+from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from qd_pipeline.errors import BadSetting
 
 NAME: Final = "MLFLOW_TRACKING_URI"
+
+SQLITE: Final = "sqlite:///"
+"""How the URI of an SQLite file begins."""
 
 _SERVERS: Final = frozenset({"http", "https"})
 _DATABASES: Final = frozenset({"sqlite", "postgresql", "mysql", "mssql"})
@@ -64,6 +68,16 @@ def split_credentials(uri: str) -> tuple[str, str | None, str | None]:
 def is_server(uri: str) -> bool:
     """Return whether a URI is a tracking server's."""
     return uri.partition(":")[0].lower() in _SERVERS
+
+
+def file_of(uri: str) -> Path | None:
+    """Return the file that a URI of SQLite names, or None if it is another URI.
+
+    >>> file_of("sqlite:////data/mlflow.db?timeout=30")
+    PosixPath('/data/mlflow.db')
+    """
+    path = uri.removeprefix(SQLITE).partition("?")[0]
+    return Path(path).absolute() if uri.startswith(SQLITE) and path else None
 
 
 def _host(uri: str) -> str | None:

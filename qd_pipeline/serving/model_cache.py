@@ -5,16 +5,19 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING
 
+from qd_pipeline import tracking_uri
 from qd_pipeline.errors import BadSetting, MissingPartition, QdError
 from qd_pipeline.learning.classifier import Classifier
 from qd_pipeline.serving.prediction import Predictor
 from qd_pipeline.settings import Settings
 from qd_pipeline.storage import PartitionStore
 
-_SQLITE: Final = "sqlite:///"
+if TYPE_CHECKING:
+    from qd_pipeline.tracking import Tracker
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,13 @@ class ModelCache:
             str(self._settings.home), "holds no classifier yet", "train one with `qd run`"
         )
 
+    @cached_property
+    def _tracker(self) -> "Tracker":
+        from qd_pipeline.tracking import Tracker  # noqa: PLC0415 (MLflow takes seconds to import)
+
+        settings = self._settings
+        return Tracker(settings.mlflow_uri, settings.home / "mlartifacts", settings.mlflow_ui)
+
     def _update(self, key: str) -> None:
         """Load a class set's present classifier, or forget the one of before.
 
@@ -151,15 +161,13 @@ class ModelCache:
         return None
 
     def _champion(self, key: str) -> _Candidate | None:
-        uri = self._settings.mlflow_uri
-        if uri.startswith(_SQLITE) and not Path(uri.removeprefix(_SQLITE)).is_file():
+        database = tracking_uri.file_of(self._settings.mlflow_uri)
+        if database is not None and not database.is_file():
             return None
-        # They take seconds to import; the page itself is up before.
+        # It takes seconds to import; the page itself is up before.
         from qd_pipeline.orchestration.promotion import model_of  # noqa: PLC0415
-        from qd_pipeline.tracking import Tracker  # noqa: PLC0415
 
-        home, ui = self._settings.home, self._settings.mlflow_ui
-        registry = Tracker(uri, home / "mlartifacts", ui).registry
+        registry = self._tracker.registry
         champion = registry.champion(model_of(key))
         if champion is None:
             return None

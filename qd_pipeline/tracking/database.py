@@ -8,19 +8,11 @@ import contextlib
 import os
 import secrets
 from pathlib import Path
-from typing import Final
 
 from mlflow import MlflowClient
 
+from qd_pipeline import tracking_uri
 from qd_pipeline.tracking.leases import Leases
-
-_SCHEME: Final = "sqlite:///"
-
-
-def path_of(uri: str) -> Path | None:
-    """Return the file that a tracking URI names, or None if it is not one of SQLite."""
-    path = uri.removeprefix(_SCHEME).partition("?")[0]
-    return Path(path).absolute() if uri.startswith(_SCHEME) and path else None
 
 
 def prepare(uri: str, leases: Leases) -> None:
@@ -34,7 +26,7 @@ def prepare(uri: str, leases: Leases) -> None:
         OSError: The disk refuses.
         mlflow.exceptions.MlflowException: MLflow cannot create it.
     """
-    path = path_of(uri)
+    path = tracking_uri.file_of(uri)
     if path is None:
         return
     for entry in path.parent.glob(f"{path.name}~*"):
@@ -47,14 +39,14 @@ def prepare(uri: str, leases: Leases) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     own = path.with_name(f"{path.name}~{leases.owner}~{secrets.token_hex(4)}")
     try:
-        MlflowClient(tracking_uri=f"{_SCHEME}{own}").search_experiments(max_results=1)
+        MlflowClient(tracking_uri=f"{tracking_uri.SQLITE}{own}").search_experiments(max_results=1)
         _put_in_place(own, path)
     finally:
         own.unlink(missing_ok=True)
 
 
 def _put_in_place(own: Path, path: Path) -> None:
-    """Return the file its name, unless another process was faster."""
+    """Move the file to its place, unless another process was faster."""
     try:
         os.link(own, path)
     except FileExistsError:

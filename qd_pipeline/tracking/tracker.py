@@ -61,7 +61,7 @@ class Tracker:
         self._leases = Leases(artifacts.parent / "leases")
         self._spool = Spool(artifacts.parent / "spool", self._leases)
         with translate_opening_errors(self._uri):
-            file = database.path_of(self._uri)
+            file = tracking_uri.file_of(self._uri)
             if file is not None:
                 relocation.follow(file, artifacts)
             database.prepare(self._uri, self._leases)
@@ -269,7 +269,7 @@ class Tracker:
         return f"{self._ui}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
 
     def _experiment_id(self, name: str) -> str:
-        local = database.path_of(self._uri) is not None
+        local = tracking_uri.file_of(self._uri) is not None
         location = (self._artifacts / name).absolute().as_uri() if local else None
         return ensure_experiment(self._client, name, location)
 
