@@ -86,6 +86,9 @@ class Cached(LocalFiles):
         self._objects = objects
         self._root = folder
         self._largest = largest
+        self._slack = largest // 10
+        # Bytes downloaded since the copies were looked through; at first, other processes' count.
+        self._unchecked = largest
 
     def open(self, partition: Partition, name: str) -> Path:
         """Return a copy, made now unless there is one."""
@@ -96,7 +99,9 @@ class Cached(LocalFiles):
             path = folder / name
             if not (path.is_file() and sha256(path) == wanted.sha256):
                 self._download(partition, name, path)
-                self._evict()
+                self._unchecked += path.stat().st_size
+                if self._unchecked > self._slack:
+                    self._evict()
         except OSError as error:
             raise disk_failure(error, self._root) from error
         return path
@@ -124,15 +129,20 @@ class Cached(LocalFiles):
             raise partition.damaged(f"cannot read {name} (it is not in the store)") from error
 
     def _evict(self) -> None:
-        """Remove the copies that were not used for longest, until the others fit."""
+        """Remove the copies that were not used for longest, until the others fit.
+
+        A tenth of the room stays free, so that copies are not looked through for each download.
+        """
+        self._unchecked = 0
         folders = [entry for entry in os.scandir(self._root) if entry.is_dir()]
         used = sorted((entry.stat().st_mtime, entry.path) for entry in folders)
         sizes = {path: _size(Path(path)) for _, path in used}
+        excess = sum(sizes.values()) - (self._largest - self._slack)
         for at, path in used:
-            if sum(sizes.values()) <= self._largest or time.time() - at < IN_USE_SECONDS:
+            if excess <= 0 or time.time() - at < IN_USE_SECONDS:
                 return
             remove_folder(Path(path))
-            del sizes[path]
+            excess -= sizes[path]
 
 
 def _size(folder: Path) -> int:

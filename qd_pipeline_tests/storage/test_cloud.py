@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import obstore
 import pytest
@@ -137,6 +138,28 @@ def test_copies_are_shared_by_processes_and_bounded_by_their_size(tmp_path: Path
     assert [path.exists() for path in (*paths, newest)] == [False, True, False, True]
     another = PartitionStore("memory://bounded", cache=tmp_path)
     assert another.open_local(partitions[1], "table") == paths[1]
+
+
+def test_the_cache_is_not_looked_through_for_each_download(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = PartitionStore("memory://many", cache=tmp_path, cache_bytes=100_000)
+    with store.stage("strokes", "cow") as staged:
+        for number in range(50):
+            staged.path(f"table{number}").write_text(str(number))
+        partition = staged.publish(fingerprint={}, metadata={})
+    looked = []
+    scandir = os.scandir
+
+    def counted(folder: Any) -> Any:
+        looked.append(folder)
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", counted)
+    folder = store.open_all(partition)
+    monkeypatch.undo()
+    assert len(list(folder.iterdir())) == 50
+    assert looked.count(folder.parent) == 1
 
 
 def test_without_a_cache_folder_copies_end_with_the_process(tmp_path: Path) -> None:
