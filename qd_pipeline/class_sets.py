@@ -1,4 +1,4 @@
-"""The class sets: which categories a classifier tells apart, in the order of its outputs."""
+"""Class sets: the categories of a classifier, in the order of its outputs."""
 
 import re
 import tomllib
@@ -23,20 +23,20 @@ NOTEBOOK: Final[ClassSets] = MappingProxyType(
 )
 """The notebook's class sets, in its order."""
 
-# What Dagster, file systems and URLs all take, and no path can be made of.
+# Valid in Dagster, file names and URLs; `.` and `/` could lead to other folders.
 _SAFE_KEY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 
 
 def checked(key: str, categories: Any) -> tuple[str, ...]:
-    """Check one class set.
+    """Validate a class set, and return its categories as the catalog spells them.
 
     Args:
-        key: Its partition key: the class count by custom, or another short name.
+        key: Its partition key: usually the number of categories, or another short name.
         categories: Its categories in the order of the network's outputs.
 
     Raises:
         BadSetting: The key is not 1–64 letters, digits, `-` or `_`; there are fewer than
-            two categories, a repeated one, or one that the dataset does not have.
+            two categories, a repeated one, or one that is not in the dataset.
 
     >>> checked("2", ["cow", "panda"])
     ('cow', 'panda')
@@ -49,7 +49,7 @@ def checked(key: str, categories: Any) -> tuple[str, ...]:
     if not isinstance(categories, list | tuple) or not all(isinstance(c, str) for c in categories):
         raise BadSetting(culprit, "is not a list of categories", 'write it as ["cow", "panda"]')
     names = tuple(catalog.category(name).name for name in categories)
-    if len(names) < 2:  # noqa: PLR2004 (there is nothing to tell apart below two)
+    if len(names) < 2:  # noqa: PLR2004 (a classifier needs two)
         raise BadSetting(culprit, f"has {len(names)} categories", "give at least two")
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
@@ -58,7 +58,7 @@ def checked(key: str, categories: Any) -> tuple[str, ...]:
 
 
 def load(path: Path) -> ClassSets:
-    """Read class sets from a TOML file.
+    """Load class sets from a TOML file.
 
     The file holds one table: `[class_sets]`, then `2 = ["cow", "panda"]` and so on.
 
@@ -83,7 +83,7 @@ def load(path: Path) -> ClassSets:
 
 
 def checked_table(table: Mapping[str, Any]) -> ClassSets:
-    """Check class sets given as a table.
+    """Validate a table of class sets.
 
     Raises:
         BadSetting: A class set is not valid.
@@ -92,5 +92,5 @@ def checked_table(table: Mapping[str, Any]) -> ClassSets:
 
 
 def categories_of(class_sets: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
-    """Return every category that any of the class sets needs, each once, in order of mention."""
+    """Return the distinct categories of class sets, in order of first occurrence."""
     return tuple(dict.fromkeys(name for names in class_sets for name in names))

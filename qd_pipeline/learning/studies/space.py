@@ -1,4 +1,4 @@
-"""Search space: which settings of a training are varied, and over which values."""
+"""Search space: the settings of a training to vary, and their values."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _FORM: Final = "give a list of values, or a range like {low = 0.0001, high = 0.1
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from `low` to `high`, whole ones where both are whole.
+    """Range of numbers; of integers where both bounds are integers.
 
     Args:
-        low: The least.
-        high: The greatest.
-        log: Whether the logarithm is sampled uniformly, not the number.
+        low: Lower bound, included.
+        high: Upper bound, included.
+        log: Whether to sample uniformly on a logarithmic scale.
     """
 
     low: int | float
@@ -44,20 +44,20 @@ class Space:
     """Search space over settings of a `TrainingConfig`.
 
     Args:
-        axes: By setting, values to try or a range to sample from.
+        axes: The values to try, or the range to sample from, by setting.
     """
 
     axes: Mapping[str, tuple[Value, ...] | Range]
 
     @classmethod
     def parse(cls, table: Mapping[str, Any]) -> Self:
-        """Read a space as TOML or a Dagster configuration gives it.
+        """Parse a space from a table, of TOML or of a Dagster run configuration.
 
         Args:
-            table: By setting, a list of values or a mapping of `low`, `high` and perhaps `log`.
+            table: By setting, a list of values or a mapping with `low`, `high` and optionally `log`.
 
         Raises:
-            BadSetting: A setting is not known, or cannot be varied over that.
+            BadSetting: A setting is unknown, or its values are not valid.
 
         >>> Space.parse({"learning_rate": [0.01, 0.1], "units": {"low": 16, "high": 64}}).axes
         mappingproxy({'learning_rate': (0.01, 0.1), 'units': Range(low=16, high=64, log=False)})
@@ -68,7 +68,7 @@ class Space:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read a space from a TOML file: lines like `units = [16, 32]`.
+        """Load a space from a TOML file: lines like `units = [16, 32]`.
 
         Raises:
             BadSetting: The file cannot be read, is not TOML, or holds no valid space.
@@ -87,7 +87,7 @@ class Space:
 
     @property
     def is_grid(self) -> bool:
-        """Whether the space has no ranges, so that its points can be listed."""
+        """Whether the space is a grid: it has no ranges."""
         return not any(isinstance(axis, Range) for axis in self.axes.values())
 
     def points(self) -> list[dict[str, Value]]:
@@ -100,7 +100,7 @@ class Space:
         return [dict(zip(self.axes, point, strict=True)) for point in product(*values)]
 
     def corners(self) -> list[dict[str, Value]]:
-        """Return every combination of the values and the ends of the ranges."""
+        """Return every combination of the values and the bounds of the ranges."""
         ends = {
             name: (axis.low, axis.high) if isinstance(axis, Range) else axis
             for name, axis in self.axes.items()

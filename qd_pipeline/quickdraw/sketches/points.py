@@ -65,7 +65,7 @@ def strokes_of_points(
 
 
 def layout_of(strokes: Sequence[Any], *, ambiguous: Layout | None = None) -> Layout:
-    """Tell the layout of a drawing from the shapes of its strokes.
+    """Infer the layout of a drawing from the shapes of its strokes.
 
     A stroke of four or more points, or of one, shows it for the whole drawing. Times never
     decrease, so that of three rows, or of points of three numbers, the order can show it.

@@ -1,9 +1,9 @@
-"""Raw strokes simplified as the dataset's were.
+"""Simplification of raw strokes, as in the dataset's simplified files.
 
 The dataset's description gives four steps (align, scale, resample, Ramer-Douglas-Peucker);
-the arithmetic below them was found by experiment on drawings of which the dataset holds both
-forms. It matters to the last bit: along an axis-parallel line all points are equally far from
-a chord, and rounding errors alone choose the one that is kept.
+it leaves the arithmetic open, which was inferred from drawings that the dataset holds raw and
+simplified. Every rounding matters: the points of an axis-parallel line are equally far from a
+chord, so that rounding errors alone decide which one is kept.
 
 Sources: https://github.com/googlecreativelab/quickdraw-dataset#simplified-drawing-files-ndjson;
 Ramer (1972), doi:10.1016/S0146-664X(72)80017-0; Douglas and Peucker (1973),
@@ -27,7 +27,7 @@ SIDE = 255.0
 EPSILON = 2.0
 _ROWS = {2, 3}
 LONGEST = 100_000
-"""Pixels of ink in a drawing, after scaling, beyond which nobody drew it by hand."""
+"""Maximum length of ink, in pixels after scaling: no drawing made by hand is longer."""
 
 
 def simplify(strokes: Sequence[RawStroke]) -> list[Stroke]:
@@ -89,7 +89,7 @@ def _scaled(points: Points) -> Points:
     aligned: Points = points - points.min(0)
     extent = aligned.max()
     if extent > 0:
-        # Multiplied first, then divided: as the dataset was.
+        # The order of the operations decides the rounding.
         aligned = aligned * SIDE / extent
     return aligned
 
@@ -103,14 +103,14 @@ def _simplified(points: Points) -> npt.NDArray[np.uint8]:
 
 @kernel
 def resample(points: Points) -> Points:
-    """Walk a polyline, taking its first point, one after each unit of length, and its last.
+    """Resample a polyline: its first point, one after each unit of length, and its last.
 
     Args:
         points: `float64 (n, 2)`, n at least 1.
 
     Returns:
-        `float64 (m, 2)`, m at least 2: the last point is taken although less than a unit, or
-        nothing, is left before it. Compiled, and may be called from kernels.
+        `float64 (m, 2)`, m at least 2: the last point is included however near the one before
+        it is. Compiled, and may be called from kernels.
 
     >>> resample(np.array([[0.0, 0.0], [2.5, 0.0]])).tolist()
     [[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [2.5, 0.0]]
@@ -118,7 +118,7 @@ def resample(points: Points) -> Points:
     length = 0.0
     for i in range(1, len(points)):
         length += np.hypot(points[i, 0] - points[i - 1, 0], points[i, 1] - points[i - 1, 1])
-    # Summed otherwise than below, so one place may be missing.
+    # Rounding differs from the sum below, so one point more may be taken.
     taken = np.empty((int(length) + 3, 2))
     taken[0] = points[0]
     count = 1
@@ -139,7 +139,7 @@ def resample(points: Points) -> Points:
 
 @kernel
 def ramer_douglas_peucker(points: Points, epsilon: float) -> Points:
-    """Leave out the points of a polyline that are within `epsilon` of a simpler one.
+    """Simplify a polyline with the Ramer-Douglas-Peucker algorithm.
 
     A span of points is split at the point farthest from the line through its ends (from the
     ends themselves where they coincide), the first of equals, if that is farther than
@@ -164,7 +164,7 @@ def ramer_douglas_peucker(points: Points, epsilon: float) -> Points:
     kept[0] = points[0]
     count = 1
     first = 0
-    # The ends of the spans still to be looked at, the nearest on top.
+    # A stack of the ends of the spans that remain, the nearest on top.
     ends = np.empty(len(points), np.int64)
     ends[0] = len(points) - 1
     waiting = min(1, len(points) - 1)
@@ -184,7 +184,7 @@ def ramer_douglas_peucker(points: Points, epsilon: float) -> Points:
 
 @kernel
 def _farthest(points: Points, first: int, last: int) -> tuple[int, float]:
-    """Find the point between two that is farthest from the line through them, and how far."""
+    """Return the point between two that is farthest from the line through them, and how far."""
     x, y = points[first]
     dx = points[last, 0] - x
     dy = points[last, 1] - y
