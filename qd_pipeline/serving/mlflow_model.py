@@ -43,9 +43,9 @@ class DrawingModel(PythonModel):
     ) -> pd.DataFrame:
         """Predict the category of each drawing.
 
-        Over HTTP, `dataframe_split`, `dataframe_records`, `inputs` (as rows or as columns) and
-        `instances` can be sent. MLflow takes `instances` as arrays: strokes of different
-        lengths must be JSON text there.
+        Over HTTP, `dataframe_split`, `dataframe_records`, and `inputs` and `instances` (as rows
+        or as columns) can be sent. MLflow makes one array of the rows of `instances`, before the
+        model has them: strokes of different lengths must be JSON text there.
 
         Args:
             context: Where the files are; they are loaded already.

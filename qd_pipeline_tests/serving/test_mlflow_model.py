@@ -214,6 +214,7 @@ def in_lines(text: str) -> str:
         ({"inputs": {"drawing": TEXT}}, [RAW]),
         ({"instances": [{"drawing": TEXT}, {"drawing": BASE64}]}, [RAW, PICTURE]),
         ({"instances": [{"drawing": RAW}]}, [RAW]),
+        ({"instances": {"drawing": [RAW, SIMPLIFIED]}}, [RAW, SIMPLIFIED]),
         ({"inputs": [{"drawing": in_lines(BASE64)}]}, [PICTURE]),
         ({"inputs": [{"drawing": f"data:image/png;base64,{BASE64}"}]}, [PICTURE]),
     ],

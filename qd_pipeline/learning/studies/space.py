@@ -54,7 +54,7 @@ class Space:
         """Parse a space from a table, of TOML or of a Dagster run configuration.
 
         Args:
-            table: By setting, a list of values or a mapping with `low`, `high` and optionally `log`.
+            table: By setting, a list of values, or a mapping with `low`, `high` and optional `log`.
 
         Raises:
             BadSetting: A setting is unknown, or its values are not valid.
