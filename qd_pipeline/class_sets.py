@@ -46,6 +46,8 @@ def checked(key: str, categories: Any) -> tuple[str, ...]:
         raise BadSetting(
             culprit, "cannot be a partition key", "use up to 64 letters, digits, '-' and '_'"
         )
+    if key.replace("_", " ") in catalog.CATEGORIES:
+        raise BadSetting(culprit, "has the name of a category", "give it another name")
     if not isinstance(categories, list | tuple) or not all(isinstance(c, str) for c in categories):
         raise BadSetting(culprit, "is not a list of categories", 'write it as ["cow", "panda"]')
     names = tuple(catalog.category(name).name for name in categories)

@@ -1,56 +1,12 @@
-"""What Dagster loads."""
+"""What Dagster loads: the definitions that the environment's settings want."""
 
-from collections.abc import Mapping
-from typing import Any
-
-import dagster as dg
-
-from qd_pipeline.orchestration.assets import asset_of
-from qd_pipeline.orchestration.automation import sensor_of
-from qd_pipeline.orchestration.failures import failure_sensor_of
-from qd_pipeline.orchestration.jobs import jobs_of
-from qd_pipeline.orchestration.observations import class_sets_asset, files_asset
-from qd_pipeline.orchestration.pipeline import Pipeline
-from qd_pipeline.orchestration.resources import resources_of
-from qd_pipeline.orchestration.schedules import schedules_of
+from qd_pipeline.orchestration.code_location import build_definitions, definitions_of
 from qd_pipeline.settings import Settings
 
+__all__ = ["build_definitions", "definitions_of", "defs"]
 
-def build_definitions(
-    settings: Settings, resource_overrides: Mapping[str, Any] | None = None
-) -> dg.Definitions:
-    """Build the definitions that some settings want.
+_SETTINGS = Settings.load()
+# Dagster's UI shows a resource's secrets by the names of their variables.
+_SETTINGS.export_secrets()
 
-    Args:
-        settings: The settings.
-        resource_overrides: Resources to use in place of those of the settings, by key.
-    """
-    return definitions_of(Pipeline(settings), resource_overrides)
-
-
-def definitions_of(
-    pipeline: Pipeline, resource_overrides: Mapping[str, Any] | None = None
-) -> dg.Definitions:
-    """Build the definitions of a pipeline, which may have stages of its own.
-
-    Args:
-        pipeline: The stages bound to settings.
-        resource_overrides: Resources to use in place of those of the settings, by key.
-    """
-    jobs = jobs_of(pipeline)
-    return dg.Definitions(
-        assets=[
-            files_asset(pipeline),
-            class_sets_asset(pipeline),
-            *(asset_of(stage, pipeline) for stage in pipeline.stages.values()),
-        ],
-        jobs=jobs,
-        schedules=schedules_of(pipeline.settings.schedule),
-        sensors=[sensor_of(pipeline, jobs), failure_sensor_of(pipeline.settings)],
-        resources={**resources_of(pipeline.settings), **(resource_overrides or {})},
-        # One process a run: the light stages are over before another would have started.
-        executor=dg.in_process_executor,
-    )
-
-
-defs = build_definitions(Settings.load())
+defs = build_definitions(_SETTINGS)

@@ -18,7 +18,7 @@ from qd_pipeline.cli.options import (
     with_training,
 )
 from qd_pipeline.cli.screen import Screen
-from qd_pipeline.errors import DamagedPartition
+from qd_pipeline.errors import BadSetting, DamagedPartition
 from qd_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ def run(
 ) -> None:
     """Bring the whole chain up to date: download, parse, draw, train, evaluate.
 
-    Only what is stale is materialized.
+    Only what is stale is materialized, and what was chosen for a partition by an earlier option
+    stays chosen: name a preset to train with its settings again.
     """
     began = time.monotonic()
     settings = load(source=source, home=home, class_sets=class_sets)
@@ -55,9 +56,9 @@ def run(
     console = summary.console()
     with Screen(console) as screen:
         if searched:
+            best = {key: searched_config(runner, key, training) for key in chosen}
             for key in chosen:
-                best = searched_config(runner, key, training)
-                runner.configs = {**runner.configs, "classifiers": best}
+                runner.configs = {**runner.configs, "classifiers": best[key]}
                 runner.run([key], screen.partition)
         else:
             runner.run(chosen, screen.partition)
@@ -81,11 +82,15 @@ def make(
     pipeline = pipeline_of(load(source=source, home=home, class_sets=class_sets))
     chosen = pipeline.stage(stage)
     key = pipeline.partitions.check(partition, chosen.by)
+    if drawings is not None and stage != "raw_drawings":
+        raise BadSetting(
+            f"stage {stage}", "takes no number of drawings", "give --drawings with raw_drawings"
+        )
     runner = runner_of(pipeline)
-    recorded = _recorded(runner, chosen, key)
-    given = download_options(drawings) if stage == "raw_drawings" else {}
-    runner.configs = {stage: runner.pipeline.config(chosen, **(given or recorded))}
     console = Console()
+    recorded = _recorded(runner, chosen, key, console)
+    given = download_options(drawings)
+    runner.configs = {stage: runner.pipeline.config(chosen, **(given or recorded))}
     with Screen(console) as screen:
         screen.partition(f"{stage} {key}", 0, 1)
         runner.materialize(key, [chosen])
@@ -115,12 +120,16 @@ def runner_of(
     Raises:
         QdError: An option is not valid, or the data directory, the store or MLflow cannot be used.
     """
-    from qd_pipeline.definitions import definitions_of  # noqa: PLC0415
     from qd_pipeline.orchestration import instance, observations, recovery, resources  # noqa: PLC0415
+    from qd_pipeline.orchestration.code_location import definitions_of  # noqa: PLC0415
     from qd_pipeline.orchestration.runner import PipelineRunner  # noqa: PLC0415
 
     settings = pipeline.settings
-    configs = {name: checked(pipeline, name, given) for name, given in (options or {}).items()}
+    configs = {
+        name: checked(pipeline, name, given)
+        for name, given in (options or {}).items()
+        if any(value is not None for value in given.values())
+    }
     store, source = resources.partition_store_of(settings), resources.source_of(settings)
     mlflow = resources.mlflow_of(settings)
     runner = PipelineRunner(
@@ -159,7 +168,7 @@ def searched_config(
         MissingPartition: There was no search.
     """
     best = dict(runner.store.read("searches", key).metadata["best_config"])
-    best["seed"] = training["seed"]
+    best["seed"] = training["seed"] or 0
     stage = runner.pipeline.stages["classifiers"]
     return runner.pipeline.config(stage, settings=best)
 
@@ -177,7 +186,9 @@ def download_options(drawings: str | None) -> dict[str, Any]:
     return {"drawings": Settings.load(drawings=drawings).drawings, "whole_files": False}
 
 
-def _recorded(runner: "PipelineRunner", stage: "Stage", key: str) -> Mapping[str, Any]:
+def _recorded(
+    runner: "PipelineRunner", stage: "Stage", key: str, console: Console
+) -> Mapping[str, Any]:
     """Return the configuration that a published partition was made with, empty without one.
 
     Raises:
@@ -188,7 +199,12 @@ def _recorded(runner: "PipelineRunner", stage: "Stage", key: str) -> Mapping[str
     try:
         made = runner.store.find(stage.name, key)
     except DamagedPartition:
-        return {}  # it does not say any more how it was made
+        console.print(
+            f"[bold yellow]![/] {stage.name} {key} does not say any more how it was made: the "
+            "settings' own values are used.",
+            highlight=False,
+        )
+        return {}
     if made is None:
         return {}
     if stage.external and "source" not in runner.pipeline.settings.model_fields_set:

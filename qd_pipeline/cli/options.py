@@ -70,7 +70,9 @@ SearchedOption = Annotated[
         help="Take all settings but the seed from the best trial of `qd search`.",
     ),
 ]
-SeedOption = Annotated[int, typer.Option(help="Same seed, same machine: same classifier.")]
+SeedOption = Annotated[
+    int | None, typer.Option(help="Same seed, same machine: same classifier. (default: 0)")
+]
 
 Command = Callable[..., None]
 
@@ -107,7 +109,7 @@ def _training(
     batch_size: BatchSizeOption = None,
     learning_rate: LearningRateOption = None,
     units: UnitsOption = None,
-    seed: SeedOption = 0,
+    seed: SeedOption = None,
     settings_from_search: SearchedOption = False,  # noqa: FBT002 (a flag, to typer)
 ) -> None:
     """Declare the options of a training."""

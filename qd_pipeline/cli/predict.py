@@ -85,11 +85,11 @@ def predict(
         answers += found
         failed += bad_lines
     for each in failed:
-        errors.print(f"[bold red]✗[/] {escape(str(each))}", highlight=False)
+        errors.print(f"[bold red]✗[/] {escape(str(each))}", highlight=False, soft_wrap=True)
     for answer in answers:
         for warning in answer.sketch.warnings:
             sentence = f"{answer.file}: {warning}; see the bitmap that the network saw."
-            errors.print(f"[yellow]![/] {escape(sentence)}", highlight=False)
+            errors.print(f"[yellow]![/] {escape(sentence)}", highlight=False, soft_wrap=True)
     if as_json:
         typer.echo(
             json.dumps([_as_json(loaded, each, top, show=show) for each in answers], indent=2)

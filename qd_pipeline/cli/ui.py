@@ -100,6 +100,11 @@ def _servers(settings: Settings) -> list[Server]:
     ]
     if settings.mlflow_uri.startswith("sqlite:"):
         store = ["--backend-store-uri", settings.mlflow_uri, "--workers", "1"]
+        if settings.public_host:
+            # MLflow allows this machine and private addresses, and with a list only that.
+            names = ("localhost", "127.0.0.1", "10.*", "192.168.*", settings.public_host)
+            hosts = [f"{name}{port}" for name in names for port in ("", f":{mlflow}")]
+            store += ["--allowed-hosts", ",".join(hosts)]
         artifacts = ["--artifacts-destination", str(settings.home / "mlartifacts")]
         command = [*program("mlflow"), "server", *store, *artifacts]
         command += _at(settings.ui_host, mlflow)

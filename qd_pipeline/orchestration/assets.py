@@ -49,7 +49,8 @@ def asset_of(stage: Stage, pipeline: Pipeline) -> dg.AssetsDefinition:
 
 
 def _deps(stage: Stage, pipeline: Pipeline) -> list[dg.AssetDep]:
-    upstream = [(each.stage, pipeline.stages[each.stage].by) for each in stage.inputs]
+    inputs = [each.stage for each in stage.inputs if each.in_lineage]
+    upstream = [(name, pipeline.stages[name].by) for name in inputs]
     if stage.external:
         upstream.append((stage.external, stage.by))
     if issubclass(stage.config, TrainingStageConfig):

@@ -61,7 +61,7 @@ def sensor_of(pipeline: Pipeline, jobs: Sequence[Any]) -> dg.SensorDefinition:
             yield dg.SkipReason("What follows the last observation is done.")
             return
         launched = instance.get_runs(dg.RunsFilter(tags={_OBSERVATION: observation}))
-        if any(run.status not in _ENDED for run in launched):
+        if any(run.status not in _ENDED or _is_retried(run, launched) for run in launched):
             yield dg.SkipReason("What follows the last observation is being materialized.")
             return
         versions = observed_versions(instance, observation)
@@ -79,6 +79,12 @@ def sensor_of(pipeline: Pipeline, jobs: Sequence[Any]) -> dg.SensorDefinition:
             yield dg.SkipReason("Everything that was materialized is up to date, or was tried.")
 
     return keep_up_to_date
+
+
+def _is_retried(run: dg.DagsterRun, launched: Sequence[dg.DagsterRun]) -> bool:
+    """Return whether Dagster is about to launch a killed run again."""
+    retries = {each.tags.get("dagster/parent_run_id") for each in launched}
+    return run.tags.get("dagster/will_retry") == "true" and run.run_id not in retries
 
 
 def requests(staleness: Staleness, observation: str, done: set[str | None]) -> list[dg.RunRequest]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -53,7 +54,9 @@ def _opened(
     key = key_of(context)
     store: PartitionStore = context.resources.partition_store.store
     # What is killed is closed by the next command, whatever launched it.
-    context.instance.add_run_tags(context.run.run_id, ownership.tags(context.run.run_id, store))
+    after = timedelta(seconds=pipeline.settings.abandoned_after)
+    owner = ownership.tags(context.run.run_id, store, after)
+    context.instance.add_run_tags(context.run.run_id, owner)
     inputs = pipeline.read_inputs(stage, key, store)
     provenance = Provenance.of_partitions(
         made for partitions in inputs.values() for made in partitions.values()

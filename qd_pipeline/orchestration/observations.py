@@ -14,7 +14,7 @@ from typing import Final
 
 import dagster as dg
 
-from qd_pipeline.errors import DamagedPartition, QdError, SourceFailed
+from qd_pipeline.errors import QdError, SourceFailed
 from qd_pipeline.orchestration.failures import Failed, notify
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.pipeline import Pipeline
@@ -177,12 +177,13 @@ def report_settings(
 
     The source is not asked: what was downloaded counts as current.
     """
+    found = store.snapshot()
     for stage in (RAW_DRAWINGS, CLASSIFIERS):
-        known = set(store.keys(stage.name))
+        known = set(found.keys(stage.name))
         for key in pipeline.partitions.keys(stage.by):
             if key in known:
-                with suppress(DamagedPartition):
-                    made = store.read(stage.name, key)
+                with suppress(QdError):  # what cannot be read is stale, and told by staleness
+                    made = found.read(stage.name, key)
                     config = pipeline.declared(stage, made)
                     external = made.fingerprint.get("inputs", {}).get(f"{stage.external}/{key}")
                     report(pipeline, instance, stage, key, config, external)

@@ -1,6 +1,7 @@
 """Which process works on a Dagster run: a tag with its identity, and a lease that it renews."""
 
 import atexit
+import hashlib
 from contextlib import ExitStack
 from datetime import timedelta
 from functools import cache
@@ -25,7 +26,8 @@ def tags(
 ) -> dict[str, str]:
     """Return the tag that names this process as a run's, and hold this process's lease.
 
-    It names the run too: Dagster copies the tags of a run to the one that repeats it.
+    It names the run too, for Dagster copies the tags of a run to the one that repeats it, and the
+    store that holds the lease: a process with another store cannot judge the run.
 
     Args:
         run_id: The Dagster run.
@@ -33,7 +35,7 @@ def tags(
         after: How long without a renewal a process counts as killed; it is renewed well before.
     """
     _hold_lease(store, process_id(), min(RENEWED_EVERY, after / 4))
-    return {_TAG: f"{run_id} {process_id()}"}
+    return {_TAG: f"{run_id} {process_id()} {_name(store)}"}
 
 
 def close_abandoned(
@@ -45,18 +47,26 @@ def close_abandoned(
         Those runs.
     """
     owned = {
-        run.run_id: (run, process)
+        run.run_id: tag.split(" ")[1]
         for run in instance.get_runs(dg.RunsFilter(statuses=_OPEN))
-        for run_id, _, process in [run.tags.get(_TAG, "").partition(" ")]
-        if run_id == run.run_id
+        if (tag := run.tags.get(_TAG, "")).startswith(f"{run.run_id} ")
+        and tag.endswith(f" {_name(store)}")
     }
     if not owned:
         return []
     live = store.live_leases(after) | {process_id()}
-    closed = [run for run, process in owned.values() if process not in live]
-    for run in closed:
-        instance.report_run_failed(run, "Its process was killed, or cannot reach the store.")
+    closed = []
+    for run_id in [run_id for run_id, process in owned.items() if process not in live]:
+        # Its process may have ended it, and its lease, since the runs were listed.
+        run = instance.get_run_by_id(run_id)
+        if run is not None and run.status in _OPEN:
+            instance.report_run_failed(run, "Its process was killed, or cannot reach the store.")
+            closed.append(run)
     return closed
+
+
+def _name(store: PartitionStore) -> str:
+    return hashlib.sha256(store.url.encode()).hexdigest()[:8]
 
 
 @cache

@@ -20,6 +20,8 @@ class By(Enum):
     NOTHING = "nothing"
 
 
+_MOST_NAMED = 20
+
 UNPARTITIONED = "all"
 """Key of the one partition of an unpartitioned stage."""
 
@@ -82,11 +84,17 @@ class Partitions:
             BadSetting: There is no such partition.
         """
         if by is By.CATEGORY:
-            return catalog.partition_key(key.replace("_", " "))
-        if key not in self.keys(by):
-            known = ", ".join(self.keys(by))
-            raise BadSetting(f"{by.value} {key[:80]!r}", "is not known", f"give one of {known}")
-        return key
+            key = catalog.partition_key(key.replace("_", " "))
+        if key in self.keys(by):
+            return key
+        if by is By.NOTHING:
+            raise BadSetting(
+                f"partition {key[:80]!r}", "is not known", f"the only one is {UNPARTITIONED!r}"
+            )
+        known = ", ".join(self.keys(by)[:_MOST_NAMED])
+        cause = "is in no class set" if by is By.CATEGORY else "is not known"
+        remedy = f"give one of {known}, or other class sets with --class-sets"
+        raise BadSetting(f"{by.value} {key[:80]!r}", cause, remedy)
 
 
 def key_of(context: dg.AssetExecutionContext) -> str:

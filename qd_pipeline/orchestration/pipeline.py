@@ -127,7 +127,7 @@ class Pipeline:
                 ", ".join(f"{name} {upstream}" for name, upstream in missing[:_MOST_NAMED]),
                 f"{'is' if len(missing) == 1 else 'are'} needed for {stage.name} {key} and not in "
                 "the store",
-                f"materialize with `qd make {missing[0][0]} {missing[0][1]}`, or all with `qd run`",
+                "materialize what is stale with `qd run`",
             )
         return found
 

@@ -6,6 +6,8 @@ Dagster's UI shows it like any other run.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from logging import getLogger
@@ -15,7 +17,7 @@ from uuid import uuid4
 import dagster as dg
 
 from qd_pipeline import catalog
-from qd_pipeline.errors import QdError, SourceFailed
+from qd_pipeline.errors import DamagedPartition, QdError
 from qd_pipeline.orchestration import instance as instances
 from qd_pipeline.orchestration import observations, ownership, pool, recovery, sigint
 from qd_pipeline.orchestration.jobs import JOB_OF
@@ -34,6 +36,9 @@ _LOG: Final = getLogger(__name__)
 
 QUIET: Final = {"console": {"config": {"log_level": "CRITICAL"}}}
 """Dagster's loggers for runs of a command, which reports in its own words."""
+
+
+_ASKED_AT_ONCE: Final = 8
 
 
 @dataclass
@@ -79,6 +84,7 @@ class PipelineRunner:
         needed = self.pipeline.partitions.upstream_keys
         keys_of = {name: needed(name, of=By.CLASS_SET, upstream=By.CATEGORY) for name in class_sets}
         keys = list(dict.fromkeys(key for needed_keys in keys_of.values() for key in needed_keys))
+        self._ask_source(keys)
         staleness = self._staleness(self._version_at_source)
         for done, key in enumerate(keys):
             on_partition(catalog.category_of(key), done, len(keys) + len(class_sets))
@@ -105,16 +111,16 @@ class PipelineRunner:
         """
         settings, run_id = self.pipeline.settings, str(uuid4())
         after = timedelta(seconds=settings.abandoned_after)
-        configs = {stage.name: self._config(stage) for stage in stages}
         with sigint.observed(), instances.translate_errors(settings.home):
             if any(stage.pool for stage in stages):
                 self._wait_for_slot(f"{stages[0].name} {key}")
             try:
+                configs = {stage.name: self._config(stage, key) for stage in stages}
                 for stage in stages:
                     config = configs[stage.name]
                     external = self._version_at_source(key, config) if stage.external else None
                     observations.report(self.pipeline, self.instance, stage, key, config, external)
-            except SourceFailed as error:
+            except QdError as error:
                 self.failures[key] = str(error)
                 return
             result = self._job(stages[0]).execute_in_process(
@@ -136,12 +142,27 @@ class PipelineRunner:
         if not result.success:
             self.failures[key] = _sentence(result)
 
-    def _config(self, stage: Stage) -> StageConfig:
-        return self.configs.get(stage.name) or self.pipeline.config(stage)
+    def _config(self, stage: Stage, key: str) -> StageConfig:
+        try:
+            made = self.store.find(stage.name, key)
+        except DamagedPartition:
+            made = None
+        return self._staleness(None).config(stage, made)
 
     def _staleness(self, source_version: SourceVersion | None) -> Staleness:
-        configs = {name: self._config(stage) for name, stage in self.pipeline.stages.items()}
-        return Staleness(self.pipeline, self.store, configs, source_version)
+        return Staleness(self.pipeline, self.store.snapshot(), self.configs, source_version)
+
+    def _ask_source(self, keys: Sequence[str]) -> None:
+        """Ask for the versions of what was downloaded before, several at once."""
+        snapshot, stage = self.store.snapshot(), self.pipeline.stages["raw_drawings"]
+        known = set(snapshot.keys(stage.name))
+
+        def ask(key: str) -> None:
+            with suppress(QdError):  # told when the category's turn comes
+                self._version_at_source(key, self._config(stage, key))
+
+        with ThreadPoolExecutor(_ASKED_AT_ONCE) as threads:
+            list(threads.map(ask, [key for key in keys if key in known]))
 
     def _version_at_source(self, key: str, config: StageConfig) -> str:
         """Return the version of a category's file, asking the source once a command."""

@@ -37,10 +37,13 @@ class Input:
     Args:
         stage: Its name.
         optional: Whether a partition that does not exist is left out instead of refused.
+        in_lineage: Whether it is an upstream asset for Dagster, whose UI warns before each run of
+            upstream assets that were never materialized.
     """
 
     stage: str
     optional: bool = False
+    in_lineage: bool = True
 
 
 @dataclass(frozen=True)

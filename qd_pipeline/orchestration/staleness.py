@@ -1,9 +1,10 @@
 """Which partitions are stale, and why: one answer for commands, automation and Dagster's UI."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from qd_pipeline.errors import DamagedPartition, MissingPartition
+from qd_pipeline.errors import BadSetting, DamagedPartition, MissingPartition
 from qd_pipeline.orchestration.fingerprint import difference, fingerprint
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.pipeline import Pipeline
@@ -51,7 +52,11 @@ class Staleness:
         """Return the configuration that a partition is to be made with."""
         if stage.name in self.configs:
             return self.configs[stage.name]
-        return self.pipeline.declared(stage, made) if made else self.pipeline.config(stage)
+        # A setting that was removed since cannot be chosen again.
+        with suppress(BadSetting):
+            if made is not None:
+                return self.pipeline.declared(stage, made)
+        return self.pipeline.config(stage)
 
     def _reason(self, stage: Stage, key: str) -> str | None:
         try:
@@ -65,13 +70,21 @@ class Staleness:
         for name, upstream, optional in self.pipeline.input_keys(stage, key):
             if not optional and self.reason(self.pipeline.stages[name], upstream):
                 return f"its input {name} {upstream} is stale"
+        return self._difference(stage, key, made)
+
+    def _difference(self, stage: Stage, key: str, made: Partition) -> str | None:
         try:
             found = self.pipeline.read_inputs(stage, key, self.store)
         except (MissingPartition, DamagedPartition) as error:
             return str(error)
         config = self.config(stage, made)
         inputs = [each for partitions in found.values() for each in partitions.values()]
-        settings = config.effective(key, self.pipeline.class_sets)
+        try:
+            settings = config.effective(key, self.pipeline.class_sets)
+        except BadSetting as error:
+            if stage.name in self.configs:
+                raise
+            return f"its settings are not valid any more ({error})"
         wanted = fingerprint(stage, settings, inputs)
         if stage.external:
             version = self.source_version and self.source_version(key, config)

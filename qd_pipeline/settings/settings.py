@@ -171,6 +171,15 @@ class Settings(BaseSettings):
         """Every category that a class set needs: the partitions of the data stages."""
         return categories_of(self.class_sets.values())
 
+    def export_secrets(self) -> None:
+        """Put settings that may hold a password into this process's environment.
+
+        Dagster reads them there, whatever the settings were read from.
+        """
+        os.environ.setdefault("QD_SOURCE", self.source)
+        if self.tracking_uri:
+            os.environ.setdefault("MLFLOW_TRACKING_URI", self.tracking_uri)
+
     def to_environment(self) -> dict[str, str]:
         """Return the environment in which a child process reads these settings."""
         values = self.model_dump(mode="json", exclude_none=True)

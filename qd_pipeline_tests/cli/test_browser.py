@@ -93,34 +93,17 @@ def test_a_name_that_is_not_known_is_refused_in_the_launchpad(ui: Ui) -> None:
         assert (answer["__typename"] == "RunConfigValidationInvalid") is refused, answer
 
 
-CHECKS = """{ assetNodes(group: {groupName: "learning", repositoryLocationName: "qd_pipeline",
-  repositoryName: "__repository__"}) { assetChecksOrError { ... on AssetChecks { checks {
-  name executionForLatestMaterialization { status } } } } } }"""
-
-
-def checks(ui: Ui) -> dict[str, str]:
-    """Ask for what the pages show of the checks of classifiers and evaluations."""
-    reply = urllib3.request("POST", f"{ui.dagster}/graphql", json={"query": CHECKS})
-    return {
-        check["name"]: check["executionForLatestMaterialization"]["status"]
-        for node in json.loads(reply.data)["data"]["assetNodes"]
-        for check in node["assetChecksOrError"]["checks"]
-    }
-
-
 def test_a_number_out_of_its_range_is_refused_before_any_work(ui: Ui, browser: Page) -> None:
-    client, before = MlflowClient(ui.mlflow), checks(ui)
+    client = MlflowClient(ui.mlflow)
     experiment = client.get_experiment_by_name(CLASSIFIERS)
     assert experiment is not None
     runs = len(client.search_runs([experiment.experiment_id]))
-    assert set(before.values()) <= {"SUCCEEDED", "FAILED"}
     config = {"classifiers": {"config": {"epochs": 0}}}
     run = launch(ui, "classifiers_and_evaluations", config, "2")
     browser.goto(f"{ui.dagster}/runs/{run}")
     browser.get_by_text("epochs is 0: give a whole number from 1.").first.wait_for()
     assert len(client.search_runs([experiment.experiment_id])) == runs
     assert staleness(ui, "classifiers", "2") == ["FRESH"]
-    assert checks(ui) == before
 
 
 STALENESS = """query ($asset: AssetKeyInput!, $keys: [String!]!) {

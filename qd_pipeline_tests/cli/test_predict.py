@@ -175,7 +175,9 @@ def test_a_class_set_without_a_classifier_is_refused(
     assert sentence in " ".join(capfd.readouterr().err.split())
 
 
-@pytest.mark.parametrize("file", ["manifest.json", "network.keras"])
+@pytest.mark.parametrize(
+    "file", ["manifests/classifiers/4/00000001.json", "content/classifiers/4-*/network.keras"]
+)
 @pytest.mark.usefixtures("classifier")
 def test_a_damaged_classifier_is_told_of(
     home: Path,
@@ -184,7 +186,7 @@ def test_a_damaged_classifier_is_told_of(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    (damaged,) = (home / "store" / "classifiers" / "4").rglob(file)
+    (damaged,) = (home / "store").glob(file)
     damaged.write_bytes(b"rust")
     assert qd(monkeypatch, "predict", picture) == 1
     assert "classifiers 4" in " ".join(capfd.readouterr().err.split())

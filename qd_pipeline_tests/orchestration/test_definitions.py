@@ -21,7 +21,7 @@ STAGES = {
     "strokes": {"raw_drawings"},
     "bitmaps": {"strokes"},
     "classifiers": {"class_sets", *DRAWINGS},
-    "evaluations": {"classifiers", "data_studies", *DRAWINGS},
+    "evaluations": {"classifiers", *DRAWINGS},
 }
 PIPELINE = Pipeline(Settings.load())
 DEFS = build_definitions(PIPELINE.settings)

@@ -212,7 +212,11 @@ EVALUATIONS: Final = Stage(
     by=By.CLASS_SET,
     code_version="2",
     materialize=materialize,
-    inputs=(Input("classifiers"), *DRAWINGS, Input("data_studies", optional=True)),
+    inputs=(
+        Input("classifiers"),
+        *DRAWINGS,
+        Input("data_studies", optional=True, in_lineage=False),
+    ),
     config=EvaluationConfig,
     declared=lambda settings: {"promotion_margin": settings.promotion_margin},
     checks=(

@@ -41,7 +41,7 @@ def strokes_of_points(
 
     >>> [(x, y)] = strokes_of_points([[[0, 10, 10, 4], [0, 5, 2, 0]]])
     >>> x.tolist(), y.tolist()
-    ([0, 255, 255, 102], [0, 128, 51, 0])
+    ([0, 255, 255, 102], [0, 127, 51, 0])
     >>> [(x, y)] = strokes_of_points([[[0, 0], [10, 5]]], layout="points")
     >>> x.tolist(), y.tolist()
     ([0, 255], [0, 128])
