@@ -10,6 +10,7 @@ import dagster as dg
 
 from qd_pipeline import catalog
 from qd_pipeline.errors import QdError
+from qd_pipeline.leases import Leases
 from qd_pipeline.orchestration import ownership, sigint
 from qd_pipeline.orchestration.context import BlockingCheckFailed, MaterializationContext, run_tags
 from qd_pipeline.orchestration.fingerprint import fingerprint
@@ -55,7 +56,8 @@ def _opened(
     store: PartitionStore = context.resources.partition_store.store
     # What is killed is closed by the next command, whatever launched it.
     after = timedelta(seconds=pipeline.settings.abandoned_after)
-    owner = ownership.tags(context.run.run_id, store, after)
+    leases = Leases(pipeline.settings.leases)
+    owner = ownership.tags(context.run.run_id, store, leases, after)
     context.instance.add_run_tags(context.run.run_id, owner)
     inputs = pipeline.read_inputs(stage, key, store)
     provenance = Provenance.of_partitions(

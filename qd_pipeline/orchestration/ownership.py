@@ -9,8 +9,9 @@ from typing import Final
 
 import dagster as dg
 
+from qd_pipeline.leases import Leases
 from qd_pipeline.storage import PartitionStore
-from qd_pipeline.storage.lease import RENEWED_EVERY, process_id
+from qd_pipeline.storage.lease import RENEWED_EVERY
 
 _TAG: Final = "qd/process"
 _OPEN: Final = [
@@ -22,7 +23,7 @@ _OPEN: Final = [
 
 
 def tags(
-    run_id: str, store: PartitionStore, after: timedelta = 4 * RENEWED_EVERY
+    run_id: str, store: PartitionStore, leases: Leases, after: timedelta = 4 * RENEWED_EVERY
 ) -> dict[str, str]:
     """Return the tag that names this process as a run's, and hold this process's lease.
 
@@ -32,16 +33,17 @@ def tags(
     Args:
         run_id: The Dagster run.
         store: Where the lease is held.
+        leases: Those of the data directory; they name the process.
         after: How long without a renewal a process counts as killed; it is renewed well before.
     """
-    _hold_lease(store, process_id(), min(RENEWED_EVERY, after / 4))
-    return {_TAG: f"{run_id} {process_id()} {_name(store)}"}
+    _hold_lease(store, leases.owner, min(RENEWED_EVERY, after / 4))
+    return {_TAG: f"{run_id} {leases.owner} {_name(store)}"}
 
 
 def close_abandoned(
-    instance: dg.DagsterInstance, store: PartitionStore, after: timedelta
+    instance: dg.DagsterInstance, store: PartitionStore, leases: Leases, after: timedelta
 ) -> list[dg.DagsterRun]:
-    """Close runs whose process has not renewed its lease for a while, as failed.
+    """Close runs whose process has ended, or has not renewed its lease for a while, as failed.
 
     Returns:
         Those runs.
@@ -54,9 +56,11 @@ def close_abandoned(
     }
     if not owned:
         return []
-    live = store.live_leases(after) | {process_id()}
+    live = store.live_leases(after) | {leases.owner}
     closed = []
-    for run_id in [run_id for run_id, process in owned.items() if process not in live]:
+    for run_id, process in owned.items():
+        if process in live and not leases.has_ended(process):
+            continue
         # Its process may have ended it, and its lease, since the runs were listed.
         run = instance.get_run_by_id(run_id)
         if run is not None and run.status in _OPEN:

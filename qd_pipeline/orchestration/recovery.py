@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from qd_pipeline.leases import Leases
 from qd_pipeline.orchestration import instance as instances
 from qd_pipeline.orchestration import ownership, pool
 from qd_pipeline.orchestration.observations import DATA_VERSION
@@ -41,7 +42,8 @@ def close_abandoned(
 ) -> None:
     """Close runs of killed processes, report what they published, free their pool slots."""
     after = timedelta(seconds=pipeline.settings.abandoned_after)
-    for run in ownership.close_abandoned(instance, store, after):
+    leases = Leases(pipeline.settings.leases)
+    for run in ownership.close_abandoned(instance, store, leases, after):
         _report_published(store, instance, run)
     pool.free_slots_of_ended_runs(instance)
 

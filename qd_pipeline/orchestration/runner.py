@@ -18,6 +18,7 @@ import dagster as dg
 
 from qd_pipeline import catalog
 from qd_pipeline.errors import DamagedPartition, QdError
+from qd_pipeline.leases import Leases
 from qd_pipeline.orchestration import instance as instances
 from qd_pipeline.orchestration import observations, ownership, pool, recovery, sigint
 from qd_pipeline.orchestration.jobs import JOB_OF
@@ -123,6 +124,7 @@ class PipelineRunner:
             except QdError as error:
                 self.failures[key] = str(error)
                 return
+            owner = ownership.tags(run_id, self.store, Leases(settings.leases), after)
             result = self._job(stages[0]).execute_in_process(
                 partition_key=key if stages[0].by is not By.NOTHING else None,
                 instance=self.instance,
@@ -133,7 +135,7 @@ class PipelineRunner:
                 },
                 # The command reports a failure; the daemon could not run it again.
                 run_id=run_id,
-                tags={**ownership.tags(run_id, self.store, after), "dagster/max_retries": "0"},
+                tags={**owner, "dagster/max_retries": "0"},
                 raise_on_error=False,
             )
         for event in result.get_asset_materialization_events():

@@ -12,7 +12,7 @@ from pathlib import Path
 from mlflow import MlflowClient
 
 from qd_pipeline import tracking_uri
-from qd_pipeline.tracking.leases import Leases
+from qd_pipeline.leases import Leases
 
 
 def prepare(uri: str, leases: Leases) -> None:

@@ -23,10 +23,10 @@ from typing import Final
 from mlflow import MlflowClient
 
 from qd_pipeline.errors import TrackingFailed, disk_failure
+from qd_pipeline.leases import Leases, renewed
 from qd_pipeline.tracking.drawing_models import DrawingModel
 from qd_pipeline.tracking.entries import KINDS, Entry, File
 from qd_pipeline.tracking.failures import TrackingUnreachable, translate_errors
-from qd_pipeline.tracking.leases import Leases, renewed
 
 _SCHEMA: Final = 1
 """Version of the lines' form."""

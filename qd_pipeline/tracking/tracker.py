@@ -13,6 +13,7 @@ from mlflow.entities import Run, RunTag
 
 from qd_pipeline import tracking_uri
 from qd_pipeline.errors import TrackingFailed
+from qd_pipeline.leases import Leases, renewed
 from qd_pipeline.tracking import database, relocation, views
 from qd_pipeline.tracking.experiment_creation import ensure_experiment
 from qd_pipeline.tracking.experiments import CLASSIFIERS, EXPERIMENTS
@@ -21,7 +22,6 @@ from qd_pipeline.tracking.failures import (
     translate_errors,
     translate_opening_errors,
 )
-from qd_pipeline.tracking.leases import Leases, renewed
 from qd_pipeline.tracking.logged import LoggedRun
 from qd_pipeline.tracking.registry import Registry
 from qd_pipeline.tracking.run_tags import run_tags

@@ -115,8 +115,8 @@ def test_the_sensor_names_asset_partition_cause_and_remedy_of_a_failed_run(tmp_p
     failure_sensor_of(settings(tmp_path))(context)
     (line,) = lines(tmp_path)
     sentence = (
-        "strokes cow is needed for bitmaps cow and not in the store: materialize with "
-        "`qd make strokes cow`, or all with `qd run`."
+        "strokes cow is needed for bitmaps cow and not in the store: materialize what is "
+        "stale with `qd run`."
     )
     assert f"bitmaps cow failed: {sentence} (Dagster run {result.run_id})" in line
 

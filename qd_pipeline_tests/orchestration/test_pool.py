@@ -9,6 +9,7 @@ from uuid import uuid4
 import dagster as dg
 import pytest
 
+from qd_pipeline.leases import Leases
 from qd_pipeline.orchestration import ownership, pool, recovery
 from qd_pipeline.orchestration.runner import PipelineRunner
 from qd_pipeline_tests.orchestration.chain import runner
@@ -35,15 +36,20 @@ def begin(instance: dg.DagsterInstance, run_id: str, tags: dict[str, str]) -> No
 def of_a_killed_process(tags: dict[str, str]) -> dict[str, str]:
     """Return the tags of a run as another process would have set them, which has no lease now."""
     ((tag, owner),) = tags.items()
-    run_id, _, _ = owner.partition(" ")
-    return {tag: f"{run_id} {'0' * 16}"}
+    run_id, _, store = owner.split(" ")
+    return {tag: f"{run_id} {'0' * 16} {store}"}
+
+
+def owned(made: PipelineRunner, run_id: str) -> dict[str, str]:
+    """Return the tags of a run of this process."""
+    return ownership.tags(run_id, made.store, Leases(made.pipeline.settings.leases))
 
 
 def test_a_training_waits_for_the_one_that_is_running_and_says_so(
     made: PipelineRunner, caplog: pytest.LogCaptureFixture
 ) -> None:
     run_id = str(uuid4())
-    begin(made.instance, run_id, ownership.tags(run_id, made.store))
+    begin(made.instance, run_id, owned(made, run_id))
     storage = made.instance.event_log_storage
     began = time.monotonic()
     threading.Timer(1.5, storage.free_concurrency_slots_for_run, [run_id]).start()
@@ -57,7 +63,7 @@ def test_a_training_waits_for_the_one_that_is_running_and_says_so(
 
 def test_no_training_waits_for_a_killed_one(made: PipelineRunner) -> None:
     run_id = str(uuid4())
-    begin(made.instance, run_id, of_a_killed_process(ownership.tags(run_id, made.store)))
+    begin(made.instance, run_id, of_a_killed_process(owned(made, run_id)))
     assert pool.is_full(made.instance)
     train(made)
     assert "not in the store" in made.failures["2"]
@@ -69,8 +75,8 @@ def test_no_training_waits_for_a_killed_one(made: PipelineRunner) -> None:
 
 def test_a_run_of_a_process_that_renews_its_lease_is_not_closed(made: PipelineRunner) -> None:
     run_id, process = str(uuid4()), "1" * 16
-    ((tag, _),) = ownership.tags(run_id, made.store).items()
-    begin(made.instance, run_id, {tag: f"{run_id} {process}"})
+    ((tag, owner),) = owned(made, run_id).items()
+    begin(made.instance, run_id, {tag: f"{run_id} {process} {owner.split()[-1]}"})
     with made.store.lease(process):
         recovery.close_abandoned(made.pipeline, made.store, made.instance)
         run = made.instance.get_run_by_id(run_id)
@@ -84,7 +90,7 @@ def test_a_run_of_a_process_that_renews_its_lease_is_not_closed(made: PipelineRu
 def test_a_run_that_repeats_a_killed_one_is_not_taken_for_it(made: PipelineRunner) -> None:
     killed, again = str(uuid4()), str(uuid4())
     # Dagster copies the tags of the first to the second.
-    begin(made.instance, again, of_a_killed_process(ownership.tags(killed, made.store)))
+    begin(made.instance, again, of_a_killed_process(owned(made, killed)))
     recovery.recover(made.pipeline, made.store, made.tracker, made.instance)
     run = made.instance.get_run_by_id(again)
     assert run is not None

@@ -9,9 +9,9 @@ import pytest
 from mlflow import MlflowClient
 
 from qd_pipeline.errors import TrackingFailed
+from qd_pipeline.leases import Leases
 from qd_pipeline.tracking import DATA, Identity, Tracker
 from qd_pipeline.tracking.entries import Batch, File
-from qd_pipeline.tracking.leases import Leases
 from qd_pipeline.tracking.spool import Spool
 from qd_pipeline_tests.tracking.conftest import tracker_in
 

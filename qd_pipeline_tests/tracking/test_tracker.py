@@ -271,7 +271,7 @@ def test_a_run_of_another_machine_is_closed_when_its_lease_was_not_renewed_for_h
 def test_a_lease_is_renewed_while_its_owner_works(
     tracker: Tracker, client: MlflowClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qd_pipeline.tracking.leases.RENEWED_EACH", 0.05)
+    monkeypatch.setattr("qd_pipeline.leases.RENEWED_EACH", 0.05)
     with tracker.run(DATA, WHO, name="long", tags={}) as run:
         client.set_tag(run.id, "lease_renewed", "0")
         for _ in range(200):

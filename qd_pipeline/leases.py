@@ -58,7 +58,7 @@ class Leases:
             owner: Its id.
             renewed: When it last renewed its lease, in seconds since 1970.
         """
-        return self._has_ended(owner) or time.time() - renewed > SECONDS
+        return self.has_ended(owner) or time.time() - renewed > SECONDS
 
     def sweep(self) -> None:
         """Remove the lock files of processes that have ended; call it when their runs are closed.
@@ -68,10 +68,10 @@ class Leases:
         for file in self._folder.glob("*-*"):
             with contextlib.suppress(OSError):  # another process was faster
                 idle = time.time() - file.stat().st_mtime
-                if self._has_ended(file.name) or idle > _SECONDS_KEPT:
+                if self.has_ended(file.name) or idle > _SECONDS_KEPT:
                     file.unlink()
 
-    def _has_ended(self, owner: str) -> bool:
+    def has_ended(self, owner: str) -> bool:
         """Return whether it is known to have ended: its lock is free, on this very machine."""
         if owner == self.owner or owner.partition("-")[0] != _boot() or "/" in owner:
             return False
