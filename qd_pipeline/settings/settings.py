@@ -20,6 +20,7 @@ from pydantic_settings import (
 from qd_pipeline.class_sets import NOTEBOOK, categories_of
 from qd_pipeline.encoding import decode
 from qd_pipeline.errors import BadSetting, disk_failure
+from qd_pipeline.quickdraw.download.address import masked
 from qd_pipeline.quickdraw.download.limits import Limits
 from qd_pipeline.settings.fields import (
     Address,
@@ -177,13 +178,14 @@ class Settings(BaseSettings):
         return categories_of(self.class_sets.values())
 
     def export_secrets(self) -> None:
-        """Put settings that may hold a password into this process's environment.
+        """Put addresses that hold a password into this process's environment.
 
         Dagster reads them there, whatever the settings were read from.
         """
-        os.environ.setdefault("QD_SOURCE", self.source)
-        if self.tracking_uri:
-            os.environ.setdefault("MLFLOW_TRACKING_URI", self.tracking_uri)
+        secrets = {"QD_SOURCE": self.source, "MLFLOW_TRACKING_URI": self.tracking_uri}
+        for name, address in secrets.items():
+            if address and masked(address) != address:
+                os.environ.setdefault(name, address)
 
     def to_environment(self) -> dict[str, str]:
         """Return the environment in which a child process reads these settings."""
