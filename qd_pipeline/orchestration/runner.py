@@ -149,7 +149,8 @@ class PipelineRunner:
             made = self.store.find(stage.name, key)
         except DamagedPartition:
             made = None
-        return self._staleness(None).config(stage, made)
+        # Without a listing of the whole store: this is asked for each stage of each partition.
+        return Staleness(self.pipeline, self.store, self.configs).config(stage, made)
 
     def _staleness(self, source_version: SourceVersion | None) -> Staleness:
         return Staleness(self.pipeline, self.store.snapshot(), self.configs, source_version)
