@@ -24,7 +24,8 @@ def table(published: Mapping[str, Any]) -> str:
         published: As `benchmarks.learning.publish` writes them.
     """
     rows = [
-        f"| `{name}` | {100 * each['test_error']:.1f} ± {100 * each['test_error_sampling_sd']:.1f} % "
+        f"| `{name}` "
+        f"| {100 * each['test_error']:.1f} ± {100 * each['test_error_sampling_sd']:.1f} % "
         f"| {each['calibration_error']:.3f} | {each['seconds']:.0f} s "
         f"| {each['error_over_notebook']:.2f} | {each['time_over_notebook']:.2f} |"
         for name, each in published["presets"].items()

@@ -89,9 +89,12 @@ def test_the_instance_differs_from_the_usual_one_in_its_storage_alone() -> None:
 def compose() -> list[str] | None:
     """Return the command of Docker's compose, where there is one."""
     for command in (["docker", "compose"], ["docker-compose"]):
-        if shutil.which(command[0]) and not subprocess.run(
-            [*command, "version"], check=False, capture_output=True
-        ).returncode:
+        if (
+            shutil.which(command[0])
+            and not subprocess.run(
+                [*command, "version"], check=False, capture_output=True
+            ).returncode
+        ):
             return command
     return None
 

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from qd_pipeline.cli import chain, champion, compare, draw, listing, predict, send, studies, ui
+from qd_pipeline.cli import chain, champion, compare, draw, listing, own, predict, send, studies, ui
 from qd_pipeline.errors import QdError
 from qd_pipeline.orchestration import sigint
 
@@ -29,6 +29,7 @@ app.command("make")(chain.make)
 app.command("ui")(ui.ui)
 app.command("predict")(predict.predict)
 app.command("draw")(draw.draw)
+app.command("evaluate-own")(own.evaluate_own)
 app.command("send")(send.send)
 app.command("status")(listing.status)
 app.command("categories")(listing.categories)

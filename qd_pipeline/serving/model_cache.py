@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from qd_pipeline import tracking_uri
 from qd_pipeline.errors import BadSetting, MissingPartition, QdError
 from qd_pipeline.learning.classifier import Classifier
+from qd_pipeline.orchestration.provenance import Provenance
 from qd_pipeline.serving.prediction import Predictor
 from qd_pipeline.settings import Settings
 from qd_pipeline.storage import PartitionStore
@@ -28,12 +29,14 @@ class LoadedModel:
         key: Its class set's key.
         origin: Where it comes from, for people.
         identity: Changes when the model changes.
+        synthetic: Whether it was trained on synthetic drawings, which its predictions must say.
         predictor: The classifier itself.
     """
 
     key: str
     origin: str
     identity: str
+    synthetic: bool
     predictor: Predictor
 
 
@@ -43,6 +46,7 @@ class _Candidate:
 
     origin: str
     identity: str
+    synthetic: bool
     folder: Callable[[], AbstractContextManager[Path]]
 
 
@@ -155,7 +159,7 @@ class ModelCache:
                 origin = candidate.origin
                 if failure is not None:
                     origin += f", since the champion cannot be had: {failure}"
-                return LoadedModel(key, origin, candidate.identity, predictor)
+                return LoadedModel(key, origin, candidate.identity, candidate.synthetic, predictor)
         if failure is not None:
             raise failure
         return None
@@ -172,7 +176,10 @@ class ModelCache:
         if champion is None:
             return None
         return _Candidate(
-            f"{champion}, champion", str(champion), lambda: registry.classifier_of(champion)
+            f"{champion}, champion",
+            str(champion),
+            champion.tags.get("synthetic") == "true",
+            lambda: registry.classifier_of(champion),
         )
 
     def _newest_stored(self, key: str) -> _Candidate | None:
@@ -180,8 +187,10 @@ class ModelCache:
         if stored is None:
             return None
         folder = self._store.open_all
+        provenance = Provenance.of_partitions([stored])
         return _Candidate(
             "the newest in the store",
             stored.version,
+            provenance is not None and provenance.synthetic,
             lambda: contextlib.nullcontext(folder(stored)),
         )
