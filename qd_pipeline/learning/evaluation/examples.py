@@ -19,6 +19,7 @@ _EXAMPLES: Final = 6
 _MISTAKES: Final = 18
 _RANDOM: Final = 24
 _GALLERY: Final = 12
+_MISSED: Final = 3
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,15 @@ class Predictions:
         return tuple(
             self._shown(places[right & (labels == label)][:_GALLERY])
             for label in range(len(self._names()))
+        )
+
+    @property
+    def missed(self) -> tuple[tuple[Prediction, ...], ...]:
+        """By category, its wrongly classified drawings with the highest confidence."""
+        wrong = self._wrong()
+        labels = self.drawings.labels[wrong]
+        return tuple(
+            self._shown(wrong[labels == label][:_MISSED]) for label in range(len(self._names()))
         )
 
     def confusions(self, matrix: NDArray[np.integer]) -> tuple[Confusion, ...]:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from qd_pipeline.learning.classifier import Training
     from qd_pipeline.learning.evaluation.evaluate import Evaluation
 
-_NO_CATEGORIES: Final = {"key_id", "true", "predicted", "bitmap"}
 _UNEQUAL_FROM: Final = 1.1
 _RECALL: Final = "recall/"
 
@@ -43,6 +42,7 @@ def metrics_of(evaluation: Evaluation, training: Training) -> dict[str, float]:
         "test_balanced_accuracy": evaluation.balanced_accuracy,
         "test_macro_f1": evaluation.macro_f1,
         "test_log_loss": evaluation.log_loss,
+        "test_map3": evaluation.map_at_3.value if evaluation.map_at_3 else None,
         "test_ece": calibration.error if calibration else None,
         **{f"test_top{count}_accuracy": top.share for count, top in evaluation.top.items()},
         "test_drawings": evaluation.accuracy.count,
@@ -78,12 +78,6 @@ def headline(figures: Mapping[str, float]) -> str:
     )
 
 
-def mean(values: list[float | None]) -> float | None:
-    """Return the mean of those that are defined; None of none."""
-    defined = [value for value in values if value is not None]
-    return sum(defined) / len(defined) if defined else None
-
-
 def are_unequal(chance: float, categories: int) -> bool:
     """Return whether accuracy misleads: the largest category exceeds an equal share by a tenth.
 
@@ -98,11 +92,6 @@ def chance_of(predictions: pa.Table) -> float:
     counts = pc.value_counts(predictions["true"].cast("string"))
     largest: int = pc.max(counts.field("counts")).as_py() or 0
     return largest / predictions.num_rows if predictions.num_rows else 0.0
-
-
-def categories_of(predictions: pa.Table) -> tuple[str, ...]:
-    """Return the categories whose probabilities a table of predictions holds, in its order."""
-    return tuple(name for name in predictions.column_names if name not in _NO_CATEGORIES)
 
 
 def as_json(value: Any) -> Any:

@@ -20,7 +20,8 @@ listen(changed, say);
 function changed() {
   revision += 1;
   const empty = drawing.strokes.length === 0;
-  for (const id of ["undo", "clear", "save"]) part(id).disabled = empty;
+  part("undo").disabled = part("save").disabled = empty;
+  part("clear").disabled = empty && !game.wanted();
   part("right").disabled = part("category").disabled = false;
   ask();
 }
@@ -165,7 +166,7 @@ function replay(number) {
 }
 
 function save() {
-  const line = { ...(game.wanted() && { word: game.wanted() }), drawing: drawing.strokes };
+  const line = { word: game.wanted(), drawing: drawing.strokes };
   const content = new Blob([`${JSON.stringify(line)}\n`], { type: "application/x-ndjson" });
   const link = document.createElement("a");
   Object.assign(link, { href: URL.createObjectURL(content), download: "drawing.ndjson" });
