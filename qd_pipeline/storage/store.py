@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from qd_pipeline.errors import StoreFailed, disk_failure, is_about_disk
+from qd_pipeline.renewal import RENEWED_EVERY
 from qd_pipeline.storage import address, garbage
 from qd_pipeline.storage import lease as leases
 from qd_pipeline.storage.cloud import CloudObjects
@@ -166,7 +167,7 @@ class PartitionStore(PartitionReader):
         name: str,
         about: Mapping[str, str] | None = None,
         *,
-        every: timedelta = leases.RENEWED_EVERY,
+        every: timedelta = RENEWED_EVERY,
     ) -> Iterator[None]:
         """Hold a lease of the name while the block runs, renewed regularly.
 

@@ -23,7 +23,8 @@ from typing import Final
 from mlflow import MlflowClient
 
 from qd_pipeline.errors import TrackingFailed, disk_failure
-from qd_pipeline.leases import Leases, renewed
+from qd_pipeline.leases import Leases
+from qd_pipeline.renewal import renewing
 from qd_pipeline.tracking.drawing_models import DrawingModel
 from qd_pipeline.tracking.entries import KINDS, Entry, File
 from qd_pipeline.tracking.failures import TrackingUnreachable, translate_errors
@@ -135,7 +136,7 @@ class Spool:
             except FileNotFoundError:
                 continue  # another process sends it
             try:
-                with _on_disk(claim), renewed(lambda claim=claim: _touch(claim)):  # type: ignore[misc]
+                with _on_disk(claim), renewing(lambda claim=claim: _touch(claim)):  # type: ignore[misc]
                     _send(claim, client)
                     rmtree(claim)
                 sent += 1

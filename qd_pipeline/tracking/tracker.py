@@ -13,7 +13,8 @@ from mlflow.entities import Run, RunTag
 
 from qd_pipeline import tracking_uri
 from qd_pipeline.errors import TrackingFailed
-from qd_pipeline.leases import Leases, renewed
+from qd_pipeline.leases import Leases
+from qd_pipeline.renewal import renewing
 from qd_pipeline.tracking import database, relocation, views
 from qd_pipeline.tracking.experiment_creation import ensure_experiment
 from qd_pipeline.tracking.experiments import CLASSIFIERS, EXPERIMENTS
@@ -248,7 +249,7 @@ class Tracker:
         tracked = TrackedRun(self._client, run, link, self._spool, has_model=has_model)
         status = "KILLED"
         try:
-            with renewed(lambda: tracked.renew(self._lease())):
+            with renewing(lambda: tracked.renew(self._lease())):
                 yield tracked
             status = "FINISHED"
         except Exception:

@@ -25,6 +25,7 @@ from typing import BinaryIO, Final
 
 from qd_pipeline.errors import disk_failure, is_about_disk
 from qd_pipeline.quickdraw.download.remote_file import CHUNK_BYTES, FileVersion
+from qd_pipeline.renewal import renewing
 from qd_pipeline.storage import lease
 
 _VERSION: Final = "version.json"
@@ -125,7 +126,7 @@ def open_partial(place: Path, address: str) -> Iterator[PartialDownload]:
     own = place.with_name(f"{place.name}~{secrets.token_hex(8)}")
     try:
         _take(place, own, address)
-        with lease.renewing(lambda: os.utime(own)), (own / "body").open("a+b") as stream:
+        with renewing(lambda: os.utime(own)), (own / "body").open("a+b") as stream:
             stream.seek(0)
             yield PartialDownload(own, stream, address)
     except OSError as error:
