@@ -51,14 +51,14 @@ _GCLOUD_LOGIN: Final = Path(".config/gcloud/application_default_credentials.json
 _ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 
 
-def has_credentials(scheme: str, environment: Mapping[str, str] = os.environ) -> bool:
+def has_credentials(scheme: str) -> bool:
     """Return whether obstore finds credentials for a cloud without asking its metadata address."""
     if scheme == "gs" and (Path.home() / _GCLOUD_LOGIN).is_file():
         return True
-    return any(all(environment.get(name) for name in names) for names in _CREDENTIALS[scheme])
+    return any(all(os.environ.get(name) for name in names) for names in _CREDENTIALS[scheme])
 
 
-def check_credentials(url: str, environment: Mapping[str, str] = os.environ) -> None:
+def check_credentials(url: str) -> None:
     """Check that the environment holds credentials for a cloud's store.
 
     obstore would otherwise ask the metadata address of the cloud's machines, and wait for it.
@@ -67,7 +67,7 @@ def check_credentials(url: str, environment: Mapping[str, str] = os.environ) -> 
         StoreFailed: It holds none.
     """
     scheme = urlsplit(url).scheme
-    if not has_credentials(scheme, environment):
+    if not has_credentials(scheme):
         *_, machine = _CREDENTIALS[scheme]
         raise StoreFailed(
             url,
@@ -83,7 +83,6 @@ def open_bucket(
     anonymous: bool = False,
     client: "obstore.store.ClientConfig | None" = None,
     retry: "obstore.store.RetryConfig | None" = None,
-    environment: Mapping[str, str] = os.environ,
 ) -> "obstore.store.ObjectStore":
     """Return obstore's client for a bucket. Credentials and endpoints come from the environment.
 
@@ -92,7 +91,6 @@ def open_bucket(
         anonymous: Whether requests are not signed, as public buckets allow.
         client: Timeouts.
         retry: How failed requests are tried again.
-        environment: Where obstore looks for credentials and endpoints.
 
     Raises:
         BadSetting: obstore cannot make sense of the address or of a variable.
@@ -100,8 +98,8 @@ def open_bucket(
     options: dict[str, Any] = dict(client or {})
     # `client_options` override obstore's own reading of AWS_ALLOW_HTTP. An address that begins
     # with http:// has been written by the user, and says the same.
-    endpoint = next((environment[name] for name in _ENDPOINTS if environment.get(name)), "")
-    allowed = environment.get("AWS_ALLOW_HTTP", "").lower() in {"1", "true"}
+    endpoint = next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), "")
+    allowed = os.environ.get("AWS_ALLOW_HTTP", "").lower() in {"1", "true"}
     if url.startswith("s3:") and (allowed or endpoint.startswith("http://")):
         options["allow_http"] = True
     config: dict[str, Any] = {"skip_signature": True} if anonymous else {}
