@@ -118,7 +118,10 @@ class DrawingModel:
             ),
             python_model=str(code / _SERVED),
             code_paths=[str(code)],
-            artifacts={"network": str(files / NETWORK_FILE), "facts": str(files / METADATA_FILE)},
+            artifacts={
+                "network": str(files / NETWORK_FILE),
+                "metadata": str(files / METADATA_FILE),
+            },
             signature=_SIGNATURE,
             input_example=_example(),
             pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],

@@ -10,7 +10,6 @@ from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Run, RunTag
-from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from qd_pipeline.tracking.drawing_models import DrawingModel
 from qd_pipeline.tracking.entries import Batch, End, Entry, File, Inputs, Picture
@@ -89,7 +88,6 @@ class TrackedRun:
         self._pending: PendingLog | None = None
         self._has_model = has_model
         self.id: str = run.info.run_id
-        self.name: str = run.info.run_name
         self.link = link
 
     @property
@@ -137,15 +135,10 @@ class TrackedRun:
         """
         with translate_errors():
             self._client.update_run(self.id, name=name)
-        self.name = name
 
-    def describe(self, markdown: str) -> None:
-        """Set the description on the run's page."""
-        self.log(tags={MLFLOW_RUN_NOTE: markdown})
-
-    def log_file(self, path: Path, folder: str | None = None) -> None:
+    def log_file(self, path: Path) -> None:
         """Store a file among the run's artifacts."""
-        self._log(File(str(path), folder))
+        self._log(File(str(path)))
 
     def log_picture(self, png: bytes, name: str) -> None:
         """Store a PNG among the run's artifacts, for its page."""
@@ -165,15 +158,6 @@ class TrackedRun:
         """
         self._log(DrawingModel(str(folder)))
         self._has_model = True
-
-    def log_dataset(self, dataset: LoggedDataset, context: str = "training") -> None:
-        """Log a dataset as an input of the run.
-
-        Args:
-            dataset: The dataset; metrics that were measured on it are logged with it.
-            context: What it was used for: `training` or `testing`.
-        """
-        self.log_datasets([dataset], context)
 
     def log_datasets(self, datasets: Iterable[LoggedDataset], context: str = "training") -> None:
         """Log datasets as inputs of the run, in one request.

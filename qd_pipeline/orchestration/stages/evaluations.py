@@ -86,7 +86,7 @@ def _test_drawings(context: MaterializationContext, count: int) -> "tracking.Log
         context.provenance.source,
         {"drawings": count},
     )
-    context.run.log_dataset(dataset, "testing")
+    context.run.log_datasets([dataset], "testing")
     return dataset
 
 
@@ -195,7 +195,7 @@ def _compared(decision: PromotionDecision) -> Mapping[str, Any]:
     compared = decision.comparison
     if compared is None:
         return shown
-    low, high = compared.gain(decision.confidence)
+    low, high = compared.gain()
     return shown | {
         "test drawings of both": compared.drawings,
         "only the champion is right": compared.test.only_first,
