@@ -13,10 +13,10 @@ from qd_pipeline.learning.evaluation.intervals import Proportion, tango
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FEWEST_SHARED: Final = 30
-"""Shared test drawings from which on a p-value is shown."""
+MIN_SHARED: Final = 30
+"""Fewest shared test drawings for which a p-value is shown."""
 
-_LEAST_SHOWN: Final = 0.001
+_MIN_P: Final = 0.001
 
 
 @dataclass(frozen=True)
@@ -94,19 +94,19 @@ class Comparison:
 
     @property
     def p_value(self) -> float | None:
-        """Two-sided p-value; None on fewer than `FEWEST_SHARED` drawings, where it says nothing."""
-        return self.test.different if self.drawings >= FEWEST_SHARED else None
+        """Two-sided p-value; None on fewer than `MIN_SHARED` drawings, where it says nothing."""
+        return self.test.different if self.drawings >= MIN_SHARED else None
 
     @property
     def p_text(self) -> str:
-        """The p-value as people read it after a "p"."""
+        """The p-value as text that follows "p": "= 0.041", "< 0.001", or why there is none."""
         if self.p_value is None:
             return "not shown, for too few drawings"
-        return f"= {self.p_value:.3f}" if self.p_value >= _LEAST_SHOWN else f"< {_LEAST_SHOWN}"
+        return f"= {self.p_value:.3f}" if self.p_value >= _MIN_P else f"< {_MIN_P}"
 
-    def gain(self, confidence: float = 0.95) -> tuple[float, float]:
-        """Return Tango's interval of the second's accuracy minus the first's."""
-        return tango(self.test.only_second, self.test.only_first, self.drawings, confidence)
+    def gain(self) -> tuple[float, float]:
+        """Return Tango's 95 % interval of the second's accuracy minus the first's."""
+        return tango(self.test.only_second, self.test.only_first, self.drawings)
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures by name; p-values are None where there are too few drawings."""
@@ -132,7 +132,7 @@ def compare(first: pa.Table, second: pa.Table) -> Comparison:
         second: The same; only drawings in both tables count.
 
     Raises:
-        BadSetting: The two disagree about what a drawing is.
+        BadSetting: The same drawing has different categories in the two tables.
     """
     columns = ["key_id", "true", "predicted"]
     both = _as_text(first.select(columns)).join(
@@ -162,7 +162,7 @@ def compare(first: pa.Table, second: pa.Table) -> Comparison:
 
 
 def _as_text(predictions: pa.Table) -> pa.Table:
-    """Decode categories, whose dictionaries differ in order between tables."""
+    """Decode the dictionary columns: two tables may encode the categories in another order."""
     for name in ("true", "predicted"):
         place = predictions.column_names.index(name)
         text = pc.cast(predictions[name], "string")
