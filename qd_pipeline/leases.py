@@ -84,7 +84,7 @@ class Leases:
 
 
 def _locked(path: Path) -> int | None:
-    """Make a file that stays locked while this process lives; None where that cannot be."""
+    """Create a file that stays locked while this process lives; return None if locking fails."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
@@ -107,5 +107,5 @@ def _released(path: Path, process: int) -> None:
 
 
 def _boot() -> str:
-    """Return what only this machine has since it started: locks are seen by one kernel alone."""
+    """Return an id of this machine since it started: only its own processes see its locks."""
     return _BOOT_ID.read_text(encoding="ascii")[:8] if _BOOT_ID.exists() else secrets.token_hex(4)

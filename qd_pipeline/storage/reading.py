@@ -1,4 +1,4 @@
-"""Finding published partitions: by a look at the store, or in one listing of all of it."""
+"""Find published partitions: by a query for each, or in one listing of the whole store."""
 
 import json
 from abc import ABC, abstractmethod
@@ -46,14 +46,14 @@ class Manifests:
         return partition
 
     def read_all(self, found: Iterable[StoredObject]) -> None:
-        """Read many at once, so that `read` has them; damage is reported by `read`."""
+        """Read many manifests in parallel into the cache; `read` reports the damaged ones."""
 
         def read(each: StoredObject) -> None:
             with suppress(DamagedPartition):
                 self.read(each)
 
         if self._objects.local_root is not None:
-            return  # a file is read as fast alone
+            return  # threads do not make local files faster
         with ThreadPoolExecutor(_READERS) as pool:
             list(pool.map(read, found))
 
@@ -151,6 +151,6 @@ class Snapshot(PartitionReader):
 
 
 def as_stored(body: Json) -> Json:
-    """Return JSON as it reads back: tuples have become lists, and numbers as keys texts."""
+    """Return JSON as it reads back: tuples become lists, and keys become text."""
     stored: Json = json.loads(json.dumps(body))
     return stored
