@@ -58,7 +58,7 @@ def draw(
         target: `.npy` to write: uint8 (n, 28, 28), row i the table's row i; it can be mapped
             into memory.
         threads: Threads to use, by default one a core.
-        on_progress: Told (drawings drawn, drawings in all).
+        on_progress: Called with (drawings drawn, drawings in all).
 
     Raises:
         DamagedPartition: The table cannot be read, or holds no drawings.
