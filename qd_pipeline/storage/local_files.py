@@ -25,19 +25,10 @@ class LocalFiles(ABC):
 
     @abstractmethod
     def open(self, partition: Partition, name: str) -> Path:
-        """Return the path of a file with the content that was published.
-
-        Raises:
-            DamagedPartition: The stored file is missing, truncated or altered.
-            KeyError: The partition has no such file.
-        """
+        """Return a verified file of a partition: see `PartitionStore.open_local`."""
 
     def open_all(self, partition: Partition) -> Path:
-        """Return a folder with all files of a partition under their names.
-
-        Raises:
-            DamagedPartition: A stored file is missing, truncated or altered.
-        """
+        """Return a folder with all files of a partition: see `PartitionStore.open_all`."""
         for name in partition.files:
             self.open(partition, name)
         return self._folder(partition)
@@ -48,11 +39,7 @@ class LocalFiles(ABC):
 
 
 class InPlace(LocalFiles):
-    """The stored files themselves, where the store is a folder.
-
-    Args:
-        objects: The store.
-    """
+    """The stored files themselves, where the store is a folder."""
 
     def __init__(self, objects: LocalObjects) -> None:
         self._objects = objects

@@ -17,11 +17,7 @@ _READERS: Final = 16
 
 
 class Manifests:
-    """Reads manifests, each one once: they never change.
-
-    Args:
-        objects: The store.
-    """
+    """Reads manifests, each one once: they never change."""
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
@@ -125,12 +121,7 @@ class PartitionReader(ABC):
 
 
 class Snapshot(PartitionReader):
-    """All partitions as two listings of the store showed them.
-
-    Args:
-        objects: The store.
-        manifests: Reads its manifests.
-    """
+    """All partitions as two listings of the store showed them."""
 
     def __init__(self, objects: Objects, manifests: Manifests) -> None:
         super().__init__(manifests)

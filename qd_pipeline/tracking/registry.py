@@ -91,11 +91,7 @@ class Version:
 
 
 class Registry:
-    """MLflow's model registry, with one registered model a class set.
-
-    Args:
-        client: The store's client.
-    """
+    """MLflow's model registry, with one registered model a class set."""
 
     def __init__(self, client: MlflowClient) -> None:
         self._client = client

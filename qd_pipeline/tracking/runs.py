@@ -179,10 +179,7 @@ class TrackedRun:
         self._log(Inputs(fields, context))
 
     def renew(self, lease: Mapping[str, str]) -> None:
-        """Show other processes that this one still works on the run.
-
-        Args:
-            lease: Tags to set.
+        """Set the tags of the lease, and touch the pending log if there is one.
 
         Raises:
             TrackingFailed: MLflow cannot be reached.
