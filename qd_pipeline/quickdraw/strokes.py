@@ -24,9 +24,9 @@ from qd_pipeline.quickdraw.ndjson.columns import SCHEMA, Parsed, parsed_blocks
 from qd_pipeline.quickdraw.ndjson.reasons import Reason
 from qd_pipeline.quickdraw.ndjson.seen import KeyIds
 from qd_pipeline.quickdraw.rejects import Rejects
-from qd_pipeline.quickdraw.stroke_facts import StrokeFacts, Tally
+from qd_pipeline.quickdraw.stroke_metadata import StrokeMetadata, Tally
 
-__all__ = ["BLOCK_BYTES", "SCHEMA", "StrokeFacts", "convert", "read_ndjson"]
+__all__ = ["BLOCK_BYTES", "SCHEMA", "StrokeMetadata", "convert", "read_ndjson"]
 
 # Coordinates have no repetition that a dictionary or zstd would find, and as 32-bit integers,
 # which is what Parquet makes of them, three bytes in four are zero: splitting their bytes into
@@ -128,7 +128,7 @@ def convert(
     rejects: Path,
     *,
     on_progress: Callable[[int, int], None] | None = None,
-) -> StrokeFacts:
+) -> StrokeMetadata:
     """Write a file's valid drawings to a stroke table in Parquet, and its other lines to rejects.
 
     Memory grows with the file by 18 to 36 bytes a key_id alone, for finding duplicates. One core
@@ -168,7 +168,7 @@ def convert(
         if not tally.drawings:
             table.unlink()
             raise _no_drawing(ndjson, category, selection.lines, rejected)
-        return tally.facts(table.stat().st_size, rejected)
+        return tally.metadata(table.stat().st_size, rejected)
     except OSError as error:
         table.unlink(missing_ok=True)
         cause = f"cannot be written ({_why(error)})"

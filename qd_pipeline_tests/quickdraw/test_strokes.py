@@ -15,7 +15,7 @@ import pytest
 
 from qd_pipeline.errors import BadDrawing, HomeFailed
 from qd_pipeline.quickdraw import rejects as rejects_module
-from qd_pipeline.quickdraw.strokes import BLOCK_BYTES, SCHEMA, StrokeFacts, convert, read_ndjson
+from qd_pipeline.quickdraw.strokes import BLOCK_BYTES, SCHEMA, StrokeMetadata, convert, read_ndjson
 from qd_pipeline_tests.quickdraw import plain_ndjson
 
 FIELDS: dict[str, Any] = {
@@ -128,7 +128,7 @@ class Converted:
     def __init__(self, folder: Path, content: bytes, **options: Any) -> None:
         (folder / "cat.ndjson").write_bytes(content)
         paths = folder / "table.parquet", folder / "rejects.ndjson"
-        self.facts: StrokeFacts = convert(folder / "cat.ndjson", "cat", *paths, **options)
+        self.facts: StrokeMetadata = convert(folder / "cat.ndjson", "cat", *paths, **options)
         self.table = pq.read_table(paths[0])
         self.drawings = plain_ndjson.drawings(self.table)
         self.key_ids = [drawing.key_id for drawing in self.drawings]

@@ -10,7 +10,7 @@ from qd_pipeline.orchestration.context import MaterializationContext
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.stage import Check, CheckResult, Input, Result, Stage, StageConfig
 from qd_pipeline.orchestration.stages.raw_drawings import NDJSON
-from qd_pipeline.quickdraw.strokes import StrokeFacts, convert
+from qd_pipeline.quickdraw.strokes import StrokeMetadata, convert
 
 TABLE: Final = "table.parquet"
 REJECTS: Final = "rejects.ndjson"
@@ -46,7 +46,7 @@ def materialize(context: MaterializationContext, _config: StageConfig) -> Result
     )
 
 
-def _checks(facts: StrokeFacts, lines: int) -> list[CheckResult]:
+def _checks(facts: StrokeMetadata, lines: int) -> list[CheckResult]:
     rejected = facts.rejected
     return [
         CheckResult(
@@ -63,7 +63,7 @@ def _checks(facts: StrokeFacts, lines: int) -> list[CheckResult]:
     ]
 
 
-def _shown(facts: StrokeFacts) -> dict[str, object]:
+def _shown(facts: StrokeMetadata) -> dict[str, object]:
     countries = dg.MetadataValue.table(
         records=[
             dg.TableRecord({"country": code, "drawings": count})
