@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning.evaluation.intervals import Proportion, tango
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 MIN_SHARED: Final = 30
 """Fewest shared test drawings for which a p-value is shown."""
@@ -134,13 +132,10 @@ def compare(first: pa.Table, second: pa.Table) -> Comparison:
     Raises:
         BadSetting: The same drawing has different categories in the two tables.
     """
-    columns = ["key_id", "true", "predicted"]
-    both = _as_text(first.select(columns)).join(
-        _as_text(second.select(columns)),
-        "key_id",
-        join_type="inner",
-        right_suffix=" of the second",
-    )
+    # Decoded, since the dictionaries of two tables may be in another order.
+    schema = pa.schema({"key_id": pa.uint64(), "true": pa.string(), "predicted": pa.string()})
+    one, other = (table.select(schema.names).cast(schema) for table in (first, second))
+    both = one.join(other, "key_id", join_type="inner", right_suffix=" of the second")
     truth = both["true"]
     if not pc.all(pc.equal(truth, both["true of the second"])).as_py() and both.num_rows:
         raise BadSetting(
@@ -159,15 +154,6 @@ def compare(first: pa.Table, second: pa.Table) -> Comparison:
             _count(pc.and_not(second_right, first_right)),
         ),
     )
-
-
-def _as_text(predictions: pa.Table) -> pa.Table:
-    """Decode the dictionary columns: two tables may encode the categories in another order."""
-    for name in ("true", "predicted"):
-        place = predictions.column_names.index(name)
-        text = pc.cast(predictions[name], "string")
-        predictions = predictions.set_column(place, name, text)
-    return predictions
 
 
 def _count(mask: pa.ChunkedArray) -> int:

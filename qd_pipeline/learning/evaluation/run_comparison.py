@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -147,12 +147,13 @@ class RunComparison:
     key: str
     class_set: tuple[str, ...]
     runs: tuple[ComparedRun, ...]
-    pairs: tuple[PairwiseComparison, ...]
+    pairs: tuple[PairwiseComparison, ...] = ()
 
     @property
     def newest(self) -> int | None:
         """Place of the newest run of the class set's categories; None where there is none."""
-        return _newest(self.class_set, self.runs)
+        places = enumerate(self.runs)
+        return next((place for place, run in places if _is_of(run, self.class_set)), None)
 
     @property
     def differences(self) -> tuple[str, ...]:
@@ -191,10 +192,6 @@ def _other_categories(run: ComparedRun) -> str:
     return f"other categories: {', '.join(run.class_set) or 'not known'}"
 
 
-def _newest(class_set: tuple[str, ...], runs: Sequence[ComparedRun]) -> int | None:
-    return next((place for place, run in enumerate(runs) if _is_of(run, class_set)), None)
-
-
 def compare_runs(
     key: str, class_set: tuple[str, ...], runs: Sequence[ComparedRun]
 ) -> RunComparison:
@@ -205,15 +202,12 @@ def compare_runs(
         class_set: Its categories now. Runs of other categories are shown, and not compared.
         runs: The newest first.
     """
-    newest = _newest(class_set, runs)
-    pairs = (
-        ()
-        if newest is None
-        else tuple(
-            _pair(runs[newest], run, place) for place, run in enumerate(runs) if place != newest
-        )
-    )
-    return RunComparison(key, class_set, tuple(runs), pairs)
+    compared = RunComparison(key, class_set, tuple(runs))
+    newest = compared.newest
+    if newest is None:
+        return compared
+    others = ((place, run) for place, run in enumerate(runs) if place != newest)
+    return replace(compared, pairs=tuple(_pair(runs[newest], run, at) for at, run in others))
 
 
 def _pair(first: ComparedRun, second: ComparedRun, other: int) -> PairwiseComparison:
