@@ -23,14 +23,14 @@ from qd_pipeline.errors import BadSetting, HomeFailed, SourceFailed
 from qd_pipeline.quickdraw.download import (
     Fetched,
     Limits,
-    OfficialBucket,
-    SampleSource,
     Source,
     fetch,
     parse_source,
     source_version,
     sweep,
 )
+from qd_pipeline.quickdraw.download.sources.sample import SampleSource
+from qd_pipeline.quickdraw.download.sources.web import OfficialBucket
 from qd_pipeline.quickdraw.sample import ANIMALS
 from qd_pipeline_tests.mirror import Mirror, after_change, chunked, endless, reset, stall, status
 

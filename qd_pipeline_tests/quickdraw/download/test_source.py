@@ -5,15 +5,11 @@ import pytest
 
 from qd_pipeline.catalog import CATEGORIES
 from qd_pipeline.errors import BadSetting, SourceFailed
-from qd_pipeline.quickdraw.download import (
-    CloudSource,
-    FileSource,
-    HttpSource,
-    Limits,
-    SampleSource,
-    Source,
-    parse_source,
-)
+from qd_pipeline.quickdraw.download import Limits, Source, parse_source
+from qd_pipeline.quickdraw.download.sources.cloud import CloudSource
+from qd_pipeline.quickdraw.download.sources.local import FileSource
+from qd_pipeline.quickdraw.download.sources.sample import SampleSource
+from qd_pipeline.quickdraw.download.sources.web import HttpSource
 from qd_pipeline.quickdraw.sample import ANIMALS
 from qd_pipeline_tests.mirror import Mirror
 

@@ -10,16 +10,6 @@ from qd_pipeline.quickdraw.download.sources.local import FileSource
 from qd_pipeline.quickdraw.download.sources.sample import SAMPLE_DRAWINGS, SampleSource
 from qd_pipeline.quickdraw.download.sources.web import OFFICIAL_URL, HttpSource, OfficialBucket
 
-__all__ = [
-    "SAMPLE_DRAWINGS",
-    "CloudSource",
-    "FileSource",
-    "HttpSource",
-    "OfficialBucket",
-    "SampleSource",
-    "parse_source",
-]
-
 
 def parse_source(text: str, *, sample_drawings: int = SAMPLE_DRAWINGS) -> Source:
     """Return the source that a setting names.
