@@ -1,8 +1,10 @@
 """Training configuration: all settings of one training as values, and presets of them."""
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from types import MappingProxyType
 from typing import Any, Final, Self, get_type_hints
@@ -12,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning import networks
 from qd_pipeline.learning.bounds import Bounds
+from qd_pipeline.learning.training import key_ids
 
 OPTIMIZERS: Final = ("adam", "adamw", "rmsprop", "sgd")
 SCHEDULES: Final = ("constant", "one_cycle")
@@ -33,6 +36,9 @@ BOUNDS: Final[Mapping[str, Bounds]] = MappingProxyType(
     }
 )
 """Bounds of the numeric settings, by name."""
+
+
+_COUNTRIES: Final = re.compile("[A-Z]{2}(,[A-Z]{2})*")
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,12 @@ class TrainingConfig:
         flip_averaging: Flip test-time augmentation: whether the classifier averages its logits
             over each bitmap and its mirror image.
         only_recognized: Whether training drawings that the game did not recognise are left out;
-            validation and test drawings stay.
+            validation and test drawings stay, as they do with the filters below.
+        countries: Codes of the only countries whose drawings are trained on, as "DE,US".
+        drawn_from: Date (UTC) from which training drawings must be, as "2017-03-01".
+        drawn_before: Date (UTC) before which they must be.
+        exclude: Path of a file of key_ids (`key_ids.read`) that are neither trained nor
+            validated on; test drawings stay.
         calibrated: Whether a temperature is fitted on the validation split.
 
     Raises:
@@ -92,6 +103,10 @@ class TrainingConfig:
     flip_averaging: bool = False
     calibrated: bool = False
     only_recognized: bool = False
+    countries: str | None = None
+    drawn_from: str | None = None
+    drawn_before: str | None = None
+    exclude: str | None = None
 
     def __post_init__(self) -> None:
         networks.check_name(self.network)
@@ -107,6 +122,10 @@ class TrainingConfig:
                 raise BadSetting(
                     f"{name} {value!r}", "is not known", f"give one of {', '.join(known)}"
                 )
+        if self.countries is not None and not _COUNTRIES.fullmatch(self.countries):
+            raise BadSetting(f"countries {self.countries[:80]!r}", "are not codes", "give DE,US")
+        for name in ("drawn_from", "drawn_before"):
+            _check_date(name, getattr(self, name))
         if self.weight_decay and self.optimizer != "adamw":
             raise BadSetting(
                 f"optimizer {self.optimizer!r}", "takes no weight decay", "give adamw, or none"
@@ -215,7 +234,8 @@ class TrainingConfig:
         Traceback (most recent call last):
         qd_pipeline.errors.BadSetting: training setting 'momentum' is not known: \
 give some of network, epochs, batch_size, learning_rate, optimizer, seed, units, schedule, \
-weight_decay, label_smoothing, augmentation, warp, flip_averaging, calibrated, only_recognized.
+weight_decay, label_smoothing, augmentation, warp, flip_averaging, calibrated, only_recognized, \
+countries, drawn_from, drawn_before, exclude.
         """
         return cls(**{name: parse_setting(name, value) for name, value in values.items()})
 
@@ -223,18 +243,34 @@ weight_decay, label_smoothing, augmentation, warp, flip_averaging, calibrated, o
         """Return the settings that have an effect, by name, for a fingerprint.
 
         Settings that equal their defaults are left out, and so are units that are the network's
-        own; so a setting that is added later changes nothing for trainings without it.
+        own; so a setting that is added later changes nothing for trainings without it. Excluded
+        drawings are described by what the file holds, wherever it lies.
+
+        Raises:
+            BadSetting: The file of excluded key_ids cannot be read.
 
         >>> TrainingConfig("seed_cnn", epochs=4, units=128).effective()
         {'epochs': 4}
         """
         defaults = {field.name: field.default for field in dataclasses.fields(self)}
         defaults["units"] = networks.default_units(self.network)
-        return {
+        effective = {
             name: value
             for name, value in self.to_json().items()
             if value is not None and value != defaults[name]
         }
+        if path := effective.pop("exclude", None):
+            effective["excluded_key_ids"] = key_ids.describe(path)
+        return effective
+
+
+def _check_date(name: str, text: str | None) -> None:
+    try:
+        date.fromisoformat(text or "2017-03-01")
+    except ValueError:
+        raise BadSetting(
+            f"{name.replace('_', ' ')} {text!r:.80}", "is not a date", "give one as 2017-03-01"
+        ) from None
 
 
 @cache

@@ -14,7 +14,8 @@ from qd_pipeline.learning.evaluation.evaluate import evaluate
 from qd_pipeline.learning.networks import InputSpec
 from qd_pipeline.learning.training.batches import training_batches
 from qd_pipeline.learning.training.config import TrainingConfig, from_preset
-from qd_pipeline.learning.training.train import train, training_drawings
+from qd_pipeline.learning.training.selection import training_drawings
+from qd_pipeline.learning.training.train import train
 from qd_pipeline_tests.learning.shapes import (
     SHAPES,
     draw_shape,
