@@ -90,16 +90,19 @@ def label_quality(
     )
     made = runner.store.read("label_quality", validated.key)
     table = Table("category", "label issues", "drawings", "share (95 % interval)")
-    for name, issues in {**made.metadata["categories"], "all": made.metadata["issues"]}.items():
-        table.add_row(name, f"{issues['hits']:,}", f"{issues['count']:,}", _proportion(issues))
+    for name, share in {**made.metadata["categories"], "all": made.metadata["issues"]}.items():
+        table.add_row(name, f"{share['hits']:,}", f"{share['count']:,}", _proportion(share))
     console.print(table)
-    for title, name in (("Page", "label_quality.html"), ("Table", "label_quality.parquet")):
-        path = runner.store.open_local(made, name)
-        console.print(f"{title}: {path}", highlight=False, markup=False, soft_wrap=True)
-    console.print(
-        f"Train without them: `qd run --class-set {class_set} --exclude` and the table.",
-        highlight=False,
+    page, issues = (
+        runner.store.open_local(made, name)
+        for name in ("label_quality.html", "label_quality.parquet")
     )
+    # Whole and on lines of their own, so that they can be opened and copied.
+    for line in (
+        f"Page: {page}",
+        f"Train without them: qd run --class-set {class_set} --exclude {issues}",
+    ):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 @with_training(without=("preset", "settings_from_search"))

@@ -63,6 +63,7 @@ def test_mean_spread_and_predictions_are_those_of_the_folds(shapes: ClassSetData
     assert progress == sorted(progress)
     assert result.figures["cv_accuracy"] > 1 / 3
     predicted = result.predictions
+    assert predicted is not None
     assert set(predicted["key_id"].to_pylist()) == keys_of(shapes, "train") | keys_of(
         shapes, "validation"
     )
