@@ -83,12 +83,6 @@ OnlyRecognizedOption = Annotated[
 CountriesOption = Annotated[
     str | None, typer.Option(help="Train only on drawings from these countries, as DE,US.")
 ]
-DrawnFromOption = Annotated[
-    str | None, typer.Option(help="Train only on drawings from this date (UTC), as 2017-03-01.")
-]
-DrawnBeforeOption = Annotated[
-    str | None, typer.Option(help="Train only on drawings before this date (UTC).")
-]
 ExcludeOption = Annotated[
     str | None,
     typer.Option(
@@ -96,7 +90,7 @@ ExcludeOption = Annotated[
         "CSV or text. Testing is on all drawings."
     ),
 ]
-SELECTION: Final = ("only_recognized", "countries", "drawn_from", "drawn_before", "exclude")
+SELECTION: Final = ("only_recognized", "countries", "exclude")
 """Options that decide which drawings a training takes."""
 
 Command = Callable[..., None]
@@ -137,8 +131,6 @@ def _training(
     seed: SeedOption = None,
     only_recognized: OnlyRecognizedOption = None,
     countries: CountriesOption = None,
-    drawn_from: DrawnFromOption = None,
-    drawn_before: DrawnBeforeOption = None,
     exclude: ExcludeOption = None,
     settings_from_search: SearchedOption = False,  # noqa: FBT002 (a flag, to typer)
 ) -> None:

@@ -60,12 +60,6 @@ class CategoryData:
         return np.asarray(texts.to_numpy(zero_copy_only=False), dtype=np.object_)
 
     @cached_property
-    def timestamps(self) -> NDArray[np.datetime64]:
-        """When each drawing was made, `datetime64[us] (n,)`, UTC."""
-        column = pq.read_table(self.table, columns=["timestamp"]).column(0)
-        return np.asarray(column.cast(pa.timestamp("us")).to_numpy())
-
-    @cached_property
     def stroke_counts(self) -> NDArray[np.int64]:
         """Number of strokes of each drawing, `int64 (n,)`."""
         batches = pq.ParquetFile(self.table).iter_batches(columns=["drawing"])

@@ -4,7 +4,6 @@ import dataclasses
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
 from functools import cache
 from types import MappingProxyType
 from typing import Any, Final, Self, get_type_hints
@@ -72,10 +71,8 @@ class TrainingConfig:
         flip_averaging: Flip test-time augmentation: whether the classifier averages its logits
             over each bitmap and its mirror image.
         only_recognized: Whether training drawings that the game did not recognise are left out;
-            validation and test drawings stay, as they do with the filters below.
+            validation and test drawings stay, as they do with `countries`.
         countries: Codes of the only countries whose drawings are trained on, as "DE,US".
-        drawn_from: Date (UTC) from which training drawings must be, as "2017-03-01".
-        drawn_before: Date (UTC) before which they must be.
         exclude: Path of a file of key_ids (`key_ids.read`) that are neither trained nor
             validated on; test drawings stay.
         calibrated: Whether a temperature is fitted on the validation split.
@@ -104,8 +101,6 @@ class TrainingConfig:
     calibrated: bool = False
     only_recognized: bool = False
     countries: str | None = None
-    drawn_from: str | None = None
-    drawn_before: str | None = None
     exclude: str | None = None
 
     def __post_init__(self) -> None:
@@ -124,8 +119,6 @@ class TrainingConfig:
                 )
         if self.countries is not None and not _COUNTRIES.fullmatch(self.countries):
             raise BadSetting(f"countries {self.countries[:80]!r}", "are not codes", "give DE,US")
-        for name in ("drawn_from", "drawn_before"):
-            _check_date(name, getattr(self, name))
         if self.weight_decay and self.optimizer != "adamw":
             raise BadSetting(
                 f"optimizer {self.optimizer!r}", "takes no weight decay", "give adamw, or none"
@@ -235,7 +228,7 @@ class TrainingConfig:
         qd_pipeline.errors.BadSetting: training setting 'momentum' is not known: \
 give some of network, epochs, batch_size, learning_rate, optimizer, seed, units, schedule, \
 weight_decay, label_smoothing, augmentation, warp, flip_averaging, calibrated, only_recognized, \
-countries, drawn_from, drawn_before, exclude.
+countries, exclude.
         """
         return cls(**{name: parse_setting(name, value) for name, value in values.items()})
 
@@ -262,15 +255,6 @@ countries, drawn_from, drawn_before, exclude.
         if path := effective.pop("exclude", None):
             effective["excluded_key_ids"] = key_ids.describe(path)
         return effective
-
-
-def _check_date(name: str, text: str | None) -> None:
-    try:
-        date.fromisoformat(text or "2017-03-01")
-    except ValueError:
-        raise BadSetting(
-            f"{name.replace('_', ' ')} {text!r:.80}", "is not a date", "give one as 2017-03-01"
-        ) from None
 
 
 @cache

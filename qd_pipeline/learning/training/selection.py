@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,12 +69,6 @@ def _filters(config: TrainingConfig) -> dict[str, Mask]:
     if config.countries:
         countries = config.countries.split(",")
         filters["countries"] = lambda category: np.isin(category.countrycodes, countries)
-    if config.drawn_from:
-        first = np.datetime64(date.fromisoformat(config.drawn_from))
-        filters["drawn_from"] = lambda category: category.timestamps >= first
-    if config.drawn_before:
-        end = np.datetime64(date.fromisoformat(config.drawn_before))
-        filters["drawn_before"] = lambda category: category.timestamps < end
     return filters
 
 

@@ -67,12 +67,6 @@ class TrainingStageConfig(StageConfig):
     countries: str | None = Field(
         default=None, description="Train only on drawings from these countries, as DE,US."
     )
-    drawn_from: str | None = Field(
-        default=None, description="Train only on drawings from this date (UTC), as 2017-03-01."
-    )
-    drawn_before: str | None = Field(
-        default=None, description="Train only on drawings before this date (UTC)."
-    )
     exclude: str | None = Field(
         default=None,
         description="File of key_ids to train without: a table of label_quality, or Parquet, "

@@ -16,7 +16,7 @@ from qd_pipeline_tests.learning.shapes import draw_shape, write_category
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> ClassSetData:
-    """Return circles and lines, every third from Germany, all drawn when 1970 began."""
+    """Return circles and lines, every third from Germany."""
     folder = tmp_path_factory.mktemp("shapes")
     countries = [("DE", "US", "FR")[row % 3] for row in range(60)]
     return ClassSetData.split(
@@ -51,11 +51,6 @@ def test_only_drawings_from_some_countries_are_trained_on(data: ClassSetData) ->
     assert validation_drawings(data, config) is data.validation
 
 
-def test_drawings_from_a_date_and_before_another_are_trained_on(data: ClassSetData) -> None:
-    assert len(training_drawings(data, TrainingConfig(drawn_from="1970-01-01"))) == len(data.train)
-    assert len(training_drawings(data, TrainingConfig(drawn_before="1970-01-02"))) == len(
-        data.train
-    )
-    for never in ({"drawn_from": "1970-01-02"}, {"drawn_before": "1970-01-01"}):
-        with pytest.raises(BadSetting, match="circle has no training drawing left with drawn "):
-            training_drawings(data, TrainingConfig(**never))  # type: ignore[arg-type]
+def test_a_category_without_drawings_from_a_country_is_named(data: ClassSetData) -> None:
+    with pytest.raises(BadSetting, match="circle has no training drawing left with countries: "):
+        training_drawings(data, TrainingConfig(countries="AT"))
