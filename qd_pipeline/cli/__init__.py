@@ -37,6 +37,7 @@ app.command("promote")(champion.promote)
 app.command("rollback")(champion.rollback)
 app.command("compare")(compare.compare)
 app.command("cross-validate")(studies.cross_validate)
+app.command("label-quality")(studies.label_quality)
 app.command("search")(studies.search)
 app.command("study")(studies.study)
 

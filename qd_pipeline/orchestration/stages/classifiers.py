@@ -24,7 +24,7 @@ def materialize(context: MaterializationContext, config: TrainingStageConfig) ->
     title = f"{context.key} categories, {training.network}, {training.epochs} epochs"
     context.run.rename(title)
     context.run.log(params=training.to_json())
-    data = read_drawings(context)
+    data = read_drawings(context, training)
     context.log_inputs()
     classifier = train(
         data,
@@ -37,7 +37,10 @@ def materialize(context: MaterializationContext, config: TrainingStageConfig) ->
     return Result(
         metadata=classifier.training.to_json(),
         metrics=_metrics(classifier),
-        shown=_shown(classifier, context.path(NETWORK_FILE)),
+        shown={
+            **_shown(classifier, context.path(NETWORK_FILE)),
+            "training drawings left out": len(data.train) - classifier.training.training_drawings,
+        },
         checks=_checks(data, classifier),
         version=classifier.fingerprint(),
     )
