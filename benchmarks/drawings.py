@@ -23,9 +23,9 @@ from benchmarks.rows import Row
 from qd_pipeline.cli import summary
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.quickdraw import bitmaps
-from qd_pipeline.quickdraw.kernels import core_count
 from qd_pipeline.quickdraw.raster import rasterize
 from qd_pipeline.quickdraw.strokes import convert, read_ndjson
+from qd_pipeline.quickdraw.threads import core_count
 
 ROUNDS: Final = 5
 CATEGORY: Final = "cow"

@@ -27,7 +27,7 @@ from benchmarks.benchmark_set import Trained
 from benchmarks.corpus import REAL_DRAWINGS
 from benchmarks.rows import Row
 from qd_pipeline.cli import summary
-from qd_pipeline.quickdraw.kernels import core_count
+from qd_pipeline.quickdraw.threads import core_count
 
 PRESETS: Final = ("notebook", "default", "fast", "best")
 """Those that are measured; the notebook's dense baseline is far behind its CNN."""

@@ -24,9 +24,9 @@ from qd_pipeline.cli import summary
 from qd_pipeline.errors import BadDrawing
 from qd_pipeline.learning.data import CategoryData, ClassSetData, LabelledDrawings, load_category
 from qd_pipeline.learning.evaluation.intervals import Proportion
-from qd_pipeline.quickdraw.kernels import core_count
 from qd_pipeline.quickdraw.sketches.pictures import sketch_of_picture
 from qd_pipeline.quickdraw.sketches.sketch import to_column
+from qd_pipeline.quickdraw.threads import core_count
 from qd_pipeline.serving.model_cache import ModelCache
 from qd_pipeline.serving.prediction import Predictor
 from qd_pipeline.settings import Settings

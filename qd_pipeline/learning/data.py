@@ -16,7 +16,6 @@ from qd_pipeline.errors import BadSetting, DamagedPartition, MissingPartition
 from qd_pipeline.learning.inputs import Inputs
 from qd_pipeline.learning.networks import InputSpec
 from qd_pipeline.quickdraw.raster import rasterize
-from qd_pipeline.quickdraw.sequences import sequences
 from qd_pipeline.quickdraw.split import TEST, TRAIN, VALIDATION, split_of
 
 
@@ -172,6 +171,9 @@ class LabelledDrawings:
 
     def inputs(self, which: NDArray[np.integer] | slice, spec: InputSpec) -> Inputs:
         """Return what a network takes in of some drawings."""
+        # Its kernels import numba, a second that commands which read no drawings should not wait.
+        from qd_pipeline.quickdraw.sequences import sequences  # noqa: PLC0415
+
         return Inputs(
             None if spec.side is None else self.bitmaps(which, spec.side),
             None if spec.length is None else sequences(self.drawings(which), spec.length),

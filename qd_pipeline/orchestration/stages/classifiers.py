@@ -1,5 +1,6 @@
 """Stage 4: trained Keras models, one partition per class set."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -26,10 +27,15 @@ def materialize(context: MaterializationContext, config: TrainingStageConfig) ->
     context.run.log(params=training.to_json())
     data = read_drawings(context)
     context.log_inputs()
+
+    def on_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
+        context.run.log(metrics=metrics, step=epoch + 1)
+        context.note(_epoch(epoch + 1, training.epochs, metrics))
+
     classifier = train(
         data,
         training,
-        on_epoch=lambda epoch, metrics: context.run.log(metrics=metrics, step=epoch + 1),
+        on_epoch=on_epoch,
         on_progress=context.on_progress("drawings"),
     )
     classifier.save(context.staged.folder)
@@ -41,6 +47,13 @@ def materialize(context: MaterializationContext, config: TrainingStageConfig) ->
         checks=_checks(data, classifier),
         version=classifier.fingerprint(),
     )
+
+
+def _epoch(number: int, epochs: int, metrics: Mapping[str, float]) -> str:
+    """Return one epoch in a line."""
+    accuracy = metrics.get("val_accuracy")
+    measured = "" if accuracy is None else f", validation accuracy {accuracy * 100:.1f} %"
+    return f"epoch {number} of {epochs}, loss {metrics['loss']:.3f}{measured}"
 
 
 def _metrics(classifier: Classifier) -> dict[str, float]:
