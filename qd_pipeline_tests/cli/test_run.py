@@ -1,10 +1,13 @@
 """`qd run` as one types it: what it shows, and what it leaves alone the second time."""
 
+import contextlib
 import logging
 import os
+import pty
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -84,11 +87,11 @@ def test_the_table_shows_the_classifier_with_its_figures_report_and_run(
 
 def test_beside_the_table_stands_nothing_but_our_own_sentences(first: Sequence[str]) -> None:
     assert re.fullmatch(
-        r"1 of 3: cow 2 of 3: panda 3 of 3: class set 2 "
+        r"1 of 8: cow 4 of 8: panda 7 of 8: class set 2 "
         r"Classifiers on the synthetic sample \(seed 0\) Report of 2: \S+report\.html "
         r"(! [a-z]+ \w+ failed its check [^!]+ )*"
         r"8 partitions materialized, 0 already up to date; \d+ s\. "
-        r"Next: `make ui` shows .* lists the rest\. "
+        r"Next: `qd report` opens .* lists the rest\. "
         r"These figures are of a synthetic sample; .* takes people's drawings\.",
         sentences(first),
     )
@@ -124,3 +127,37 @@ def test_a_category_with_fewer_drawings_than_asked_for_says_so_materialized_or_u
     assert record.asset_materialization is not None
     assert record.asset_materialization.metadata["asked for"].value == 25
     assert (logging.WARNING, "The source has 10 of the 25 drawings asked for.") in logged
+
+
+def test_a_terminal_shows_the_epochs_while_they_pass_and_80_columns_are_enough(
+    home: Path, second: Sequence[str]
+) -> None:
+    assert second
+    chosen = ("--class-set", "2", "--epochs", "30", "--home", str(home))
+    ours, theirs = pty.openpty()
+    terminal, seen = Path(os.ttyname(theirs)), bytearray()
+
+    def watch() -> None:
+        with contextlib.suppress(OSError):  # the end of a pseudo-terminal
+            while chunk := os.read(ours, 65536):
+                seen.extend(chunk)
+
+    size = {"COLUMNS": "80", "LINES": "40", "TERM": "xterm"}
+    with qd(terminal, "run", *chosen, environment=size) as command:
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        code = command.end()
+    os.close(theirs)
+    watcher.join()
+    os.close(ours)
+    shown = seen.decode()
+    assert code == 0, shown
+    frames = [frame for frame in shown.split("\x1b[2K") if "epoch" in frame]
+    epochs = [re.search(r"epoch (\d+) of 30, loss [\d.]+, validation accuracy", f) for f in frames]
+    assert len({found[1] for found in epochs if found}) > 5, shown
+    last = shown.rpartition("\x1b[2K")[2]
+    plain = re.sub(r"\x1b(\[[\d;?]*[a-zA-Z]|\]8;[^\x1b]*\x1b\\)", "", last).splitlines()
+    (report,) = [line for line in plain if line.startswith("Report of 2: ")]
+    assert Path(report.removeprefix("Report of 2: ")).is_file()
+    assert all(len(line) <= 80 for line in plain if line[:1] in set("┏┃┡│└"))
+    assert re.search(r"\x1b\]8;[^;]*;file:///\S+report\.html\x1b", last)
