@@ -58,30 +58,29 @@ def status(class_sets: ClassSetsOption = None, home: HomeOption = None) -> None:
     store = PartitionStore(settings.store_url)
     found = _Found(Staleness(pipeline, store.snapshot()), store)
     console = terminal()
-    table = Table("category", "drawings", "source", "since", "partitions")
+    table = Table("category", "drawings", "since", "partitions")
     for key in pipeline.partitions.keys(By.CATEGORY):
         raw = found.partition("raw_drawings", key)
         strokes = found.partition("strokes", key)
         drawings = f"{strokes.metadata['drawings']:,}" if strokes else "–"
-        table.add_row(key, drawings, *found.origin(raw), found.state(By.CATEGORY, key))
+        table.add_row(key, drawings, found.since(raw), found.state(By.CATEGORY, key))
     console.print(table)
     champions = _champions(settings)
-    table = Table("class set", "accuracy (95 % interval)", "source", "since", "champion")
-    table.add_column("partitions")
+    table = Table("class set", "accuracy (95 % interval)", "since", "champion", "partitions")
     for key in pipeline.partitions.keys(By.CLASS_SET):
         made = found.partition("evaluations", key)
         accuracy = summary.accuracy(made.metadata["figures"]) if made else "–"
         champion = champions.get(made.metadata["model"], "none") if made else "–"
         state = found.state(By.CLASS_SET, key)
-        table.add_row(key, accuracy, *found.origin(made), champion, state)
+        table.add_row(key, accuracy, found.since(made), champion, state)
     console.print(table)
-    for reason, partitions in found.reasons.items():
+    for said, partitions in (*found.sources.items(), *found.reasons.items()):
         named = ", ".join(partitions[:_MOST_NAMED])
         more = f" and {len(partitions) - _MOST_NAMED} more" if len(partitions) > _MOST_NAMED else ""
-        console.print(f"{named}{more}: {reason}.", highlight=False, markup=False)
+        console.print(f"{named}{more}: {said}.", highlight=False, markup=False)
 
 
-_MOST_NAMED: Final = 5
+_MOST_NAMED: Final = 8
 
 
 class _Found:
@@ -89,12 +88,14 @@ class _Found:
 
     Attributes:
         reasons: Stale partitions by the reason why they are.
+        sources: Keys of partitions by the source of their drawings.
     """
 
     def __init__(self, staleness: "Staleness", store: "PartitionStore") -> None:
         self._staleness = staleness
         self._store = store
         self.reasons: dict[str, list[str]] = {}
+        self.sources: dict[str, list[str]] = {}
 
     def partition(self, stage: str, key: str) -> "Partition | None":
         """Return a published partition; None where there is none that can be read."""
@@ -103,18 +104,20 @@ class _Found:
         except QdError:
             return None
 
-    def origin(self, made: "Partition | None") -> tuple[str, str]:
-        """Return the source of a partition, and when it was published in a local store."""
+    def since(self, made: "Partition | None") -> str:
+        """Return when a partition was published in a local store, and note its source."""
         if made is None:
-            return "–", "–"
+            return "–"
         from qd_pipeline.orchestration.provenance import Provenance  # noqa: PLC0415
 
         provenance = Provenance.of_partitions([made])
-        folder, since = Path(self._store.location(made)), "–"
-        if folder.is_dir():
-            published = datetime.fromtimestamp(folder.stat().st_mtime).astimezone()
-            since = f"{published:%Y-%m-%d %H:%M}"
-        return provenance.source if provenance else "–", since
+        if provenance:
+            self.sources.setdefault(f"of the {provenance.source}", []).append(made.key)
+        folder = Path(self._store.location(made))
+        if not folder.is_dir():
+            return "–"
+        published = datetime.fromtimestamp(folder.stat().st_mtime).astimezone()
+        return f"{published:%Y-%m-%d %H:%M}"
 
     def state(self, by: "By", key: str) -> str:
         """Return whether a key's partitions are up to date."""

@@ -20,7 +20,12 @@ class Terminal(Console):
     """
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """Print sentences and tables, as Rich does."""
+        """Print sentences, which the terminal wraps, and tables.
+
+        A sentence that Rich wraps would be pasted with line breaks inside of its commands.
+        """
+        if all(isinstance(each, str) for each in objects):
+            options.setdefault("soft_wrap", True)
         super().print(
             *(pasteable(each) if isinstance(each, str) else each for each in objects), **options
         )

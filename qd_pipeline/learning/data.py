@@ -104,7 +104,7 @@ def load_category(category: str, table: Path, bitmaps: Path) -> CategoryData:
     )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LabelledDrawings:
     """Drawings of a class set with their labels.
 
@@ -130,6 +130,10 @@ class LabelledDrawings:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def __repr__(self) -> str:
+        names = ", ".join(category.category for category in self.categories)
+        return f"<{len(self):,} drawings of {names}>"
 
     @property
     def missing_category(self) -> str | None:

@@ -115,7 +115,7 @@ def _champion(registry: Registry, version: Version) -> Champion:
             predictions = pq.read_table(path)
     except MissingPartition:
         predictions = None
-    return Champion(str(version), predictions, version.tags.get("synthetic") == "true")
+    return Champion(str(version), predictions, version.synthetic)
 
 
 def _decided_before(version: Version, margin: float) -> PromotionDecision:

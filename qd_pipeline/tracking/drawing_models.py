@@ -38,8 +38,9 @@ _NOT_SERVED: Final = (
 
 _ANY: Final = AnyType()  # type: ignore[no-untyped-call]  # MLflow's
 _SIGNATURE: Final = ModelSignature(
-    # Strokes are lists or JSON text, pictures are bytes or Base64 text: no one type fits.
-    inputs=Schema([ColSpec(_ANY, "drawing"), ColSpec(_ANY, "simplified", required=False)]),
+    # Strokes are lists, structs or JSON text, pictures are bytes, text or arrays: no one type fits.
+    # Nothing is required here, so that the model itself says what to give where it is missing.
+    inputs=Schema([ColSpec(_ANY, name, required=False) for name in ("drawing", "simplified")]),
     outputs=Schema(
         [
             ColSpec(DataType.string, "category"),
@@ -51,7 +52,12 @@ _SIGNATURE: Final = ModelSignature(
 )
 _EXAMPLE: Final[dict[str, Any]] = {
     "columns": ["drawing"],
-    "data": [["[[[0, 255, 128, 0], [255, 255, 0, 255]]]"]],
+    "data": [
+        ["[[[0, 255, 128, 0], [255, 255, 0, 255]]]"],
+        ['{"word": "cow", "drawing": [[[0, 255, 128, 0], [255, 255, 0, 255]]]}'],
+        [[[[0, 255, 128, 0], [255, 255, 0, 255]]]],
+        [[{"x": [0, 255, 128, 0], "y": [255, 255, 0, 255]}]],
+    ],
 }
 _REQUIREMENTS: Final = (
     "keras",

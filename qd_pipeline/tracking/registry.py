@@ -70,6 +70,11 @@ class Version:
         return tuple(json.loads(self.tags.get(_CATEGORIES, "[]")))
 
     @property
+    def synthetic(self) -> bool:
+        """Whether it was trained on generated drawings."""
+        return self.tags.get("synthetic") == "true"
+
+    @property
     def was_champion(self) -> bool:
         """Whether it is or ever was the champion."""
         return _SINCE in self.tags

@@ -1,6 +1,7 @@
 """`qd run` as one types it: what it shows, and what it leaves alone the second time."""
 
 import contextlib
+import json
 import logging
 import os
 import pty
@@ -10,14 +11,20 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
+import numpy as np
+import pandas as pd
 import pytest
 
+import qd_pipeline
+from qd_pipeline.errors import BadSetting, DamagedPartition, MissingPartition
 from qd_pipeline.orchestration import instance
+from qd_pipeline.quickdraw.raster import rasterize
 from qd_pipeline.quickdraw.sample import write_ndjson
 from qd_pipeline.storage import PartitionStore
-from qd_pipeline_tests.commands import qd
+from qd_pipeline_tests.commands import ROOT, qd
 
 SMALL = ("--class-set", "2", "--epochs", "1")
 CHOSEN = (*SMALL, "--drawings", "60")
@@ -127,6 +134,50 @@ def test_a_category_with_fewer_drawings_than_asked_for_says_so_materialized_or_u
     assert record.asset_materialization is not None
     assert record.asset_materialization.metadata["asked for"].value == 25
     assert (logging.WARNING, "The source has 10 of the 25 drawings asked for.") in logged
+
+
+def test_python_reads_the_same_tables_arrays_and_classifier(
+    home: Path, first: Sequence[str]
+) -> None:
+    assert first
+    data = qd_pipeline.open(home)
+    strokes, bitmaps = data.strokes("cow"), data.bitmaps("cow")
+    assert strokes.num_rows == len(bitmaps) == 60
+    np.testing.assert_array_equal(rasterize(strokes["drawing"]), bitmaps)
+    splits = data.class_set("2")
+    assert sum(map(len, (splits.train, splits.validation, splits.test))) == 120
+    classifier = data.classifier("2")
+    assert classifier.synthetic
+    of_table = classifier.predict(strokes)
+    for same in (strokes["drawing"], strokes.to_pandas(), strokes["drawing"].to_pylist()):
+        pd.testing.assert_frame_equal(classifier.predict(same), of_table)
+    assert len(classifier.predict(bitmaps[:3])) == 3
+    with pytest.raises(MissingPartition, match="class set 2 has no champion"):
+        data.champion("2")
+    with pytest.raises(BadSetting, match="class set '9' is not known: give one of 2, 4, 8"):
+        data.evaluation("9")
+    damaged = Path(data.evaluation("2").report).parent / "predictions.parquet"
+    content = damaged.read_bytes()
+    damaged.chmod(0o644)
+    damaged.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(DamagedPartition):
+        data.evaluation("2")
+    damaged.write_bytes(content)
+
+
+def test_the_example_notebook_runs(
+    home: Path, first: Sequence[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert first
+    monkeypatch.setenv("QD_HOME", str(home))
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    notebook = json.loads((ROOT / "docs" / "example.ipynb").read_text(encoding="utf-8"))
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    names: dict[str, Any] = {}
+    for cell in cells:
+        exec("".join(cell["source"]), names)  # noqa: S102 (as a notebook does)
+    assert list(names["trained"]["params.epochs"]) == [1.0]
+    assert not any(cell["outputs"] for cell in cells)
 
 
 def test_a_terminal_shows_the_epochs_while_they_pass_and_80_columns_are_enough(

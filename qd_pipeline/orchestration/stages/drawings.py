@@ -1,5 +1,6 @@
 """The drawings of a class set, read from the inputs of a stage that learns from them."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from qd_pipeline import catalog
@@ -9,6 +10,7 @@ from qd_pipeline.orchestration.context import MaterializationContext
 from qd_pipeline.orchestration.stage import Input
 from qd_pipeline.orchestration.stages.bitmaps import ARRAY
 from qd_pipeline.orchestration.stages.strokes import TABLE
+from qd_pipeline.storage import Partition, PartitionStore
 
 DRAWINGS: Final = (Input("strokes"), Input("bitmaps"))
 """Inputs of a stage that learns from drawings."""
@@ -21,7 +23,17 @@ def read_drawings(context: MaterializationContext) -> ClassSetData:
         DamagedPartition: A file is not what was written, or a category's bitmaps were drawn from
             another stroke table.
     """
-    tables, bitmaps = context.inputs["strokes"], context.inputs["bitmaps"]
+    return class_set_data(context.store, context.inputs["strokes"], context.inputs["bitmaps"])
+
+
+def class_set_data(
+    store: PartitionStore, tables: Mapping[str, Partition], bitmaps: Mapping[str, Partition]
+) -> ClassSetData:
+    """Read and split the drawings of some stroke tables and their bitmaps, by category key.
+
+    Raises:
+        DamagedPartition: As `read_drawings`.
+    """
     categories = []
     for key, table in tables.items():
         if bitmaps[key].fingerprint["inputs"] != {f"strokes/{key}": table.version}:
@@ -33,8 +45,8 @@ def read_drawings(context: MaterializationContext) -> ClassSetData:
         categories.append(
             load_category(
                 catalog.category_of(key),
-                context.open(table, TABLE),
-                context.open(bitmaps[key], ARRAY),
+                store.open_local(table, TABLE),
+                store.open_local(bitmaps[key], ARRAY),
             )
         )
     return ClassSetData.split(categories)
