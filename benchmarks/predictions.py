@@ -20,7 +20,7 @@ from benchmarks import page, rows
 from benchmarks.renderings import Drawing, bordered, framed_page, paint_program, phone_photo, scan
 from benchmarks.rows import Row
 from qd_pipeline.catalog import partition_key
-from qd_pipeline.cli import summary
+from qd_pipeline.cli.terminal import terminal
 from qd_pipeline.errors import BadDrawing
 from qd_pipeline.learning.data import CategoryData, ClassSetData, LabelledDrawings, load_category
 from qd_pipeline.learning.evaluation.intervals import Proportion
@@ -70,7 +70,7 @@ def main() -> None:
     synthetic = _is_synthetic(store, class_set)
     kind = "synthetic sample" if synthetic else "people's"
     title = f"Class set {held.key} ({held.origin}), {len(labels):,} test drawings ({kind})"
-    console = summary.console()
+    console = terminal()
     console.print(rows.table(measured, title))
     facts = {
         "synthetic": synthetic,

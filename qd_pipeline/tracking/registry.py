@@ -153,6 +153,7 @@ class Registry:
         classifier: str,
         categories: Collection[str],
         tags: Mapping[str, str],
+        description: str = "",
     ) -> Version:
         """Register the classifier that a run logged.
 
@@ -162,6 +163,7 @@ class Registry:
             classifier: The classifier's data version.
             categories: What it tells apart.
             tags: What else the registry is to say about it.
+            description: Of the version, in Markdown.
 
         Raises:
             MissingPartition: The run logged no classifier.
@@ -169,7 +171,8 @@ class Registry:
         with translate_errors():
             logged = self._logged(run)
             if not self._client.search_registered_models(f"name = '{model}'"):
-                self._client.create_registered_model(model)
+                apart = f"Tells {', '.join(categories)} apart; the alias champion predicts."
+                self._client.create_registered_model(model, description=apart)
             said = {
                 **tags,
                 _CLASSIFIER: classifier,
@@ -177,7 +180,12 @@ class Registry:
             }
             return _version(
                 self._client.create_model_version(
-                    model, f"models:/{logged}", run_id=run, tags=said, model_id=logged
+                    model,
+                    f"models:/{logged}",
+                    run_id=run,
+                    tags=said,
+                    description=description,
+                    model_id=logged,
                 )
             )
 

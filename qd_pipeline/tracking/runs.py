@@ -54,12 +54,14 @@ class LoggedDataset:
         version: Its data version.
         source: Where the drawings came from.
         metadata: Figures to show beside it.
+        schema: Its columns, as MLflow takes them; empty where they are not told.
     """
 
     name: str
     version: str
     source: str
     metadata: Mapping[str, Any]
+    schema: str = ""
 
     @property
     def digest(self) -> str:
@@ -171,7 +173,7 @@ class TrackedRun:
 
         Args:
             dataset: The dataset; metrics that were measured on it are logged with it.
-            context: What it was used for: `training` or `testing`.
+            context: What it was used for: `training`, `validation` or `test`.
         """
         self.log_datasets([dataset], context)
 
@@ -180,7 +182,7 @@ class TrackedRun:
 
         Args:
             datasets: The datasets.
-            context: What they were used for: `training` or `testing`.
+            context: What they were used for: `training`, `validation` or `test`.
         """
         fields = [
             {
@@ -189,6 +191,7 @@ class TrackedRun:
                 "source_type": "quickdraw",
                 "source": json.dumps({"source": dataset.source}),
                 "profile": json.dumps(dataset.metadata, default=str),
+                **({"schema": dataset.schema} if dataset.schema else {}),
             }
             for dataset in datasets
         ]

@@ -15,7 +15,7 @@ from qd_pipeline.orchestration.context import MaterializationContext
 from qd_pipeline.orchestration.embedded import png
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.stage import Check, CheckResult, Result, Stage
-from qd_pipeline.orchestration.stages.drawings import DRAWINGS, read_drawings
+from qd_pipeline.orchestration.stages.drawings import DRAWINGS, log_split, read_drawings
 from qd_pipeline.orchestration.stages.training_config import TrainingStageConfig, declared_training
 
 
@@ -26,7 +26,9 @@ def materialize(context: MaterializationContext, config: TrainingStageConfig) ->
     context.run.rename(title)
     context.run.log(params=training.to_json())
     data = read_drawings(context)
-    context.log_inputs()
+    log_split(context, data.train, "training")
+    if len(data.validation):
+        log_split(context, data.validation, "validation")
 
     def on_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
         context.run.log(metrics=metrics, step=epoch + 1)

@@ -1,16 +1,22 @@
 """The drawings of a class set, read from the inputs of a stage that learns from them."""
 
+import hashlib
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
 
 from qd_pipeline import catalog
 from qd_pipeline.errors import DamagedPartition
-from qd_pipeline.learning.data import ClassSetData, load_category
+from qd_pipeline.learning.data import ClassSetData, LabelledDrawings, load_category
 from qd_pipeline.orchestration.context import MaterializationContext
 from qd_pipeline.orchestration.stage import Input
 from qd_pipeline.orchestration.stages.bitmaps import ARRAY
 from qd_pipeline.orchestration.stages.strokes import TABLE
 from qd_pipeline.storage import Partition, PartitionStore
+
+if TYPE_CHECKING:
+    from qd_pipeline import tracking
 
 DRAWINGS: Final = (Input("strokes"), Input("bitmaps"))
 """Inputs of a stage that learns from drawings."""
@@ -24,6 +30,36 @@ def read_drawings(context: MaterializationContext) -> ClassSetData:
             another stroke table.
     """
     return class_set_data(context.store, context.inputs["strokes"], context.inputs["bitmaps"])
+
+
+def log_split(
+    context: MaterializationContext, split: LabelledDrawings, use: str
+) -> "tracking.LoggedDataset":
+    """Log a split as a dataset of the context's MLflow run; which it is follows from the inputs.
+
+    Args:
+        context: The context.
+        split: The drawings.
+        use: `training`, `validation` or `test`.
+    """
+    from qd_pipeline import tracking  # noqa: PLC0415 (MLflow takes seconds to import)
+
+    inputs = [context.inputs[each.stage].values() for each in DRAWINGS]
+    versions = [made.version for partitions in inputs for made in partitions]
+    counts = zip(
+        (category.category for category in split.categories),
+        np.bincount(split.labels, minlength=len(split.categories)).tolist(),
+        strict=True,
+    )
+    dataset = tracking.LoggedDataset(
+        f"class set {context.key}, {use} drawings",
+        hashlib.sha256("".join([use, *versions]).encode()).hexdigest(),
+        context.provenance.source,
+        {"drawings": len(split), **dict(counts)},
+        tracking.DRAWINGS,
+    )
+    context.run.log_dataset(dataset, use)
+    return dataset
 
 
 def class_set_data(
