@@ -26,8 +26,8 @@ from benchmarks import benchmark_set, rows
 from benchmarks.benchmark_set import Trained
 from benchmarks.corpus import REAL_DRAWINGS
 from benchmarks.rows import Row
-from qd_pipeline.cli import summary
-from qd_pipeline.quickdraw.kernels import core_count
+from qd_pipeline.cli.terminal import terminal
+from qd_pipeline.quickdraw.threads import core_count
 
 PRESETS: Final = ("notebook", "default", "fast", "best")
 """Those that are measured; the notebook's dense baseline is far behind its CNN."""
@@ -167,7 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="also the presets notebook and default on 8 × 10,000 synthetic drawings",
     )
     large = parser.parse_args(arguments).large
-    console = summary.console()
+    console = terminal()
     synthetic = not REAL_DRAWINGS.is_dir()
     kind = "synthetic drawings (there are no real ones here)" if synthetic else "real drawings"
     progress = Progress(

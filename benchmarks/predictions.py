@@ -20,13 +20,13 @@ from benchmarks import page, rows
 from benchmarks.renderings import Drawing, bordered, framed_page, paint_program, phone_photo, scan
 from benchmarks.rows import Row
 from qd_pipeline.catalog import partition_key
-from qd_pipeline.cli import summary
+from qd_pipeline.cli.terminal import terminal
 from qd_pipeline.errors import BadDrawing
 from qd_pipeline.learning.data import CategoryData, ClassSetData, LabelledDrawings, load_category
 from qd_pipeline.learning.evaluation.intervals import Proportion
-from qd_pipeline.quickdraw.kernels import core_count
 from qd_pipeline.quickdraw.sketches.pictures import sketch_of_picture
 from qd_pipeline.quickdraw.sketches.sketch import to_column
+from qd_pipeline.quickdraw.threads import core_count
 from qd_pipeline.serving.model_cache import ModelCache
 from qd_pipeline.serving.prediction import Predictor
 from qd_pipeline.settings import Settings
@@ -70,7 +70,7 @@ def main() -> None:
     synthetic = _is_synthetic(store, class_set)
     kind = "synthetic sample" if synthetic else "people's"
     title = f"Class set {held.key} ({held.origin}), {len(labels):,} test drawings ({kind})"
-    console = summary.console()
+    console = terminal()
     console.print(rows.table(measured, title))
     facts = {
         "synthetic": synthetic,

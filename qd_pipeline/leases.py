@@ -54,6 +54,11 @@ class Leases:
         """
         return self.has_ended(owner) or time.time() - renewed > SECONDS
 
+    @property
+    def any_ended(self) -> bool:
+        """Whether a process has ended, on this machine, without releasing its lock file."""
+        return any(self.has_ended(file.name) for file in self._folder.glob("*-*"))
+
     def sweep(self) -> None:
         """Remove the lock files of processes that have ended; call it when their runs are closed.
 

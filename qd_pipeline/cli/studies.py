@@ -19,15 +19,14 @@ from qd_pipeline.cli.options import (
     with_training,
 )
 from qd_pipeline.cli.screen import Screen
+from qd_pipeline.cli.terminal import terminal
 from qd_pipeline.errors import BadSetting
-from qd_pipeline.learning.evaluation.intervals import Proportion
-from qd_pipeline.learning.studies.space import NOTEBOOK, Space
-from qd_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from qd_pipeline.orchestration.runner import PipelineRunner
+    from qd_pipeline.settings import Settings
     from qd_pipeline.storage import Partition
 
 ClassSetArgument = Annotated[str, typer.Argument(help="Class set, as 8.")]
@@ -135,6 +134,8 @@ def search(
 
     The drawings are those that `qd run` materialized. The test split takes no part.
     """
+    from qd_pipeline.learning.studies.space import NOTEBOOK, Space  # noqa: PLC0415 (see `options`)
+
     settings = load(source=source, home=home, class_sets=class_sets)
     axes = Space.load(space) if space else NOTEBOOK
     training["preset"] = preset
@@ -198,7 +199,7 @@ def study(
 
 
 def _make(
-    settings: Settings,
+    settings: "Settings",
     stage: str,
     class_set: str,
     training: dict[str, Any],
@@ -236,7 +237,7 @@ def _make(
         staleness = Staleness(runner.pipeline, runner.store, runner.configs)
         reason = staleness.reason(stages[stage], key)
         wanted = [stage, followed_by] if reason else [followed_by]
-    console = summary.console()
+    console = terminal()
     with Screen(console) as screen:
         for done, name in enumerate(wanted):
             if not runner.failures:
@@ -256,6 +257,8 @@ def _shares(text: str) -> list[int]:
 
 
 def _proportion(facts: Mapping[str, Any]) -> str:
+    from qd_pipeline.learning.evaluation.intervals import Proportion  # noqa: PLC0415 (see `options`)
+
     return str(Proportion(facts["hits"], facts["count"]))
 
 

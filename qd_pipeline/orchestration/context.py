@@ -115,6 +115,10 @@ class MaterializationContext:
         """Return a function that reports how much is done, counted in `unit`."""
         return progress.of(f"{self.stage.name} {self.key}", unit, self.dagster.log)
 
+    def note(self, text: str) -> None:
+        """Show how the stage is doing, beside its progress."""
+        progress.note(text, self.dagster.log)
+
     def log_inputs(self) -> None:
         """Log the inputs as datasets of the MLflow run."""
         from qd_pipeline.tracking import LoggedDataset  # noqa: PLC0415 (MLflow is slow to import)

@@ -33,6 +33,7 @@ class Candidate:
         predictions: As `Evaluation.predictions`.
         source: Where its drawings are from.
         synthetic: Whether they were generated rather than drawn by people.
+        description: Of it, in Markdown.
     """
 
     class_set: str
@@ -41,6 +42,7 @@ class Candidate:
     predictions: pa.Table
     source: str
     synthetic: bool
+    description: str = ""
 
 
 def decide(registry: Registry, candidate: Candidate, margin: float) -> PromotionDecision:
@@ -86,6 +88,7 @@ def register(registry: Registry, candidate: Candidate, decision: PromotionDecisi
                 "synthetic": str(candidate.synthetic).lower(),
                 **_tags(decision),
             },
+            description=candidate.description,
         )
     elif version.was_champion or not _is_as_it_was(registry, version):
         return version
@@ -115,7 +118,7 @@ def _champion(registry: Registry, version: Version) -> Champion:
             predictions = pq.read_table(path)
     except MissingPartition:
         predictions = None
-    return Champion(str(version), predictions, version.tags.get("synthetic") == "true")
+    return Champion(str(version), predictions, version.synthetic)
 
 
 def _decided_before(version: Version, margin: float) -> PromotionDecision:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from logging import getLogger
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
@@ -19,9 +20,7 @@ import dagster as dg
 from qd_pipeline import catalog
 from qd_pipeline.errors import DamagedPartition, QdError
 from qd_pipeline.leases import Leases
-from qd_pipeline.orchestration import instance as instances
-from qd_pipeline.orchestration import observations, ownership, pool, recovery, sigint
-from qd_pipeline.orchestration.jobs import JOB_OF
+from qd_pipeline.orchestration import resources, sigint
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.resources import SourceResource
@@ -46,30 +45,74 @@ _ASKED_AT_ONCE: Final = 8
 class PipelineRunner:
     """Materializes partitions in this process, and records what became of them.
 
+    Dagster's instance and MLflow, which take seconds to open, are opened when the first partition
+    turns out to be stale.
+
     Attributes:
         pipeline: The stages as the settings want them.
-        definitions: Dagster's definitions of them.
-        instance: The data directory's Dagster instance.
+        configs: Configurations by stage, as the options of the command say.
+        recovers: Whether to clean up after killed processes before the first partition.
         store: The partition store.
         source: The source of drawings.
-        tracker: The MLflow tracker.
-        configs: Configurations by stage, as the options of the command say.
         materialized: Partitions (`bitmaps cow`) that were materialized.
         up_to_date: Partitions that were up to date already.
         failures: One sentence for each run that failed, by partition key.
     """
 
     pipeline: Pipeline
-    definitions: dg.Definitions
-    instance: dg.DagsterInstance
-    store: PartitionStore
-    source: SourceResource
-    tracker: "Tracker"
     configs: Mapping[str, StageConfig]
+    recovers: bool = False
+    store: PartitionStore = field(init=False)
+    source: SourceResource = field(init=False)
     materialized: list[str] = field(default_factory=list)
     up_to_date: list[str] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     _versions: dict[str, str] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self.store = resources.partition_store_of(self.pipeline.settings).store
+        self.source = resources.source_of(self.pipeline.settings)
+
+    @cached_property
+    def definitions(self) -> dg.Definitions:
+        """Dagster's definitions of the pipeline."""
+        from qd_pipeline.orchestration.code_location import definitions_of  # noqa: PLC0415
+
+        settings = self.pipeline.settings
+        # Not as `resources_of`: a secret stands as its variable's name there.
+        return definitions_of(
+            self.pipeline,
+            {
+                "partition_store": resources.partition_store_of(settings),
+                "source": self.source,
+                "mlflow": resources.mlflow_of(settings),
+            },
+        )
+
+    @cached_property
+    def instance(self) -> dg.DagsterInstance:
+        """The data directory's Dagster instance."""
+        from qd_pipeline.orchestration import instance  # noqa: PLC0415
+
+        return instance.of(self.pipeline.settings.home)
+
+    @cached_property
+    def tracker(self) -> "Tracker":
+        """The MLflow tracker."""
+        return resources.mlflow_of(self.pipeline.settings).tracker
+
+    def recover(self) -> None:
+        """Clean up after killed processes, once, and report the settings to Dagster.
+
+        Raises:
+            QdError: The data directory, the store or MLflow cannot be used.
+        """
+        from qd_pipeline.orchestration import observations, recovery  # noqa: PLC0415
+
+        if self.recovers:
+            self.recovers = False
+            recovery.recover(self.pipeline, self.store, self.tracker, self.instance)
+            observations.report_settings(self.pipeline, self.instance, self.store)
 
     def run(self, class_sets: Sequence[str], on_partition: Callable[[str, int, int], None]) -> None:
         """Materialize everything stale that some class sets need.
@@ -79,27 +122,33 @@ class PipelineRunner:
 
         Args:
             class_sets: Their keys, in the order to train them.
-            on_partition: Called before each partition with its name, the number of partitions
-                done and their total.
+            on_partition: Called before the partitions of each key with its name, the number of
+                partitions done and their total.
         """
         needed = self.pipeline.partitions.upstream_keys
         keys_of = {name: needed(name, of=By.CLASS_SET, upstream=By.CATEGORY) for name in class_sets}
         keys = list(dict.fromkeys(key for needed_keys in keys_of.values() for key in needed_keys))
+        each = {by: len(self.pipeline.chain(by)) for by in (By.CATEGORY, By.CLASS_SET)}
+        total = each[By.CATEGORY] * len(keys) + each[By.CLASS_SET] * len(class_sets)
         self._ask_source(keys)
-        staleness = self._staleness(self._version_at_source)
-        for done, key in enumerate(keys):
-            on_partition(catalog.category_of(key), done, len(keys) + len(class_sets))
+        staleness, done = self._staleness(self._version_at_source), 0
+        for key in keys:
+            on_partition(catalog.category_of(key), done, total)
             self._bring_up_to_date(By.CATEGORY, key, staleness)
+            done += each[By.CATEGORY]
         # The source has been asked.
         staleness = self._staleness(None)
-        for done, name in enumerate(class_sets, start=len(keys)):
-            on_partition(f"class set {name}", done, len(keys) + len(class_sets))
+        for name in class_sets:
+            on_partition(f"class set {name}", done, total)
+            done += each[By.CLASS_SET]
             lacking = [key for key in keys_of[name] if key in self.failures]
             if lacking:
                 cause = f"needs {', '.join(lacking)}, which failed"
                 self.failures[name] = f"class set {name} {cause}: it stays as it was."
             else:
                 self._bring_up_to_date(By.CLASS_SET, name, staleness)
+        if self._must_recover():
+            self.recover()
 
     def materialize(self, key: str, stages: Sequence[Stage]) -> None:
         """Materialize some stages of one partition, stale or not, in one Dagster run.
@@ -110,6 +159,11 @@ class PipelineRunner:
             HomeFailed: Dagster's databases cannot be written or read.
             KeyboardInterrupt: The run was interrupted.
         """
+        # SQLAlchemy and Dagster's tables are not needed to find that all is up to date.
+        from qd_pipeline.orchestration import instance as instances  # noqa: PLC0415
+        from qd_pipeline.orchestration import observations, ownership  # noqa: PLC0415
+
+        self.recover()
         settings, run_id = self.pipeline.settings, str(uuid4())
         after = timedelta(seconds=settings.abandoned_after)
         with sigint.observed(), instances.translate_errors(settings.home):
@@ -144,6 +198,16 @@ class PipelineRunner:
         if not result.success:
             self.failures[key] = _sentence(result)
 
+    def _must_recover(self) -> bool:
+        """Return whether a killed process has left something, or something waits for MLflow.
+
+        It looks at the data directory alone: what processes of other machines left waits until
+        something is materialized, or the web servers start.
+        """
+        settings = self.pipeline.settings
+        waiting = settings.home / "spool"
+        return Leases(settings.leases).any_ended or (waiting.is_dir() and any(waiting.iterdir()))
+
     def _config(self, stage: Stage, key: str) -> StageConfig:
         try:
             made = self.store.find(stage.name, key)
@@ -174,6 +238,8 @@ class PipelineRunner:
         return self._versions[key]
 
     def _wait_for_slot(self, partition: str) -> None:
+        from qd_pipeline.orchestration import pool, recovery  # noqa: PLC0415 (as in `materialize`)
+
         if pool.is_full(self.instance):
             _LOG.warning("%s waits: another training is running.", partition)
         while pool.is_full(self.instance):
@@ -184,6 +250,8 @@ class PipelineRunner:
         if stage.on_request:
             # Studies have no job of their own: all of them at once are never wanted.
             return self.definitions.resolve_implicit_global_asset_job_def()
+        from qd_pipeline.orchestration.jobs import JOB_OF  # noqa: PLC0415 (as in `materialize`)
+
         return self.definitions.resolve_job_def(JOB_OF[stage.by])
 
     def _bring_up_to_date(self, by: By, key: str, staleness: Staleness) -> None:
@@ -206,4 +274,4 @@ def _sentence(result: dg.ExecuteInProcessResult) -> str:
             return failure.user_failure_data.description
         if failure.error:
             return f"{event.step_key}: {(failure.error.cause or failure.error).message.strip()}"
-    return f"run {result.run_id} failed: see its page in Dagster's UI (`make ui`)."
+    return f"run {result.run_id} failed: see its page in Dagster's UI (`qd ui`)."

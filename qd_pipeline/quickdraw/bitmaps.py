@@ -15,8 +15,8 @@ from PIL import Image
 
 from qd_pipeline.errors import DamagedPartition, disk_failure
 from qd_pipeline.quickdraw import BITMAP_SIDE
-from qd_pipeline.quickdraw.kernels import ordered_map
 from qd_pipeline.quickdraw.raster import rasterize
+from qd_pipeline.quickdraw.threads import ordered_map
 
 BATCH: Final = 1024
 """Drawings that a core draws at a time."""

@@ -18,13 +18,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from qd_pipeline.errors import BadDrawing, HomeFailed
-from qd_pipeline.quickdraw.kernels import prefetch
 from qd_pipeline.quickdraw.ndjson.blocks import BLOCK_BYTES
 from qd_pipeline.quickdraw.ndjson.columns import SCHEMA, Parsed, parsed_blocks
 from qd_pipeline.quickdraw.ndjson.reasons import Reason
 from qd_pipeline.quickdraw.ndjson.seen import KeyIds
 from qd_pipeline.quickdraw.rejects import Rejects
 from qd_pipeline.quickdraw.stroke_metadata import StrokeMetadata, Tally
+from qd_pipeline.quickdraw.threads import prefetch
 
 __all__ = ["BLOCK_BYTES", "SCHEMA", "StrokeMetadata", "convert", "read_ndjson"]
 

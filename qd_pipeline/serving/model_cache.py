@@ -26,7 +26,7 @@ class LoadedModel:
 
     Attributes:
         key: Its class set's key.
-        origin: Where it comes from, for people.
+        origin: Where it comes from, and that it was trained on synthetic drawings if it was.
         identity: Changes when the model changes.
         predictor: The classifier itself.
     """
@@ -172,16 +172,22 @@ class ModelCache:
         if champion is None:
             return None
         return _Candidate(
-            f"{champion}, champion", str(champion), lambda: registry.classifier_of(champion)
+            f"{champion}, champion{_synthetic(champion.synthetic)}",
+            str(champion),
+            lambda: registry.classifier_of(champion),
         )
 
     def _newest_stored(self, key: str) -> _Candidate | None:
         stored = self._store.find("classifiers", key)
         if stored is None:
             return None
-        folder = self._store.open_all
+        folder, provenance = self._store.open_all, stored.metadata.get("provenance", {})
         return _Candidate(
-            "the newest in the store",
+            f"the newest in the store{_synthetic(provenance.get('synthetic', False))}",
             stored.version,
             lambda: contextlib.nullcontext(folder(stored)),
         )
+
+
+def _synthetic(synthetic: bool) -> str:  # noqa: FBT001 (the one thing that it says)
+    return ", trained on synthetic drawings" if synthetic else ""

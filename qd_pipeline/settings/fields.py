@@ -5,7 +5,7 @@ import json
 from dataclasses import fields
 from datetime import time
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -66,14 +66,17 @@ WebAddress = Annotated[str, AfterValidator(_web_address)]
 TrackingUri = Annotated[str, AfterValidator(checked)]
 GivenClassSets = Annotated[ClassSets, BeforeValidator(_class_sets)]
 
-HttpSettings = create_model(
-    "HttpSettings",
-    __config__=ConfigDict(extra="forbid"),
-    **{  # type: ignore[call-overload] # the fields are those of `Limits`
-        limit.name: (limit.type, Field(default=limit.default, gt=0, allow_inf_nan=False))
-        for limit in fields(Limits)
-    },
-)
+if TYPE_CHECKING:
+    HttpSettings = BaseModel
+else:
+    HttpSettings = create_model(
+        "HttpSettings",
+        __config__=ConfigDict(extra="forbid"),
+        **{
+            limit.name: (limit.type, Field(default=limit.default, gt=0, allow_inf_nan=False))
+            for limit in fields(Limits)
+        },
+    )
 """`QD_HTTP_…`: the fields of `qd_pipeline.quickdraw.download.limits.Limits`, each above 0."""
 
 

@@ -99,7 +99,7 @@ class Inputs(_WithoutFiles):
 
     Attributes:
         datasets: The fields of MLflow's `Dataset`, for each.
-        context: What they were used for: `training` or `testing`.
+        context: What they were used for: `training`, `validation` or `test`.
     """
 
     datasets: Sequence[Mapping[str, str]]

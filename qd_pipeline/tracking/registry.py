@@ -70,6 +70,11 @@ class Version:
         return tuple(json.loads(self.tags.get(_CATEGORIES, "[]")))
 
     @property
+    def synthetic(self) -> bool:
+        """Whether it was trained on generated drawings."""
+        return self.tags.get("synthetic") == "true"
+
+    @property
     def was_champion(self) -> bool:
         """Whether it is or ever was the champion."""
         return _SINCE in self.tags
@@ -144,6 +149,7 @@ class Registry:
         classifier: str,
         categories: Collection[str],
         tags: Mapping[str, str],
+        description: str = "",
     ) -> Version:
         """Register the classifier that a run logged.
 
@@ -153,6 +159,7 @@ class Registry:
             classifier: The classifier's data version.
             categories: What it tells apart.
             tags: Further tags of the version.
+            description: Of the version, in Markdown.
 
         Raises:
             MissingPartition: The run logged no classifier.
@@ -164,7 +171,8 @@ class Registry:
                     f"MLflow run {run}", "holds no classifier", "train it again with `qd run`"
                 )
             if not self._client.search_registered_models(f"name = '{model}'"):
-                self._client.create_registered_model(model)
+                apart = f"Tells {', '.join(categories)} apart; the alias champion predicts."
+                self._client.create_registered_model(model, description=apart)
             all_tags = {
                 **tags,
                 _CLASSIFIER: classifier,
@@ -172,7 +180,12 @@ class Registry:
             }
             return _version(
                 self._client.create_model_version(
-                    model, f"models:/{logged}", run_id=run, tags=all_tags, model_id=logged
+                    model,
+                    f"models:/{logged}",
+                    run_id=run,
+                    tags=all_tags,
+                    description=description,
+                    model_id=logged,
                 )
             )
 

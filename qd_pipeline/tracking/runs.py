@@ -10,6 +10,7 @@ from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Run, RunTag
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from qd_pipeline.tracking.drawing_models import DrawingModel
 from qd_pipeline.tracking.entries import Batch, End, Entry, File, Inputs, Picture
@@ -53,12 +54,14 @@ class LoggedDataset:
         version: Its data version.
         source: Where the drawings came from.
         metadata: Figures to show beside it.
+        schema: Its columns, as MLflow takes them; empty where they are not told.
     """
 
     name: str
     version: str
     source: str
     metadata: Mapping[str, Any]
+    schema: str = ""
 
     @property
     def digest(self) -> str:
@@ -136,6 +139,10 @@ class TrackedRun:
         with translate_errors():
             self._client.update_run(self.id, name=name)
 
+    def describe(self, markdown: str) -> None:
+        """Set the description on the run's page."""
+        self.log(tags={MLFLOW_RUN_NOTE: markdown})
+
     def log_file(self, path: Path) -> None:
         """Store a file among the run's artifacts."""
         self._log(File(str(path)))
@@ -164,7 +171,7 @@ class TrackedRun:
 
         Args:
             datasets: The datasets.
-            context: What they were used for: `training` or `testing`.
+            context: What they were used for: `training`, `validation` or `test`.
         """
         fields = [
             {
@@ -173,6 +180,7 @@ class TrackedRun:
                 "source_type": "quickdraw",
                 "source": json.dumps({"source": dataset.source}),
                 "profile": json.dumps(dataset.metadata, default=str),
+                **({"schema": dataset.schema} if dataset.schema else {}),
             }
             for dataset in datasets
         ]

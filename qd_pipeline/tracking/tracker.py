@@ -3,9 +3,9 @@
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import mlflow
 from mlflow import MlflowClient
@@ -28,6 +28,9 @@ from qd_pipeline.tracking.registry import Registry
 from qd_pipeline.tracking.run_tags import run_tags
 from qd_pipeline.tracking.runs import Identity, TrackedRun
 from qd_pipeline.tracking.spool import Spool
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _OWNER: Final = "lease_owner"
 _RENEWED: Final = "lease_renewed"
@@ -166,6 +169,29 @@ class Tracker:
                 max_results=count,
             )
         return tuple(LoggedRun.of(run, self._link(run)) for run in runs)
+
+    def table(self) -> "pd.DataFrame":
+        """Return all runs of the experiments as a table, the newest first.
+
+        Returns:
+            A row a run: `run_id`, `name`, `experiment`, `status`, `start_time`, `end_time`,
+            `metrics.…`, `params.…` (numbers where all are) and `tags.…` but for MLflow's own.
+
+        Raises:
+            TrackingFailed: MLflow cannot be reached.
+        """
+        with translate_errors():
+            known = [self._client.get_experiment_by_name(name) for name in EXPERIMENTS]
+            homes = {home.experiment_id: home.name for home in known if home}
+            found = mlflow.search_runs(list(homes))
+        own = [name for name in found.columns if str(name).startswith("tags.mlflow.")]
+        table = found.drop(columns=[*own, "experiment_id", "artifact_uri"])
+        table.insert(1, "name", found.get("tags.mlflow.runName"))
+        table.insert(2, "experiment", found["experiment_id"].map(homes))
+        for name in table.filter(like="params."):
+            with suppress(ValueError, TypeError):  # a setting that is no number
+                table[name] = table[name].astype(float)
+        return table
 
     def fetch(self, run_id: str, name: str, folder: Path) -> Path:
         """Download one of a run's artifacts into a folder.

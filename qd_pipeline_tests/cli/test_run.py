@@ -1,20 +1,30 @@
 """`qd run` as one types it: what it shows, and what it leaves alone the second time."""
 
+import contextlib
+import json
 import logging
 import os
+import pty
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
+import numpy as np
+import pandas as pd
 import pytest
 
+import qd_pipeline
+from qd_pipeline.errors import BadSetting, DamagedPartition, MissingPartition
 from qd_pipeline.orchestration import instance
+from qd_pipeline.quickdraw.raster import rasterize
 from qd_pipeline.quickdraw.sample import ndjson_lines
 from qd_pipeline.storage import PartitionStore
-from qd_pipeline_tests.commands import qd
+from qd_pipeline_tests.commands import ROOT, qd
 
 SMALL = ("--class-set", "2", "--epochs", "1")
 CHOSEN = (*SMALL, "--drawings", "60")
@@ -84,11 +94,11 @@ def test_the_table_shows_the_classifier_with_its_figures_report_and_run(
 
 def test_beside_the_table_stands_nothing_but_our_own_sentences(first: Sequence[str]) -> None:
     assert re.fullmatch(
-        r"1 of 3: cow 2 of 3: panda 3 of 3: class set 2 "
+        r"1 of 8: cow 4 of 8: panda 7 of 8: class set 2 "
         r"Classifiers on the synthetic sample \(seed 0\) Report of 2: \S+report\.html "
         r"(! [a-z]+ \w+ failed its check [^!]+ )*"
         r"8 partitions materialized, 0 already up to date; \d+ s\. "
-        r"Next: `make ui` shows .* lists the rest\. "
+        r"Next: `qd report` opens .* lists the rest\. "
         r"These figures are of a synthetic sample; .* takes people's drawings\.",
         sentences(first),
     )
@@ -125,3 +135,81 @@ def test_a_category_with_fewer_drawings_than_asked_for_says_so_materialized_or_u
     assert record.asset_materialization is not None
     assert record.asset_materialization.metadata["asked for"].value == 25
     assert (logging.WARNING, "The source has 10 of the 25 drawings asked for.") in logged
+
+
+def test_python_reads_the_same_tables_arrays_and_classifier(
+    home: Path, first: Sequence[str]
+) -> None:
+    assert first
+    data = qd_pipeline.open(home)
+    strokes, bitmaps = data.strokes("cow"), data.bitmaps("cow")
+    assert strokes.num_rows == len(bitmaps) == 60
+    np.testing.assert_array_equal(rasterize(strokes["drawing"]), bitmaps)
+    splits = data.class_set("2")
+    assert sum(map(len, (splits.train, splits.validation, splits.test))) == 120
+    classifier = data.classifier("2")
+    assert classifier.synthetic
+    of_table = classifier.predict(strokes)
+    for same in (strokes["drawing"], strokes.to_pandas(), strokes["drawing"].to_pylist()):
+        pd.testing.assert_frame_equal(classifier.predict(same), of_table)
+    assert len(classifier.predict(bitmaps[:3])) == 3
+    with pytest.raises(MissingPartition, match="class set 2 has no champion"):
+        data.champion("2")
+    with pytest.raises(BadSetting, match="class set '9' is not known: give one of 2, 4, 8"):
+        data.evaluation("9")
+    damaged = Path(data.evaluation("2").report).parent / "predictions.parquet"
+    content = damaged.read_bytes()
+    damaged.chmod(0o644)
+    damaged.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(DamagedPartition):
+        data.evaluation("2")
+    damaged.write_bytes(content)
+
+
+def test_the_example_notebook_runs(
+    home: Path, first: Sequence[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert first
+    monkeypatch.setenv("QD_HOME", str(home))
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    notebook = json.loads((ROOT / "docs" / "example.ipynb").read_text(encoding="utf-8"))
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    names: dict[str, Any] = {}
+    for cell in cells:
+        exec("".join(cell["source"]), names)  # noqa: S102 (as a notebook does)
+    assert list(names["trained"]["params.epochs"]) == [1.0]
+    assert not any(cell["outputs"] for cell in cells)
+
+
+def test_a_terminal_shows_the_epochs_while_they_pass_and_80_columns_are_enough(
+    home: Path, second: Sequence[str]
+) -> None:
+    assert second
+    chosen = ("--class-set", "2", "--epochs", "30", "--home", str(home))
+    ours, theirs = pty.openpty()
+    terminal, seen = Path(os.ttyname(theirs)), bytearray()
+
+    def watch() -> None:
+        with contextlib.suppress(OSError):  # the end of a pseudo-terminal
+            while chunk := os.read(ours, 65536):
+                seen.extend(chunk)
+
+    size = {"COLUMNS": "80", "LINES": "40", "TERM": "xterm"}
+    with qd(terminal, "run", *chosen, environment=size) as command:
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        code = command.end()
+    os.close(theirs)
+    watcher.join()
+    os.close(ours)
+    shown = seen.decode()
+    assert code == 0, shown
+    frames = [frame for frame in shown.split("\x1b[2K") if "epoch" in frame]
+    epochs = [re.search(r"epoch (\d+) of 30, loss [\d.]+, validation accuracy", f) for f in frames]
+    assert len({found[1] for found in epochs if found}) > 5, shown
+    last = shown.rpartition("\x1b[2K")[2]
+    plain = re.sub(r"\x1b(\[[\d;?]*[a-zA-Z]|\]8;[^\x1b]*\x1b\\)", "", last).splitlines()
+    (report,) = [line for line in plain if line.startswith("Report of 2: ")]
+    assert Path(report.removeprefix("Report of 2: ")).is_file()
+    assert all(len(line) <= 80 for line in plain if line[:1] in set("┏┃┡│└"))
+    assert re.search(r"\x1b\]8;[^;]*;file:///\S+report\.html\x1b", last)

@@ -9,7 +9,7 @@ import numpy as np
 from qd_pipeline.learning import backend
 from qd_pipeline.learning.inputs import Inputs, signature
 from qd_pipeline.learning.training.augmentation import augment
-from qd_pipeline.quickdraw.kernels import prefetch
+from qd_pipeline.quickdraw.threads import prefetch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,7 +14,6 @@ import numpy as np
 
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.quickdraw.sample.animals import PRESETS
-from qd_pipeline.quickdraw.sample.doodle import doodle
 
 ANIMALS: Final = tuple(PRESETS)
 """The categories of the sample, in the notebook's order."""
@@ -57,6 +56,9 @@ def ndjson_lines(category: str, count: int, seed: int) -> Iterator[bytes]:
 
 
 def _line(category: str, index: int, seed: int) -> bytes:
+    # Numba takes a second to import, and what only names the sample should not wait for it.
+    from qd_pipeline.quickdraw.sample.doodle import doodle  # noqa: PLC0415
+
     place = ANIMALS.index(category)
     # Streams of bit generators are fixed by numpy's compatibility policy (NEP 19).
     chances = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, place, index])))
