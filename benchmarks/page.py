@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -14,6 +15,7 @@ import uvicorn
 from benchmarks.renderings import Drawing
 from qd_pipeline.serving.drawing_page import build
 from qd_pipeline.serving.model_cache import ModelCache
+from qd_pipeline.serving.own_drawings import OwnDrawings
 
 
 def milliseconds(shelf: ModelCache, key: str, drawings: Sequence[Drawing]) -> tuple[float, ...]:
@@ -43,7 +45,8 @@ def _serving(shelf: ModelCache) -> Iterator[int]:
     """Serve the page from a thread, and give its port."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(build(shelf), log_level="warning", access_log=False))
+        app = build(shelf, OwnDrawings(Path()))  # nothing is kept
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:

@@ -16,6 +16,7 @@ from qd_pipeline.cli import (
     compare,
     draw,
     listing,
+    own,
     predict,
     report,
     send,
@@ -66,6 +67,9 @@ app.command("ui", short_help="Start the web servers of Dagster and MLflow.")(ui.
 app.command("predict", short_help="Name the category of your own drawings.")(predict.predict)
 app.command("draw", short_help="Start a web page to draw on; the champion classifies.")(draw.draw)
 app.command("report")(report.report)
+app.command("evaluate-own", short_help="Score the champion on drawings corrected by hand.")(
+    own.evaluate_own
+)
 app.command("send")(send.send)
 app.command("status", short_help="Show what there is, how good, and why some is stale.")(
     listing.status

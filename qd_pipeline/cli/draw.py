@@ -20,11 +20,12 @@ def draw(class_sets: ClassSetsOption = None, home: HomeOption = None) -> None:
     # They are slow to import, and a port that is taken should be told at once.
     from qd_pipeline.serving.drawing_page import build  # noqa: PLC0415
     from qd_pipeline.serving.model_cache import ModelCache  # noqa: PLC0415
+    from qd_pipeline.serving.own_drawings import OwnDrawings  # noqa: PLC0415
 
     console = terminal()
     console.print(f"Draw  http://127.0.0.1:{settings.draw_port}", highlight=False)
     console.print("Ctrl-C stops it.", highlight=False)
-    _serve(build(ModelCache(settings)), listening)
+    _serve(build(ModelCache(settings), OwnDrawings(settings.home)), listening)
     console.print("Stopped.")
 
 

@@ -135,6 +135,7 @@ def _as_json(loaded: "LoadedModel", answer: _Answer, top: int, *, show: bool) ->
         "drawing": answer.sketch.number,
         "class_set": loaded.key,
         "classifier": loaded.origin,
+        "synthetic": loaded.synthetic,
         "categories": [
             {"category": category, "probability": chance} for category, chance in chances
         ],
@@ -146,7 +147,7 @@ def _as_json(loaded: "LoadedModel", answer: _Answer, top: int, *, show: bool) ->
 def _print(
     console: Console, loaded: "LoadedModel", answers: Sequence[_Answer], top: int, *, show: bool
 ) -> None:
-    table = Table(title=f"Class set {loaded.key}: {loaded.origin}", title_justify="left")
+    table = Table(title=loaded.title, title_justify="left")
     many = {each.file for each in answers if each.sketch.number > 1}
     shown = [show or bool(each.sketch.warnings) for each in answers]
     table.add_column("drawing", overflow="fold")

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from qd_pipeline.errors import MissingPartition
 from qd_pipeline.learning.evaluation import promotion
 from qd_pipeline.learning.evaluation.comparison import Comparison, mcnemar
-from qd_pipeline.learning.evaluation.metrics import class_set_of
+from qd_pipeline.learning.evaluation.predictions_table import class_set_of
 from qd_pipeline.learning.evaluation.promotion import Champion, Outcome, PromotionDecision
 from qd_pipeline.tracking.registry import DecidedBy, Registry, Version
 

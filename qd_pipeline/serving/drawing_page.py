@@ -1,8 +1,7 @@
-"""Web server of the drawing page: three files, the list of classifiers, and predictions."""
+"""Web server of the drawing page: its files, classifiers, predictions and one's own test set."""
 
 import base64
 import contextlib
-import json
 import threading
 from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
@@ -21,18 +20,16 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from qd_pipeline.errors import BadDrawing, BadSetting, MissingPartition, QdError
+from qd_pipeline.quickdraw.sketches.files import sketches_of
 from qd_pipeline.quickdraw.sketches.points import strokes_of_points
+from qd_pipeline.quickdraw.sketches.simplify import Stroke
 from qd_pipeline.quickdraw.sketches.sketch import to_column
 from qd_pipeline.serving.model_cache import LoadedModel, ModelCache
+from qd_pipeline.serving.own_drawings import OwnDrawings
+from qd_pipeline.serving.page_requests import drawing_of, file_of
 from qd_pipeline.serving.prediction import Ranking
 
-MOST_BYTES: Final = 1_000_000
-"""Bytes of the largest drawing taken: some 60,000 points."""
-
-MOST_STROKES: Final = 2_000
-"""Strokes of the busiest drawing taken."""
-
-_FOLDER: Final = Path(__file__).parent
+_FOLDER: Final = Path(__file__).parent / "page"
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -49,11 +46,12 @@ _STATUS: Final[Mapping[type[QdError], HTTPStatus]] = {
 }
 
 
-def build(models: ModelCache) -> Starlette:
+def build(models: ModelCache, own: OwnDrawings) -> Starlette:
     """Build the web application.
 
     Args:
         models: The classifiers to predict with; they are loaded while the page is up already.
+        own: Where drawings that were named are kept.
     """
 
     async def classifiers(_: Request) -> Response:
@@ -61,8 +59,16 @@ def build(models: ModelCache) -> Starlette:
         return JSONResponse({"classifiers": [_described(each) for each in found]})
 
     async def predict(request: Request) -> Response:
-        content = _parsed(request, await _body(request))
+        content = await drawing_of(request)
         return JSONResponse(await run_in_threadpool(_answer, models, content))
+
+    async def sketches(request: Request) -> Response:
+        name = request.query_params.get("name", "the file")[:200]
+        return JSONResponse(await run_in_threadpool(_sketches, await file_of(request), name))
+
+    async def keep(request: Request) -> Response:
+        content = await drawing_of(request)
+        return JSONResponse(await run_in_threadpool(_kept, models, own, content))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -73,10 +79,11 @@ def build(models: ModelCache) -> Starlette:
     return Starlette(
         routes=[
             Route("/", _file("page.html")),
-            Route("/page.css", _file("page.css")),
-            Route("/page.js", _file("page.js")),
+            *(Route(f"/{path.name}", _file(path.name)) for path in _FOLDER.iterdir()),
             Route("/classifiers", classifiers),
             Route("/predictions", predict, methods=["POST"]),
+            Route("/sketches", sketches, methods=["POST"]),
+            Route("/own", keep, methods=["POST"]),
         ],
         middleware=[
             Middleware(_Headers),
@@ -97,54 +104,61 @@ def _file(name: str) -> Any:
 
 def _described(loaded: LoadedModel) -> dict[str, Any]:
     categories = loaded.predictor.classifier.class_set
-    return {"class_set": loaded.key, "categories": categories, "origin": loaded.origin}
-
-
-async def _body(request: Request) -> bytes:
-    """Return the body of a request.
-
-    Raises:
-        BadDrawing: It is too large.
-    """
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            raise BadDrawing("the drawing", "is too large", f"send at most {MOST_BYTES:,} bytes")
-    return bytes(body)
-
-
-def _parsed(request: Request, body: bytes) -> dict[str, Any]:
-    """Return the request's JSON object.
-
-    Raises:
-        BadDrawing: It is not what the page sends.
-    """
-    # A form of another site's cannot send this type.
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise BadDrawing("the request", "is no JSON", "send it as application/json")
-    try:
-        content: dict[str, Any] = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise BadDrawing("the request", "is no JSON", "send a JSON object") from error
-    strokes = content.get("strokes") if isinstance(content, dict) else None
-    if not isinstance(strokes, list) or not isinstance(content.get("class_set"), str):
-        form = '{"class_set": "8", "strokes": [[[x, …], [y, …]], …], "simplified": false}'
-        raise BadDrawing("the request", "names no class set or no strokes", f"send {form}")
-    if not isinstance(content.get("simplified", False), bool):
-        raise BadDrawing("simplified", "is neither true nor false", "give one of them")
-    if len(strokes) > MOST_STROKES:
-        raise BadDrawing("the drawing", "has too many strokes", f"draw at most {MOST_STROKES:,}")
-    return content
+    return {
+        "class_set": loaded.key,
+        "categories": categories,
+        "origin": loaded.origin,
+        "synthetic": loaded.synthetic,
+    }
 
 
 def _answer(models: ModelCache, content: Mapping[str, Any]) -> dict[str, Any]:
     loaded = models.get(content["class_set"])
-    strokes = strokes_of_points(
+    (ranking,) = loaded.predictor.predict(to_column([_strokes(content)]))
+    return _as_json(ranking)
+
+
+def _strokes(content: Mapping[str, Any]) -> list[Stroke]:
+    return strokes_of_points(
         content["strokes"], simplified=content.get("simplified", False), layout="columns"
     )
-    (ranking,) = loaded.predictor.predict(to_column([strokes]))
-    return _as_json(ranking)
+
+
+def _sketches(data: bytes, name: str) -> dict[str, Any]:
+    """Read a file as `qd predict` does.
+
+    Raises:
+        BadDrawing: It holds no drawing.
+    """
+    found, errors = sketches_of(data, name)
+    if errors and not found:
+        raise errors[0]
+    return {
+        "sketches": [
+            {
+                "strokes": [[x.tolist(), y.tolist()] for x, y in sketch.strokes],
+                "warnings": [
+                    f"{name}: {warning}; see the bitmap that the network saw."
+                    for warning in sketch.warnings
+                ],
+            }
+            for sketch in found
+        ],
+        "errors": [str(error) for error in errors],
+    }
+
+
+def _kept(models: ModelCache, own: OwnDrawings, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Add a drawing to the test set.
+
+    Raises:
+        BadSetting: It is of no category of its class set.
+    """
+    key, category = content["class_set"], content.get("category")
+    if category not in models.get(key).predictor.classifier.class_set:
+        cause = f"is not a category of class set {key}"
+        raise BadSetting(str(category)[:80], cause, "choose one from the list")
+    return {"drawings": own.add(key, str(category), _strokes(content)), "file": str(own.file(key))}
 
 
 def _as_json(ranking: Ranking) -> dict[str, Any]:

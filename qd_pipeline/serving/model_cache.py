@@ -26,15 +26,23 @@ class LoadedModel:
 
     Attributes:
         key: Its class set's key.
-        origin: Where it comes from, and that it was trained on synthetic drawings if it was.
+        origin: Where it comes from.
         identity: Changes when the model changes.
+        synthetic: Whether it was trained on synthetic drawings, which its predictions must say.
         predictor: The classifier itself.
     """
 
     key: str
     origin: str
     identity: str
+    synthetic: bool
     predictor: Predictor
+
+    @property
+    def title(self) -> str:
+        """What stands above its predictions in the terminal."""
+        title = f"Class set {self.key}: {self.origin}"
+        return f"{title}, trained on synthetic drawings" if self.synthetic else title
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,7 @@ class _Candidate:
 
     origin: str
     identity: str
+    synthetic: bool
     folder: Callable[[], AbstractContextManager[Path]]
 
 
@@ -155,7 +164,7 @@ class ModelCache:
                 origin = candidate.origin
                 if failure is not None:
                     origin += f", since the champion cannot be had: {failure}"
-                return LoadedModel(key, origin, candidate.identity, predictor)
+                return LoadedModel(key, origin, candidate.identity, candidate.synthetic, predictor)
         if failure is not None:
             raise failure
         return None
@@ -172,8 +181,9 @@ class ModelCache:
         if champion is None:
             return None
         return _Candidate(
-            f"{champion}, champion{_synthetic(champion.synthetic)}",
+            f"{champion}, champion",
             str(champion),
+            champion.synthetic,
             lambda: registry.classifier_of(champion),
         )
 
@@ -183,11 +193,8 @@ class ModelCache:
             return None
         folder, provenance = self._store.open_all, stored.metadata.get("provenance", {})
         return _Candidate(
-            f"the newest in the store{_synthetic(provenance.get('synthetic', False))}",
+            "the newest in the store",
             stored.version,
+            provenance.get("synthetic", False),
             lambda: contextlib.nullcontext(folder(stored)),
         )
-
-
-def _synthetic(synthetic: bool) -> str:  # noqa: FBT001 (the one thing that it says)
-    return ", trained on synthetic drawings" if synthetic else ""

@@ -28,7 +28,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sources, place = folder / "sources", folder / "site"
     unwanted = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "qd_pipeline", sources / "qd_pipeline", ignore=unwanted)
-    for name in ("pyproject.toml", "README.md"):
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, sources)
     options = ("--no-index", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder))
     subprocess.run([*PIP, "wheel", *options, str(sources)], check=True)

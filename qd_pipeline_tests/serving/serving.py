@@ -12,8 +12,10 @@ import uvicorn
 from qd_pipeline.learning import networks
 from qd_pipeline.learning.classifier import Classifier, Training
 from qd_pipeline.learning.training.config import TrainingConfig
+from qd_pipeline.orchestration.provenance import Provenance
 from qd_pipeline.serving.drawing_page import build
 from qd_pipeline.serving.model_cache import ModelCache
+from qd_pipeline.serving.own_drawings import OwnDrawings
 from qd_pipeline.settings import Settings
 from qd_pipeline.storage import PartitionStore
 
@@ -23,10 +25,8 @@ def serving(home: Path) -> Iterator[int]:
     """Serve the page over a data directory, and give its port."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
-    models = ModelCache(Settings.load(home=home))
-    server = uvicorn.Server(
-        uvicorn.Config(build(models), log_level="warning", timeout_graceful_shutdown=2)
-    )
+    app = build(ModelCache(Settings.load(home=home)), OwnDrawings(home))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
@@ -38,7 +38,9 @@ def serving(home: Path) -> Iterator[int]:
         thread.join()
 
 
-def store_untrained(home: Path, key: str, class_set: tuple[str, ...]) -> Classifier:
+def store_untrained(
+    home: Path, key: str, class_set: tuple[str, ...], *, synthetic: bool = False
+) -> Classifier:
     """Publish a classifier that has learned nothing in a data directory's store."""
     network = networks.build("dense_baseline", len(class_set))
     classifier = Classifier(network, class_set, Training(TrainingConfig(), (), 0, 0, 0))
@@ -46,5 +48,6 @@ def store_untrained(home: Path, key: str, class_set: tuple[str, ...]) -> Classif
     with store.stage("classifiers", key) as staged:
         classifier.save(staged.folder)
         version = classifier.fingerprint()
-        staged.publish(fingerprint={"version": version}, metadata={}, version=version)
+        metadata = Provenance("a source", synthetic).metadata()
+        staged.publish(fingerprint={"version": version}, metadata=metadata, version=version)
     return classifier

@@ -10,11 +10,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from qd_pipeline.cli import app
+from qd_pipeline.errors import MissingPartition, QdError
 from qd_pipeline.learning.classifier import Classifier
+from qd_pipeline.learning.evaluation.intervals import Proportion
+from qd_pipeline.quickdraw import strokes as stroke_tables
 from qd_pipeline.quickdraw.sketches.points import strokes_of_points
 from qd_pipeline.quickdraw.sketches.sketch import to_column
-from qd_pipeline.serving.drawing_page import MOST_BYTES, MOST_STROKES
+from qd_pipeline.serving.own_drawings import OwnDrawings
+from qd_pipeline.serving.page_requests import MOST_BYTES, MOST_STROKES
 from qd_pipeline.serving.prediction import Predictor
 from qd_pipeline_tests.serving.serving import serving, store_untrained
 
@@ -30,7 +36,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def classifier(home: Path) -> Classifier:
-    return store_untrained(home, "4", CLASS_SET)
+    return store_untrained(home, "4", CLASS_SET, synthetic=True)
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +56,12 @@ def ask(
         return answer, answer.read()
 
 
-def predict(port: int, asked: Any, **headers: str) -> tuple[int, dict[str, Any]]:
+def predict(
+    port: int, asked: Any, path: str = "/predictions", **headers: str
+) -> tuple[int, dict[str, Any]]:
     body = asked if isinstance(asked, bytes) else json.dumps(asked).encode()
     headers = {"Content_Type": "application/json", **headers}
-    answer, content = ask(port, "POST", "/predictions", body, **headers)
+    answer, content = ask(port, "POST", path, body, **headers)
     return answer.status, json.loads(content)
 
 
@@ -77,11 +85,9 @@ def test_strokes_are_answered_with_all_probabilities_the_highest_first(
 
 def test_only_class_sets_with_a_classifier_are_offered(port: int) -> None:
     _, content = ask(port, "GET", "/classifiers")
-    assert json.loads(content) == {
-        "classifiers": [
-            {"class_set": "4", "categories": list(CLASS_SET), "origin": "the newest in the store"}
-        ]
-    }
+    (offered,) = json.loads(content)["classifiers"]
+    assert offered.pop("origin").startswith("the newest in the store")
+    assert offered == {"class_set": "4", "categories": list(CLASS_SET), "synthetic": True}
 
 
 GOOD = {"class_set": "4", "strokes": SMALL}
@@ -114,6 +120,53 @@ def test_what_cannot_be_answered_is_said_in_one_sentence(
     assert found == status
     assert sentence in answer["error"]
     assert answer["error"].endswith(".")
+
+
+def test_a_named_drawing_joins_the_test_set_and_is_scored(
+    port: int, home: Path, classifier: Classifier
+) -> None:
+    own = OwnDrawings(home)
+    predictor = Predictor(classifier)
+    with pytest.raises(MissingPartition, match="holds no drawings yet: draw some with `qd draw`"):
+        own.score("4", predictor)
+    (ranking,) = predictor.predict(to_column([strokes_of_points(RAW, layout="columns")]))
+    right, wrong = ranking.categories[0], ranking.categories[1]
+    for count, category in enumerate((right, right, wrong), 1):
+        named = {"class_set": "4", "strokes": RAW, "category": category}
+        assert predict(port, named, "/own") == (
+            200,
+            {"drawings": count, "file": str(own.file("4"))},
+        )
+    score = own.score("4", predictor)
+    assert score.accuracy == Proportion(2, 3)
+    assert score.recall == {right: Proportion(2, 2), wrong: Proportion(0, 1)}
+    assert score.taken_for == {right: {}, wrong: {right: 1}}
+    said = CliRunner().invoke(app, ["evaluate-own", "4", "--home", str(home)])
+    assert said.exit_code == 0
+    assert str(score.accuracy) in said.output
+    assert "trained on synthetic drawings" in said.output
+    status, answer = predict(port, {"class_set": "4", "strokes": RAW, "category": "cow"}, "/own")
+    assert (status, answer["error"]) == (
+        400,
+        "cow is not a category of class set 4: choose one from the list.",
+    )
+    read = stroke_tables.read_ndjson(own.file("4"))
+    assert read.num_rows == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [("{", "line 2, is no JSON"), ('{"word": "cow", "drawing": [[[0, 9], [0, 9]]]}', "'cow'")],
+)
+def test_a_line_of_the_test_set_that_cannot_be_scored_is_told(
+    tmp_path: Path, classifier: Classifier, line: str, sentence: str
+) -> None:
+    own = OwnDrawings(tmp_path)
+    own.add("4", "duck", strokes_of_points(RAW, layout="columns"))
+    with own.file("4").open("a") as file:
+        file.write(f"{line}\n")
+    with pytest.raises(QdError, match=sentence):
+        own.score("4", Predictor(classifier))
 
 
 def test_a_form_of_another_site_is_refused(port: int) -> None:

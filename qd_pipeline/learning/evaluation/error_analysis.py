@@ -4,7 +4,7 @@ The notebook named three causes: drawings that the game itself did not recognise
 look alike, and differences between countries. The number of strokes is a fourth.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Final
@@ -51,7 +51,10 @@ def by_recognized(correct: NDArray[np.bool_], recognized: NDArray[np.bool_]) -> 
 
 
 def by_category_pair(
-    class_set: Sequence[str], labels: NDArray[np.integer], probabilities: NDArray[np.floating]
+    class_set: Sequence[str],
+    labels: NDArray[np.integer],
+    probabilities: NDArray[np.floating],
+    pairs: Iterable[tuple[int, int]] | None = None,
 ) -> tuple[Slice, ...]:
     """Return, for each two categories, how often the right one of the two is more probable.
 
@@ -59,17 +62,34 @@ def by_category_pair(
         class_set: The categories in the order of the labels.
         labels: `(n,)`, index of each drawing's category in the class set.
         probabilities: `(n, classes)`.
+        pairs: Places of the two categories; None for all pairs.
 
     Returns:
         A slice for each pair, over the drawings of both, the hardest pair first. Equal
         probabilities are a mistake.
     """
     slices = []
-    for first, second in combinations(range(len(class_set)), 2):
+    for first, second in combinations(range(len(class_set)), 2) if pairs is None else pairs:
         a, b = probabilities[labels == first], probabilities[labels == second]
         correct = np.concatenate((a[:, first] > a[:, second], b[:, second] > b[:, first]))
         slices.append(_slice(f"{class_set[first]} – {class_set[second]}", correct))
     return tuple(sorted(slices, key=_accuracy))
+
+
+def confused_pairs(confusion: NDArray[np.integer], most: int) -> list[tuple[int, int]]:
+    """Return the pairs of categories that are taken for one another, the most often first.
+
+    Args:
+        confusion: `(classes, classes)`, drawings by true (row) and predicted category.
+        most: Pairs to return at most.
+
+    >>> confused_pairs(np.array([[5, 1, 0], [1, 5, 0], [3, 0, 5]]), most=5)
+    [(0, 2), (0, 1)]
+    """
+    both = np.triu(confusion + confusion.T, 1)
+    order = np.argsort(-both, axis=None, kind="stable")[:most]
+    places = zip(*np.unravel_index(order, both.shape), strict=True)
+    return [(int(first), int(second)) for first, second in places if both[first, second]]
 
 
 def by_country(correct: NDArray[np.bool_], countrycodes: NDArray[np.generic]) -> tuple[Slice, ...]:

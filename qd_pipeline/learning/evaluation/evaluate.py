@@ -6,19 +6,21 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import pyarrow as pa
 
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning.calibration import Calibration, calibration
 from qd_pipeline.learning.evaluation import error_analysis
+from qd_pipeline.learning.evaluation.averages import Average, macro_averages, map_at_3
 from qd_pipeline.learning.evaluation.coverage import Coverage, coverage
 from qd_pipeline.learning.evaluation.examples import Predictions
 from qd_pipeline.learning.evaluation.intervals import Proportion
-from qd_pipeline.learning.evaluation.metrics import are_imbalanced, as_json, mean
+from qd_pipeline.learning.evaluation.metrics import are_imbalanced, as_json
+from qd_pipeline.learning.evaluation.predictions_table import FEW, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from qd_pipeline.learning.classifier import Classifier
@@ -30,6 +32,7 @@ TOP: Final = (2, 3, 5)
 """Top-k accuracies besides the accuracy itself."""
 
 _PREDICT_AT_ONCE: Final = 10_000
+_PAIRS: Final = 50
 _SLICES: Final = ("recognized", "category_pairs", "countries", "stroke_counts")
 
 
@@ -67,6 +70,9 @@ class Evaluation:
         accuracy: Of all test drawings.
         chance: Accuracy of always naming the largest category of the test drawings, 0–1.
         top: Top-k accuracy, by k.
+        map_at_3: Mean average precision of the three most probable categories.
+        balanced: Mean recall of the categories that have test drawings.
+        macro: Mean F1 of the categories that occur among the true or predicted ones.
         log_loss: Mean of -ln(probability of the true category), clipped at 10⁻⁷.
         calibration: How its confidence agrees with its accuracy.
         coverage: Accuracy on growing shares of the drawings, the most confident first.
@@ -76,19 +82,26 @@ class Evaluation:
         mistakes: The wrong predictions of highest confidence, highest first.
         random: Random test drawings (the same ones for the same test split).
         galleries: By category, some drawings that were classified correctly.
+        missed: By category, those of its mistakes that have the highest confidence.
         recognized: Accuracy by whether the game recognised the drawing.
-        category_pairs: Accuracy between two categories at a time, the hardest pair first.
+        category_pairs: Accuracy between two categories at a time, the hardest pair first; of
+            many categories, only pairs that are taken for one another most often.
         countries: Accuracy by country, the weakest first.
         stroke_counts: Accuracy by the number of strokes.
         predictions: Table of `key_id` (uint64), `true` and `predicted` (dictionary of text),
             the probability of each category (float32, a column named after it), and of the
-            mistakes the `bitmap` (side² bytes) that the classifier saw.
+            mistakes the `bitmap` (side² bytes) that the classifier saw. Beyond `FEW` categories,
+            the ten most probable (`top`, of `category` and `probability`) and the
+            `probability_of_true` stand in place of a column a category.
     """
 
     class_set: tuple[str, ...]
     accuracy: Proportion
     chance: float
     top: dict[int, Proportion]
+    map_at_3: Average | None
+    balanced: Average
+    macro: Average
     log_loss: float | None
     calibration: Calibration | None
     coverage: tuple[Coverage, ...]
@@ -98,6 +111,7 @@ class Evaluation:
     mistakes: tuple[Prediction, ...]
     random: tuple[Prediction, ...]
     galleries: tuple[tuple[Prediction, ...], ...]
+    missed: tuple[tuple[Prediction, ...], ...]
     recognized: tuple[Slice, ...]
     category_pairs: tuple[Slice, ...]
     countries: tuple[Slice, ...]
@@ -105,14 +119,14 @@ class Evaluation:
     predictions: pa.Table = field(compare=False, repr=False)
 
     @property
-    def balanced_accuracy(self) -> float | None:
+    def balanced_accuracy(self) -> float:
         """Mean recall of the categories that have test drawings, 0–1."""
-        return mean([scores.recall for scores in self.scores])
+        return self.balanced.value
 
     @property
-    def macro_f1(self) -> float | None:
+    def macro_f1(self) -> float:
         """Mean F1 of the categories that occur among the true or predicted ones, 0–1."""
-        return mean([scores.f1 for scores in self.scores])
+        return self.macro.value
 
     @property
     def is_imbalanced(self) -> bool:
@@ -127,6 +141,11 @@ class Evaluation:
             "chance": self.chance,
             "balanced_accuracy": self.balanced_accuracy,
             "macro_f1": self.macro_f1,
+            "intervals": {
+                "balanced_accuracy": self.balanced.to_json(),
+                "macro_f1": self.macro.to_json(),
+                "map_at_3": self.map_at_3.to_json() if self.map_at_3 else None,
+            },
             "top": {str(count): right.to_json() for count, right in self.top.items()},
             "log_loss": self.log_loss,
             "calibration": self.calibration.to_json() if self.calibration else None,
@@ -161,7 +180,23 @@ def evaluate(classifier: Classifier, data: ClassSetData) -> Evaluation:
             "has no drawing in the test split",
             "take more drawings per category",
         )
-    probabilities = _predict(classifier, test)
+    return evaluate_predictions(class_set, test, _predict(classifier, test), classifier.side)
+
+
+def evaluate_predictions(
+    class_set: tuple[str, ...],
+    test: LabelledDrawings,
+    probabilities: NDArray[np.float32],
+    side: int,
+) -> Evaluation:
+    """Evaluate what was predicted for some drawings.
+
+    Args:
+        class_set: Categories, in the order of the probabilities.
+        test: The n drawings, from 1.
+        probabilities: `(n, classes)`.
+        side: Height and width of the bitmaps that the classifier saw, in pixels.
+    """
     labels, predicted = test.labels, probabilities.argmax(axis=1)
     correct = predicted == labels
     of_truth = probabilities[np.arange(len(test)), labels]
@@ -172,7 +207,9 @@ def evaluate(classifier: Classifier, data: ClassSetData) -> Evaluation:
 
     matrix = confusion_matrix(labels, predicted, labels=range(len(class_set)))
     confidence = probabilities.max(axis=1)
-    examples = Predictions(test, predicted, confidence, classifier.side)
+    examples = Predictions(test, predicted, confidence, side)
+    balanced, macro = macro_averages(matrix)
+    pairs = None if len(class_set) <= FEW else error_analysis.confused_pairs(matrix, _PAIRS)
     return Evaluation(
         class_set=class_set,
         accuracy=Proportion(int(correct.sum()), len(test)),
@@ -182,6 +219,9 @@ def evaluate(classifier: Classifier, data: ClassSetData) -> Evaluation:
             for count in TOP
             if count < len(class_set) and finite
         },
+        map_at_3=map_at_3(rank) if finite else None,
+        balanced=balanced,
+        macro=macro,
         log_loss=_log_loss(of_truth) if finite else None,
         calibration=calibration(probabilities, labels) if finite else None,
         coverage=coverage(confidence, correct) if finite else (),
@@ -191,13 +231,14 @@ def evaluate(classifier: Classifier, data: ClassSetData) -> Evaluation:
         mistakes=examples.mistakes,
         random=examples.random,
         galleries=examples.galleries,
+        missed=examples.missed,
         recognized=error_analysis.by_recognized(correct, test.column("recognized").astype(bool)),
-        category_pairs=error_analysis.by_category_pair(class_set, labels, probabilities),
+        category_pairs=error_analysis.by_category_pair(class_set, labels, probabilities, pairs),
         countries=error_analysis.by_country(correct, test.column("countrycodes")),
         stroke_counts=error_analysis.by_stroke_count(
             correct, test.column("stroke_counts").astype(np.int64)
         ),
-        predictions=_prediction_table(class_set, test, predicted, probabilities, classifier.side),
+        predictions=table_of(class_set, test, probabilities, side),
     )
 
 
@@ -228,28 +269,4 @@ def _scores(
     return tuple(
         CategoryScores(name, defined(precision), defined(recall), defined(f1), int(count))
         for name, precision, recall, f1, count in zip(class_set, *scores, support, strict=True)
-    )
-
-
-def _prediction_table(
-    class_set: Sequence[str],
-    drawings: LabelledDrawings,
-    predicted: NDArray[np.integer],
-    probabilities: NDArray[np.float32],
-    side: int,
-) -> pa.Table:
-    def names(places: NDArray[np.integer]) -> pa.DictionaryArray:
-        return pa.DictionaryArray.from_arrays(places.astype(np.int16), list(class_set))
-
-    wrong = np.flatnonzero(predicted != drawings.labels)
-    bitmaps = np.full(len(predicted), None, dtype=np.object_)
-    bitmaps[wrong] = [bitmap.tobytes() for bitmap in drawings.bitmaps(wrong, side)]
-    return pa.table(
-        {
-            "key_id": pa.array(drawings.column("key_ids"), pa.uint64()),
-            "true": names(drawings.labels),
-            "predicted": names(predicted),
-            **{name: pa.array(probabilities[:, place]) for place, name in enumerate(class_set)},
-            "bitmap": pa.array(bitmaps, pa.binary()),
-        }
     )

@@ -19,6 +19,7 @@ _EXAMPLES: Final = 6
 _MISTAKES: Final = 18
 _RANDOM: Final = 24
 _GALLERY: Final = 12
+_MISSED: Final = 3
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,16 @@ class Predictions:
         right = self.predicted[places] == labels
         return tuple(
             self._predictions(places[right & (labels == label)][:_GALLERY])
+            for label in range(len(self._names()))
+        )
+
+    @property
+    def missed(self) -> tuple[tuple[Prediction, ...], ...]:
+        """By category, its wrongly classified drawings with the highest confidence."""
+        wrong = self._mistaken()
+        labels = self.drawings.labels[wrong]
+        return tuple(
+            self._predictions(wrong[labels == label][:_MISSED])
             for label in range(len(self._names()))
         )
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from qd_pipeline.learning.classifier import Training
     from qd_pipeline.learning.evaluation.evaluate import Evaluation
 
-_OTHER_COLUMNS: Final = {"key_id", "true", "predicted", "bitmap"}
 _IMBALANCED_FROM: Final = 1.1
 _RECALL: Final = "recall/"
 
@@ -43,6 +42,7 @@ def metrics_of(evaluation: Evaluation, training: Training) -> dict[str, float]:
         "test_balanced_accuracy": evaluation.balanced_accuracy,
         "test_macro_f1": evaluation.macro_f1,
         "test_log_loss": evaluation.log_loss,
+        "test_map3": evaluation.map_at_3.value if evaluation.map_at_3 else None,
         "test_ece": calibration.error if calibration else None,
         **{f"test_top{count}_accuracy": top.share for count, top in evaluation.top.items()},
         "test_drawings": evaluation.accuracy.count,
@@ -78,14 +78,8 @@ def headline(figures: Mapping[str, float]) -> str:
     )
 
 
-def mean(values: list[float | None]) -> float | None:
-    """Return the mean of the values that are not None; None where there is none."""
-    defined = [value for value in values if value is not None]
-    return sum(defined) / len(defined) if defined else None
-
-
 def are_imbalanced(chance: float, categories: int) -> bool:
-    """Return whether the largest category exceeds an equal share by a tenth: accuracy misleads.
+    """Return whether accuracy misleads: the largest category exceeds an equal share by a tenth.
 
     >>> are_imbalanced(0.988, 2), are_imbalanced(0.52, 2)
     (True, False)
@@ -98,11 +92,6 @@ def chance_of(predictions: pa.Table) -> float:
     counts = pc.value_counts(predictions["true"].cast("string"))
     largest: int = pc.max(counts.field("counts")).as_py() or 0
     return largest / predictions.num_rows if predictions.num_rows else 0.0
-
-
-def class_set_of(predictions: pa.Table) -> tuple[str, ...]:
-    """Return the class set of a table of predictions: the names of its probability columns."""
-    return tuple(name for name in predictions.column_names if name not in _OTHER_COLUMNS)
 
 
 def as_json(value: Any) -> Any:

@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 
 from qd_pipeline.learning.evaluation.comparison import Comparison, compare
 from qd_pipeline.learning.evaluation.intervals import Proportion
-from qd_pipeline.learning.evaluation.metrics import chance_of, class_set_of
+from qd_pipeline.learning.evaluation.metrics import chance_of
+from qd_pipeline.learning.evaluation.predictions_table import class_set_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

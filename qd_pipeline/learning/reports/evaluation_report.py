@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 
 from qd_pipeline.learning.evaluation.error_analysis import MIN_COUNTRY_DRAWINGS
 from qd_pipeline.learning.evaluation.metrics import as_json
-from qd_pipeline.learning.reports import charts
+from qd_pipeline.learning.evaluation.predictions_table import FEW
+from qd_pipeline.learning.reports import charts, many_categories
 from qd_pipeline.learning.reports import page as pages
 from qd_pipeline.learning.studies import data_study
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 _PAIRS_SHOWN: Final = 15
 _CONFUSIONS_SHOWN: Final = 6
-_MATRIX_UP_TO: Final = 40
 _CURVES_UP_TO: Final = 16
 _METRICS: Final = ("accuracy", "loss")
 
@@ -101,7 +101,9 @@ def write(
     page = html(evaluation, training, header, decision=decision, study=study)
     report.page.write_text(page, encoding="utf-8")
     shown = figures(evaluation, training, header, decision=decision, study=study)
-    text = json.dumps(shown, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    # A line a figure would make megabytes of a large matrix.
+    indent = 2 if len(evaluation.class_set) <= FEW else None
+    text = json.dumps(shown, indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
     report.figures.write_text(text, encoding="utf-8")
     pq.write_table(evaluation.predictions, report.predictions, compression="zstd")
     return report
@@ -144,7 +146,7 @@ def html(
         study: The data study of the same drawings, where there is one.
     """
     categories, predictions = evaluation.class_set, evaluation.predictions
-    show_matrix = len(categories) <= _MATRIX_UP_TO
+    few = len(categories) <= FEW
     curves = [each for each in evaluation.scores if each.support and evaluation.calibration]
     return pages.render(
         "report.html.j2",
@@ -156,10 +158,9 @@ def html(
         loss_differs=_loss_differs(training),
         cells={
             (categories.index(each.category), categories.index(each.predicted)): each
-            for each in (evaluation.confusions if show_matrix else ())
+            for each in (evaluation.confusions if few else ())
         },
         confusions=evaluation.confusions[:_CONFUSIONS_SHOWN],
-        show_matrix=show_matrix,
         slices=_slices(evaluation),
         learning_curves=[charts.learning_curves(training.history, [name]) for name in _METRICS],
         reliability=charts.reliability(evaluation.calibration) if evaluation.calibration else (),
@@ -168,6 +169,7 @@ def html(
             each.category: charts.precision_recall(each.category, predictions)
             for each in (curves if len(categories) <= _CURVES_UP_TO else ())
         },
+        **({"many": None} if few else many_categories.shown(evaluation)),
         **(data_study.shown(study) if study else {"study": None}),
     )
 
@@ -197,7 +199,9 @@ class SliceChart:
 def _slices(evaluation: Evaluation) -> tuple[SliceChart, ...]:
     pairs = evaluation.category_pairs
     similar = "How often the right one of two categories is the more probable one."
-    if len(pairs) > _PAIRS_SHOWN:
+    if len(evaluation.class_set) > FEW:
+        similar += f" The {_PAIRS_SHOWN} hardest of those that are most often confused."
+    elif len(pairs) > _PAIRS_SHOWN:
         similar += f" The {_PAIRS_SHOWN} hardest of {len(pairs)} pairs."
     countries = f"Of at least {MIN_COUNTRY_DRAWINGS} test drawings, the weakest first."
     if not evaluation.countries:

@@ -33,7 +33,21 @@ class SketchFile(NamedTuple):
 
 
 def read_sketches(path: Path, *, layout: Layout | None = None) -> SketchFile:
-    """Read a file of one's own drawings: a picture, an SVG, or strokes.
+    """Read a file of one's own drawings, as `sketches_of` does.
+
+    Args:
+        path: The file.
+        layout: Layout of the strokes; None to tell it from each drawing.
+
+    Raises:
+        BadDrawing: The file cannot be read, is damaged or too large, or a picture shows no
+            drawing.
+    """
+    return sketches_of(_read(path), str(path), layout=layout)
+
+
+def sketches_of(data: bytes, name: str, *, layout: Layout | None = None) -> SketchFile:
+    """Read the content of a file of one's own drawings: a picture, an SVG, or strokes.
 
     The content tells what a file is, not its name. Strokes are JSON, one drawing or a list of
     them, or NDJSON, a drawing a line, in UTF-8 or, with a byte order mark, UTF-16. A drawing is
@@ -41,28 +55,27 @@ def read_sketches(path: Path, *, layout: Layout | None = None) -> SketchFile:
     `drawing`, as in the dataset's files; drawings that are not simplified yet are.
 
     Args:
-        path: The file.
+        data: The content.
+        name: What errors call the file.
         layout: Layout of the strokes; None to tell it from each drawing.
 
     Returns:
         The drawings, and an error for each line that is none, which names it by its number.
 
     Raises:
-        BadDrawing: The file cannot be read, is damaged or too large, or a picture shows no
-            drawing.
+        BadDrawing: It is damaged, or a picture that shows no drawing.
     """
-    data = _read(path)
     if not _is_json(data):
         try:
             return SketchFile([sketch_of_picture(data)], [])
         except BadDrawing as error:
             raise BadDrawing(
-                str(path), f"cannot be used, {error.culprit} {error.cause}", error.remedy
+                name, f"cannot be used, {error.culprit} {error.cause}", error.remedy
             ) from error
     try:
         text = decode(data)
     except UnicodeDecodeError as error:
-        raise BadDrawing(str(path), "is not UTF-8 or UTF-16", "save it as UTF-8") from error
+        raise BadDrawing(name, "is not UTF-8 or UTF-16", "save it as UTF-8") from error
     file = SketchFile([], [])
     for number, place, content in _drawings(text):
         try:
@@ -71,7 +84,7 @@ def read_sketches(path: Path, *, layout: Layout | None = None) -> SketchFile:
             cause = error.cause
             if error.culprit != "the drawing":
                 cause = f"cannot be used, {error.culprit} {cause}"
-            file.errors.append(BadDrawing(f"{path}{place}", cause, error.remedy))
+            file.errors.append(BadDrawing(f"{name}{place}", cause, error.remedy))
     return file
 
 

@@ -275,17 +275,6 @@ def test_a_page_without_mistakes_countries_or_validation_says_so(tmp_path: Path)
     assert ">validation</text>" not in page
 
 
-def test_a_matrix_of_many_categories_is_left_to_the_json(tmp_path: Path) -> None:
-    evaluation = evaluated(tmp_path, [0])
-    many = tuple(f"category {place}" for place in range(41))
-    matrix = tuple((0,) * 41 for _ in many)
-    large = Evaluation(**{**vars(evaluation), "class_set": many, "confusion": matrix})
-    page = report.html(large, training(), HEADER)
-    assert "<h1>41 categories</h1>" in page
-    assert "it is in evaluation.json" in page
-    assert 'class="matrix"' not in page
-
-
 def test_the_page_draws_confidence_against_accuracy(evaluation: Evaluation, page: str) -> None:
     section = page.partition('<section id="calibration">')[2].partition("</section>")[0]
     assert evaluation.calibration is not None

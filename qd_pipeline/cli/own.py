@@ -1,0 +1,47 @@
+"""`qd evaluate-own`: the champion's score on a person's own drawings."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from qd_pipeline.cli.options import ClassSetsOption, HomeOption, load
+from qd_pipeline.cli.terminal import terminal
+
+
+def evaluate_own(
+    class_set: Annotated[
+        str | None,
+        typer.Argument(help="Class set. (default: the largest with a classifier)"),
+    ] = None,
+    class_sets: ClassSetsOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Score the champion on the drawings that you named on the drawing page (`qd draw`)."""
+    settings = load(home=home, class_sets=class_sets)
+    # They are slow to import, and the other commands should not wait for them.
+    from qd_pipeline.serving.model_cache import ModelCache  # noqa: PLC0415
+    from qd_pipeline.serving.own_drawings import OwnDrawings  # noqa: PLC0415
+
+    models = ModelCache(settings)
+    loaded = models.get(class_set) if class_set else models.largest()
+    own = OwnDrawings(settings.home)
+    score = own.score(loaded.key, loaded.predictor)
+    title = f"{loaded.title}, on {score.accuracy.count} own drawings"
+    table = Table(title=title, title_justify="left")
+    table.add_column("category")
+    table.add_column("right", justify="right")
+    table.add_column("taken for")
+    for category, recall in score.recall.items():
+        wrong = score.taken_for[category].items()
+        table.add_row(
+            category,
+            f"{recall.hits} of {recall.count}",
+            ", ".join(f"{other} ({count})" for other, count in wrong),
+        )
+    console = terminal()
+    console.print(table)
+    console.print(
+        f"Accuracy {score.accuracy}; a person's few drawings say little of other people's."
+    )
+    console.print(f"The drawings: {own.file(loaded.key)}", highlight=False, soft_wrap=True)

@@ -1,0 +1,124 @@
+"""The files of `deploy/`: what they refer to is there, and they set what there is to set."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from qd_pipeline.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+DEPLOY = ROOT / "deploy"
+COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
+SERVICES: dict[str, Any] = COMPOSE["services"]
+SECRETS = {"POSTGRES_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+
+
+def filled_in(text: str) -> str:
+    """Substitute variables as compose does, each secret by its own name."""
+    defaults = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
+    return re.sub(r"\$\{(\w+):\?\}", r"\1", defaults)
+
+
+def test_the_settings_of_the_containers_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in SERVICES["qd"]["environment"].items():
+        monkeypatch.setenv(name, filled_in(text))
+    settings = Settings.load()
+    assert settings.store_url == "s3://quickdraw/store"
+    assert settings.mlflow_uri == "http://mlflow:5000"
+    given = {name for name in SERVICES["qd"]["environment"] if name.startswith(("QD_", "MLFLOW_"))}
+    assert given <= set(settings.to_environment()) | {"QD_WEBHOOK_URL"}
+
+
+def test_the_files_that_the_containers_are_made_of_are_there() -> None:
+    mounted = [
+        volume.split(":")[0]
+        for service in SERVICES.values()
+        for volume in service.get("volumes", [])
+    ]
+    assert {name for name in mounted if not name.startswith(".")} == set(COMPOSE["volumes"])
+    assert all((DEPLOY / name).is_file() for name in mounted if name.startswith("."))
+    build = SERVICES["qd"]["build"]
+    context = DEPLOY / build["context"]
+    dockerfile = (context / build["dockerfile"]).read_text(encoding="utf-8")
+    copied = [
+        name
+        for line in re.findall(r"^COPY (?:--\S+ )?(.+) \S+$", dockerfile, re.MULTILINE)
+        for name in line.split()
+    ]
+    assert copied
+    assert all((context / name).exists() for name in copied)
+    allowed = re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
+    assert all(any(Path(name).match(each) for each in allowed) for name in copied)
+    locks = set(re.findall(r"--require-hashes -r (\S+)", dockerfile))
+    assert locks == {"requirements-uv.lock", "requirements.lock", "requirements-deploy.lock"}
+
+
+def test_secrets_come_from_the_environment_alone_and_are_named_in_the_example() -> None:
+    text = (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
+    assert set(re.findall(r"\$\{(\w+):\?\}", text)) == SECRETS
+    example = (DEPLOY / "example.env").read_text(encoding="utf-8")
+    assert set(re.findall(r"^(\w+)=$", example, re.MULTILINE)) == SECRETS
+    assert set(re.findall(r"\$\{(\w+):-", text)) - {"AWS_REGION"} <= set(
+        re.findall(r"^# (\w+)=", example, re.MULTILINE)
+    )
+    for service in SERVICES.values():
+        for name, value in service.get("environment", {}).items():
+            if "PASSWORD" in name or name in SECRETS:
+                assert re.fullmatch(r"\$\{\w+:\?\}", value)
+
+
+def test_the_web_servers_are_reached_from_this_machine_alone() -> None:
+    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert ports
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_the_instance_differs_from_the_usual_one_in_its_storage_alone() -> None:
+    usual = ROOT / "qd_pipeline" / "orchestration" / "dagster.yaml"
+    deployed = yaml.safe_load((DEPLOY / "dagster.yaml").read_text(encoding="utf-8"))
+    variable = deployed.pop("storage")["postgres"]["postgres_url"]["env"]
+    assert variable in SERVICES["qd"]["environment"]
+    assert deployed == yaml.safe_load(usual.read_text(encoding="utf-8"))
+
+
+def compose() -> list[str] | None:
+    """Return the command of Docker's compose, where there is one."""
+    for command in (["docker", "compose"], ["docker-compose"]):
+        if (
+            shutil.which(command[0])
+            and not subprocess.run(
+                [*command, "version"], check=False, capture_output=True
+            ).returncode
+        ):
+            return command
+    return None
+
+
+def test_compose_takes_the_file() -> None:
+    command = compose()
+    if command is None:
+        pytest.skip("needs docker compose")
+    subprocess.run(
+        [*command, "--file", str(DEPLOY / "compose.yaml"), "config", "--quiet"],
+        check=True,
+        env={"PATH": "/usr/local/bin:/usr/bin:/bin", **dict.fromkeys(SECRETS, "x")},
+    )
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    unit = (DEPLOY / "qd-ui.service").read_text(encoding="utf-8")
+    start = "ExecStart=/opt/qd_pipeline/.venv/bin/qd ui"
+    assert start in unit
+    # It looks whether the program is there, which it is only where it is deployed.
+    there = tmp_path / "qd-ui.service"
+    there.write_text(unit.replace(start, "ExecStart=/bin/true"), encoding="utf-8")
+    said = subprocess.run(
+        ["systemd-analyze", "verify", str(there)], check=False, capture_output=True, text=True
+    )
+    assert (said.returncode, "qd-ui" in said.stderr) == (0, False), said.stderr
