@@ -38,7 +38,7 @@ CATEGORIES: Final = (
 )
 """Categories with enough real drawings."""
 
-CLASSIFIED: Final = 10_000
+CLASSIFIED: Final = 3_000
 _ROUNDS: Final = 5
 
 OnProgress = Callable[[int, int], None]
@@ -119,6 +119,7 @@ def measure(
     on_progress: OnProgress,
     *,
     drawings: int | None = None,
+    epochs: int | None = None,
 ) -> Trained:
     """Train a preset and evaluate it on the test split.
 
@@ -128,9 +129,10 @@ def measure(
         seed: Of the training.
         on_progress: Called with the drawings processed so far and altogether.
         drawings: Training drawings a category, the first of each; None: all.
+        epochs: None: the preset's.
     """
     given = data if drawings is None else _first(data, drawings)
-    config = PRESETS[name](len(data.class_set)).with_settings(seed=seed)
+    config = PRESETS[name](len(data.class_set)).with_settings(seed=seed, epochs=epochs)
     classifier = train(given, config, on_progress=on_progress)
     probabilities = classifier.predict(data.test.inputs(slice(None), classifier.spec))
     speed = _speed(classifier, data)
