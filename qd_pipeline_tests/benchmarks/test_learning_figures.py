@@ -1,5 +1,5 @@
 from benchmarks.benchmark_set import Trained
-from benchmarks.learning import (
+from benchmarks.learning_figures import (
     COMPARED,
     FEW,
     PRESETS,
