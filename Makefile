@@ -66,7 +66,7 @@ bench: $(STAMP) ## Measure the data stages against the usual ways (make install-
 	@$(BIN)/python -m benchmarks.drawings
 
 bench-learning: $(STAMP) ## Measure our presets against the notebook's; LARGE=1: on many drawings too
-	@$(BIN)/python -m benchmarks.learning $(if $(LARGE),--large)
+	@$(BIN)/python -m benchmarks.learning $(if $(LARGE),--large) $(call option,SEEDS,seeds)
 	@$(BIN)/python -m benchmarks.readme
 
 bench-predict: $(STAMP) ## Measure the home's classifier on drawings as people hand them in
