@@ -90,7 +90,7 @@ def synthetic_drawings(folder: Path, count: int, on_progress: OnProgress) -> Cla
     parts = []
     for place, animal in enumerate(sample.ANIMALS):
         ndjson = folder / f"{animal}.ndjson"
-        sample.write_ndjson(ndjson, animal, count, 0)
+        ndjson.write_bytes(b"".join(sample.ndjson_lines(animal, count, 0)))
         parts.append(_loaded(folder, animal, ndjson, count))
         on_progress(place + 1, len(sample.ANIMALS))
     return ClassSetData.split(parts)
@@ -98,7 +98,9 @@ def synthetic_drawings(folder: Path, count: int, on_progress: OnProgress) -> Cla
 
 def _loaded(folder: Path, category: str, ndjson: Path, count: int) -> CategoryData:
     table, drawn = folder / f"{category}.parquet", folder / f"{category}.npy"
-    convert(ndjson, category, table, folder / "rejects.ndjson", limit=count)
+    first = folder / f"{category}.first.ndjson"
+    first.write_bytes(b"".join(ndjson.read_bytes().splitlines(keepends=True)[:count]))
+    convert(first, category, table, folder / "rejects.ndjson")
     bitmaps.draw(table, drawn)
     return load_category(category, table, drawn)
 

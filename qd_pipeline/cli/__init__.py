@@ -78,6 +78,9 @@ app.command("compare", short_help="Compare the last runs of each class set.")(co
 app.command("cross-validate", short_help="Train on folds in turn, measure on those held out.")(
     studies.cross_validate
 )
+app.command("label-quality", short_help="Find drawings whose label is probably wrong.")(
+    studies.label_quality
+)
 app.command("search", short_help="Search for the best settings by cross-validation.")(
     studies.search
 )

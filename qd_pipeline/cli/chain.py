@@ -1,5 +1,6 @@
 """`qd run` and `qd make`: the whole chain, or one partition of one stage."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,6 +8,7 @@ import typer
 
 from qd_pipeline.cli import summary
 from qd_pipeline.cli.options import (
+    SELECTION,
     ClassSetsOption,
     DrawingsOption,
     HomeOption,
@@ -17,7 +19,7 @@ from qd_pipeline.cli.options import (
 )
 from qd_pipeline.cli.screen import Screen
 from qd_pipeline.cli.terminal import terminal
-from qd_pipeline.errors import BadSetting, DamagedPartition
+from qd_pipeline.errors import BadSetting, DamagedPartition, disk_failure
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,6 +51,7 @@ def run(
     """
     settings = load(source=source, home=home, class_sets=class_sets)
     chosen = chosen_class_sets(settings, class_set)
+    keep_excluded(settings, training)
     searched = training.pop("settings_from_search")
     runner = runner_of(
         pipeline_of(settings), {"raw_drawings": download_options(drawings), "classifiers": training}
@@ -148,15 +151,42 @@ def checked(pipeline: "Pipeline", name: str, given: Mapping[str, Any]) -> "Stage
 def searched_config(
     runner: "PipelineRunner", key: str, training: Mapping[str, Any]
 ) -> "StageConfig":
-    """Return the configuration of the best trial of a class set's search; the seed is the user's.
+    """Return the configuration of the best trial of a class set's search.
+
+    The seed is the user's, and so is which drawings to train on, where that is given.
 
     Raises:
         MissingPartition: There was no search.
     """
     best = dict(runner.store.read("searches", key).metadata["best_config"])
     best["seed"] = training["seed"] or 0
+    best |= {name: training[name] for name in SELECTION if training.get(name) is not None}
     stage = runner.pipeline.stages["classifiers"]
     return runner.pipeline.config(stage, settings=best)
+
+
+def keep_excluded(settings: "Settings", training: dict[str, Any]) -> None:
+    """Replace the file of excluded key_ids by a copy in the data directory.
+
+    Later commands and automation train without the same drawings, whatever becomes of the file.
+
+    Raises:
+        BadSetting: The file cannot be read.
+        HomeFailed: The copy cannot be written.
+    """
+    if training["exclude"] is None:
+        return
+    from qd_pipeline.learning.training import key_ids  # noqa: PLC0415 (see `options`)
+
+    folder = settings.home.resolve() / "excluded"
+    text = "\n".join(["key_id", *map(str, key_ids.read(training["exclude"])), ""])
+    kept = folder / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.csv"
+    try:
+        folder.mkdir(exist_ok=True)
+        kept.write_text(text)
+    except OSError as error:
+        raise disk_failure(error, settings.home) from error
+    training["exclude"] = str(kept)
 
 
 def download_options(drawings: str | None) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def _table(compared: "RunComparison") -> Table:
     newest = compared.newest
     title = f"{compared.key}: {', '.join(compared.class_set)}"
     title += "" if compared.runs else " (no runs yet)"
-    unequal = any(run.is_unequal for run in compared.runs)
+    unequal = any(run.is_imbalanced for run in compared.runs)
     against = "" if newest is None else f" against {newest + 1}"
     headings = ["run", "started", "accuracy", *(["balanced"] if unequal else []), "training"]
     table = Table(*headings, f"p{against}", "differs", title=title, title_justify="left")

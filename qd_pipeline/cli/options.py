@@ -8,7 +8,7 @@ imports them when it runs.
 import inspect
 from collections.abc import Callable, Collection
 from functools import wraps
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -73,12 +73,31 @@ SearchedOption = Annotated[
     bool,
     typer.Option(
         "--settings-from-search",
-        help="Take all settings but the seed from the best trial of `qd search`.",
+        help="Take all settings but the seed, and which drawings to train on where that is "
+        "given, from the best trial of `qd search`.",
     ),
 ]
 SeedOption = Annotated[
     int | None, typer.Option(help="Same seed, same machine: same classifier. (default: 0)")
 ]
+OnlyRecognizedOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--only-recognized", help="Train only on drawings that the game recognised; test on all."
+    ),
+]
+CountriesOption = Annotated[
+    str | None, typer.Option(help="Train only on drawings from these countries, as DE,US.")
+]
+ExcludeOption = Annotated[
+    str | None,
+    typer.Option(
+        help="File of key_ids to train without: a table of `qd label-quality`, or Parquet, NDJSON, "
+        "CSV or text. Testing is on all drawings."
+    ),
+]
+SELECTION: Final = ("only_recognized", "countries", "exclude")
+"""Options that decide which drawings a training takes."""
 
 Command = Callable[..., None]
 
@@ -116,6 +135,9 @@ def _training(
     learning_rate: LearningRateOption = None,
     units: UnitsOption = None,
     seed: SeedOption = None,
+    only_recognized: OnlyRecognizedOption = None,
+    countries: CountriesOption = None,
+    exclude: ExcludeOption = None,
     settings_from_search: SearchedOption = False,  # noqa: FBT002 (a flag, to typer)
 ) -> None:
     """Declare the options of a training."""

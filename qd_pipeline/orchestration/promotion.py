@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from qd_pipeline.errors import MissingPartition
 from qd_pipeline.learning.evaluation import promotion
 from qd_pipeline.learning.evaluation.comparison import Comparison, mcnemar
-from qd_pipeline.learning.evaluation.metrics import categories_of
+from qd_pipeline.learning.evaluation.metrics import class_set_of
 from qd_pipeline.learning.evaluation.promotion import Champion, Outcome, PromotionDecision
 from qd_pipeline.tracking.registry import DecidedBy, Registry, Version
 
@@ -82,7 +82,7 @@ def register(registry: Registry, candidate: Candidate, decision: PromotionDecisi
             model_of(candidate.class_set),
             run=candidate.run,
             classifier=candidate.version,
-            categories=categories_of(candidate.predictions),
+            categories=class_set_of(candidate.predictions),
             tags={
                 "source": candidate.source,
                 "synthetic": str(candidate.synthetic).lower(),
@@ -158,7 +158,7 @@ def _tags(decision: PromotionDecision) -> dict[str, str]:
     compared = decision.comparison
     if compared is None:
         return tags
-    low, high = compared.gain(decision.confidence)
+    low, high = compared.gain()
     return tags | {
         "compared_drawings": str(compared.drawings),
         "champion_correct": str(compared.first_correct),

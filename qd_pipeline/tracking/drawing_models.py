@@ -125,7 +125,10 @@ class DrawingModel:
             ),
             python_model=str(code / _SERVED),
             code_paths=[str(code)],
-            artifacts={"network": str(files / NETWORK_FILE), "facts": str(files / METADATA_FILE)},
+            artifacts={
+                "network": str(files / NETWORK_FILE),
+                "metadata": str(files / METADATA_FILE),
+            },
             signature=_SIGNATURE,
             input_example=_example(),
             metadata=_metadata(logged.data.tags),

@@ -11,7 +11,7 @@ CLASSIFIERS: Final = "quickdraw-classifiers"
 """Experiment of training and evaluation."""
 
 STUDIES: Final = "quickdraw-studies"
-"""Experiment of cross-validations, searches, data studies and comparisons."""
+"""Experiment of cross-validations, label quality, searches, data studies and comparisons."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,8 @@ EXPERIMENTS: Final = {
             "tags.`source`",
             "attributes.`Duration`",
         ],
-        "Cross-validations, searches with a run for each trial, data studies and comparisons.",
+        "Cross-validations, label quality, searches with a run for each trial, data studies and "
+        "comparisons.",
     ),
 }
 """Each experiment, by its name."""

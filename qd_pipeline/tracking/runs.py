@@ -91,7 +91,6 @@ class TrackedRun:
         self._pending: PendingLog | None = None
         self._has_model = has_model
         self.id: str = run.info.run_id
-        self.name: str = run.info.run_name
         self.link = link
 
     @property
@@ -139,15 +138,14 @@ class TrackedRun:
         """
         with translate_errors():
             self._client.update_run(self.id, name=name)
-        self.name = name
 
     def describe(self, markdown: str) -> None:
         """Set the description on the run's page."""
         self.log(tags={MLFLOW_RUN_NOTE: markdown})
 
-    def log_file(self, path: Path, folder: str | None = None) -> None:
+    def log_file(self, path: Path) -> None:
         """Store a file among the run's artifacts."""
-        self._log(File(str(path), folder))
+        self._log(File(str(path)))
 
     def log_picture(self, png: bytes, name: str) -> None:
         """Store a PNG among the run's artifacts, for its page."""
@@ -167,15 +165,6 @@ class TrackedRun:
         """
         self._log(DrawingModel(str(folder)))
         self._has_model = True
-
-    def log_dataset(self, dataset: LoggedDataset, context: str = "training") -> None:
-        """Log a dataset as an input of the run.
-
-        Args:
-            dataset: The dataset; metrics that were measured on it are logged with it.
-            context: What it was used for: `training`, `validation` or `test`.
-        """
-        self.log_datasets([dataset], context)
 
     def log_datasets(self, datasets: Iterable[LoggedDataset], context: str = "training") -> None:
         """Log datasets as inputs of the run, in one request.
@@ -198,10 +187,7 @@ class TrackedRun:
         self._log(Inputs(fields, context))
 
     def renew(self, lease: Mapping[str, str]) -> None:
-        """Show other processes that this one still works on the run.
-
-        Args:
-            lease: Tags to set.
+        """Set the tags of the lease, and touch the pending log if there is one.
 
         Raises:
             TrackingFailed: MLflow cannot be reached.

@@ -22,7 +22,7 @@ import qd_pipeline
 from qd_pipeline.errors import BadSetting, DamagedPartition, MissingPartition
 from qd_pipeline.orchestration import instance
 from qd_pipeline.quickdraw.raster import rasterize
-from qd_pipeline.quickdraw.sample import write_ndjson
+from qd_pipeline.quickdraw.sample import ndjson_lines
 from qd_pipeline.storage import PartitionStore
 from qd_pipeline_tests.commands import ROOT, qd
 
@@ -156,7 +156,8 @@ def test_a_category_with_fewer_drawings_than_asked_for_says_so_materialized_or_u
     mirror = tmp_path / "mirror" / "full" / "simplified"
     mirror.mkdir(parents=True)
     for category in ("cow", "panda"):
-        write_ndjson(mirror / f"{category}.ndjson", category, 10, 0)
+        lines = b"".join(ndjson_lines(category, 10, 0))
+        (mirror / f"{category}.ndjson").write_bytes(lines)
     home, source = tmp_path / "home", (tmp_path / "mirror").as_uri()
     chosen = (*SMALL, "--source", source, "--drawings", "25", "--home", str(home))
     for state in ("8 partitions materialized", "Everything is up to date"):

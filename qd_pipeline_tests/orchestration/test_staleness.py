@@ -42,7 +42,7 @@ class Home:
 
     def draw(self, category: str, seed: int) -> None:
         self.file(category).parent.mkdir(parents=True, exist_ok=True)
-        sample.write_ndjson(self.file(category), category, 45, seed)
+        self.file(category).write_bytes(b"".join(sample.ndjson_lines(category, 45, seed)))
 
     def file(self, category: str) -> Path:
         return self.mirror / FOLDER / f"{category}.ndjson"

@@ -1,4 +1,4 @@
-"""Evaluation of a classifier on the test split: figures, mistakes, a table of predictions."""
+"""Evaluation of a classifier on the test split: metrics, mistakes, a table of predictions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from qd_pipeline.learning.evaluation import error_analysis
 from qd_pipeline.learning.evaluation.coverage import Coverage, coverage
 from qd_pipeline.learning.evaluation.examples import Predictions
 from qd_pipeline.learning.evaluation.intervals import Proportion
-from qd_pipeline.learning.evaluation.metrics import are_unequal, as_json, mean
+from qd_pipeline.learning.evaluation.metrics import are_imbalanced, as_json, mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,8 +39,8 @@ class CategoryScores:
 
     Args:
         category: Its name.
-        precision: Of the drawings called it, the share that are.
-        recall: Of its drawings, the share that are called it.
+        precision: Share of the drawings predicted as it that are of it, 0–1.
+        recall: Share of its drawings that are predicted as it, 0–1.
         f1: Harmonic mean of the two.
         support: Test drawings of it.
     """
@@ -67,13 +67,13 @@ class Evaluation:
         accuracy: Of all test drawings.
         chance: Accuracy of always naming the largest category of the test drawings, 0–1.
         top: Top-k accuracy, by k.
-        log_loss: Mean of -ln(probability of the right category), that cut off at 10⁻⁷.
+        log_loss: Mean of -ln(probability of the true category), clipped at 10⁻⁷.
         calibration: How its confidence agrees with its accuracy.
         coverage: Accuracy on growing shares of the drawings, the most confident first.
         scores: By category, in the class set's order.
         confusion: Drawings by true (row) and predicted (column) category.
         confusions: Its cells off the diagonal, most frequent first, with drawings.
-        mistakes: Those of the highest confidence, highest first.
+        mistakes: The wrong predictions of highest confidence, highest first.
         random: Random test drawings (the same ones for the same test split).
         galleries: By category, some drawings that were classified correctly.
         recognized: Accuracy by whether the game recognised the drawing.
@@ -115,9 +115,9 @@ class Evaluation:
         return mean([scores.f1 for scores in self.scores])
 
     @property
-    def is_unequal(self) -> bool:
+    def is_imbalanced(self) -> bool:
         """Whether the categories' test drawings differ so much that accuracy misleads."""
-        return are_unequal(self.chance, len(self.class_set))
+        return are_imbalanced(self.chance, len(self.class_set))
 
     def to_json(self) -> dict[str, Any]:
         """Return all figures but the predictions, as JSON takes them."""
@@ -164,15 +164,15 @@ def evaluate(classifier: Classifier, data: ClassSetData) -> Evaluation:
     probabilities = _predict(classifier, test)
     labels, predicted = test.labels, probabilities.argmax(axis=1)
     correct = predicted == labels
-    own = probabilities[np.arange(len(test)), labels]
-    rank = (probabilities > own[:, np.newaxis]).sum(axis=1)
+    of_truth = probabilities[np.arange(len(test)), labels]
+    rank = (probabilities > of_truth[:, np.newaxis]).sum(axis=1)
     finite = bool(np.isfinite(probabilities).all())
     # scikit-learn takes a second to import, and loading the definitions should not.
     from sklearn.metrics import confusion_matrix  # noqa: PLC0415
 
     matrix = confusion_matrix(labels, predicted, labels=range(len(class_set)))
     confidence = probabilities.max(axis=1)
-    made = Predictions(test, predicted, confidence, classifier.side)
+    examples = Predictions(test, predicted, confidence, classifier.side)
     return Evaluation(
         class_set=class_set,
         accuracy=Proportion(int(correct.sum()), len(test)),
@@ -182,27 +182,27 @@ def evaluate(classifier: Classifier, data: ClassSetData) -> Evaluation:
             for count in TOP
             if count < len(class_set) and finite
         },
-        log_loss=_log_loss(own) if finite else None,
+        log_loss=_log_loss(of_truth) if finite else None,
         calibration=calibration(probabilities, labels) if finite else None,
         coverage=coverage(confidence, correct) if finite else (),
         scores=_scores(class_set, labels, predicted),
         confusion=tuple(tuple(int(count) for count in row) for row in matrix),
-        confusions=made.confusions(matrix),
-        mistakes=made.mistakes,
-        random=made.random,
-        galleries=made.galleries,
+        confusions=examples.confusions(matrix),
+        mistakes=examples.mistakes,
+        random=examples.random,
+        galleries=examples.galleries,
         recognized=error_analysis.by_recognized(correct, test.column("recognized").astype(bool)),
         category_pairs=error_analysis.by_category_pair(class_set, labels, probabilities),
         countries=error_analysis.by_country(correct, test.column("countrycodes")),
         stroke_counts=error_analysis.by_stroke_count(
             correct, test.column("stroke_counts").astype(np.int64)
         ),
-        predictions=_table(class_set, test, predicted, probabilities, classifier.side),
+        predictions=_prediction_table(class_set, test, predicted, probabilities, classifier.side),
     )
 
 
-def _log_loss(own: NDArray[np.float32]) -> float:
-    return float(-np.log(np.maximum(own.astype(np.float64), 1e-7)).mean())
+def _log_loss(of_truth: NDArray[np.float32]) -> float:
+    return float(-np.log(np.maximum(of_truth.astype(np.float64), 1e-7)).mean())
 
 
 def _predict(classifier: Classifier, drawings: LabelledDrawings) -> NDArray[np.float32]:
@@ -231,7 +231,7 @@ def _scores(
     )
 
 
-def _table(
+def _prediction_table(
     class_set: Sequence[str],
     drawings: LabelledDrawings,
     predicted: NDArray[np.integer],

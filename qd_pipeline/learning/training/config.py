@@ -1,6 +1,7 @@
 """Training configuration: all settings of one training as values, and presets of them."""
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning import networks
 from qd_pipeline.learning.bounds import Bounds
+from qd_pipeline.learning.training import key_ids
 
 OPTIMIZERS: Final = ("adam", "adamw", "rmsprop", "sgd")
 SCHEDULES: Final = ("constant", "one_cycle")
@@ -33,6 +35,9 @@ BOUNDS: Final[Mapping[str, Bounds]] = MappingProxyType(
     }
 )
 """Bounds of the numeric settings, by name."""
+
+
+_COUNTRIES: Final = re.compile("[A-Z]{2}(,[A-Z]{2})*")
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,10 @@ class TrainingConfig:
         flip_averaging: Flip test-time augmentation: whether the classifier averages its logits
             over each bitmap and its mirror image.
         only_recognized: Whether training drawings that the game did not recognise are left out;
-            validation and test drawings stay.
+            validation and test drawings stay, as they do with `countries`.
+        countries: Codes of the only countries whose drawings are trained on, as "DE,US".
+        exclude: Path of a file of key_ids (`key_ids.read`) that are neither trained nor
+            validated on; test drawings stay.
         calibrated: Whether a temperature is fitted on the validation split.
 
     Raises:
@@ -92,6 +100,8 @@ class TrainingConfig:
     flip_averaging: bool = False
     calibrated: bool = False
     only_recognized: bool = False
+    countries: str | None = None
+    exclude: str | None = None
 
     def __post_init__(self) -> None:
         networks.check_name(self.network)
@@ -107,6 +117,8 @@ class TrainingConfig:
                 raise BadSetting(
                     f"{name} {value!r}", "is not known", f"give one of {', '.join(known)}"
                 )
+        if self.countries is not None and not _COUNTRIES.fullmatch(self.countries):
+            raise BadSetting(f"countries {self.countries[:80]!r}", "are not codes", "give DE,US")
         if self.weight_decay and self.optimizer != "adamw":
             raise BadSetting(
                 f"optimizer {self.optimizer!r}", "takes no weight decay", "give adamw, or none"
@@ -215,7 +227,8 @@ class TrainingConfig:
         Traceback (most recent call last):
         qd_pipeline.errors.BadSetting: training setting 'momentum' is not known: \
 give some of network, epochs, batch_size, learning_rate, optimizer, seed, units, schedule, \
-weight_decay, label_smoothing, augmentation, warp, flip_averaging, calibrated, only_recognized.
+weight_decay, label_smoothing, augmentation, warp, flip_averaging, calibrated, only_recognized, \
+countries, exclude.
         """
         return cls(**{name: parse_setting(name, value) for name, value in values.items()})
 
@@ -223,18 +236,25 @@ weight_decay, label_smoothing, augmentation, warp, flip_averaging, calibrated, o
         """Return the settings that have an effect, by name, for a fingerprint.
 
         Settings that equal their defaults are left out, and so are units that are the network's
-        own; so a setting that is added later changes nothing for trainings without it.
+        own; so a setting that is added later changes nothing for trainings without it. Excluded
+        drawings are described by what the file holds, wherever it lies.
+
+        Raises:
+            BadSetting: The file of excluded key_ids cannot be read.
 
         >>> TrainingConfig("seed_cnn", epochs=4, units=128).effective()
         {'epochs': 4}
         """
         defaults = {field.name: field.default for field in dataclasses.fields(self)}
         defaults["units"] = networks.default_units(self.network)
-        return {
+        effective = {
             name: value
             for name, value in self.to_json().items()
             if value is not None and value != defaults[name]
         }
+        if path := effective.pop("exclude", None):
+            effective["excluded_key_ids"] = key_ids.describe(path)
+        return effective
 
 
 @cache

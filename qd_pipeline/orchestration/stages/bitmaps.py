@@ -10,7 +10,7 @@ from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.stage import Check, CheckResult, Input, Result, Stage, StageConfig
 from qd_pipeline.orchestration.stages.strokes import TABLE
 from qd_pipeline.quickdraw import BITMAP_SIDE as SIDE
-from qd_pipeline.quickdraw.bitmaps import BitmapFacts, draw, montage
+from qd_pipeline.quickdraw.bitmaps import BitmapMetadata, draw, montage
 
 ARRAY: Final = "bitmaps.npy"
 MONTAGE: Final = "montage.png"
@@ -40,7 +40,7 @@ def materialize(context: MaterializationContext, _config: StageConfig) -> Result
     )
 
 
-def _checks(drawn: np.ndarray, drawings: int, facts: BitmapFacts) -> list[CheckResult]:
+def _checks(drawn: np.ndarray, drawings: int, facts: BitmapMetadata) -> list[CheckResult]:
     return [
         CheckResult(
             "rows_agree",

@@ -25,7 +25,7 @@ def materialize(context: MaterializationContext, config: TrainingStageConfig) ->
     title = f"{context.key} categories, {training.network}, {training.epochs} epochs"
     context.run.rename(title)
     context.run.log(params=training.to_json())
-    data = read_drawings(context)
+    data = read_drawings(context, training)
     log_split(context, data.train, "training")
     if len(data.validation):
         log_split(context, data.validation, "validation")
@@ -45,7 +45,10 @@ def materialize(context: MaterializationContext, config: TrainingStageConfig) ->
     return Result(
         metadata=classifier.training.to_json(),
         metrics=_metrics(classifier),
-        shown=_shown(classifier, context.path(NETWORK_FILE)),
+        shown={
+            **_shown(classifier, context.path(NETWORK_FILE)),
+            "training drawings left out": len(data.train) - classifier.training.training_drawings,
+        },
         checks=_checks(data, classifier),
         version=classifier.fingerprint(),
     )

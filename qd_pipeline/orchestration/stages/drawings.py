@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from logging import getLogger
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 from qd_pipeline import catalog
 from qd_pipeline.errors import DamagedPartition
 from qd_pipeline.learning.data import ClassSetData, LabelledDrawings, load_category
+from qd_pipeline.learning.training.config import TrainingConfig
+from qd_pipeline.learning.training.selection import unknown_key_ids
 from qd_pipeline.orchestration.context import MaterializationContext
 from qd_pipeline.orchestration.stage import Input
 from qd_pipeline.orchestration.stages.bitmaps import ARRAY
@@ -18,18 +21,34 @@ from qd_pipeline.storage import Partition, PartitionStore
 if TYPE_CHECKING:
     from qd_pipeline import tracking
 
+_LOG: Final = getLogger(__name__)
+
 DRAWINGS: Final = (Input("strokes"), Input("bitmaps"))
 """Inputs of a stage that learns from drawings."""
 
 
-def read_drawings(context: MaterializationContext) -> ClassSetData:
+def read_drawings(
+    context: MaterializationContext, training: TrainingConfig | None = None
+) -> ClassSetData:
     """Read and split the drawings of the context's class set.
 
+    Args:
+        context: The context.
+        training: The training that they are for, if any; a warning says how many of the
+            key_ids that it excludes are of none of the drawings.
+
     Raises:
+        BadSetting: The file of excluded key_ids cannot be read.
         DamagedPartition: A file is not what was written, or a category's bitmaps were drawn from
             another stroke table.
     """
-    return class_set_data(context.store, context.inputs["strokes"], context.inputs["bitmaps"])
+    data = class_set_data(context.store, context.inputs["strokes"], context.inputs["bitmaps"])
+    if training and (unknown := unknown_key_ids(data, training)):
+        words = "%d key_ids of %s are of no drawing of class set %s."
+        # The command line shows the one, Dagster's UI the other.
+        for log in (_LOG, context.dagster.log):
+            log.warning(words, unknown, training.exclude, context.key)
+    return data
 
 
 def log_split(
@@ -58,7 +77,7 @@ def log_split(
         {"drawings": len(split), **dict(counts)},
         tracking.DRAWINGS,
     )
-    context.run.log_dataset(dataset, use)
+    context.run.log_datasets([dataset], use)
     return dataset
 
 

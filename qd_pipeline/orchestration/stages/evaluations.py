@@ -190,7 +190,7 @@ def _compared(decision: PromotionDecision) -> Mapping[str, Any]:
     compared = decision.comparison
     if compared is None:
         return shown
-    low, high = compared.gain(decision.confidence)
+    low, high = compared.gain()
     return shown | {
         "test drawings of both": compared.drawings,
         "only the champion is right": compared.test.only_first,

@@ -73,7 +73,7 @@ class SearchConfig(TrainingStageConfig):
 def materialize(context: MaterializationContext, config: SearchConfig) -> Result:
     """Search a space trial by trial; an interrupted search goes on."""
     training = config.training(len(context.class_set))
-    data = read_drawings(context)
+    data = read_drawings(context, training)
     context.log_inputs()
     study = _study_name(context, config)
     found = search(

@@ -12,7 +12,7 @@ from qd_pipeline.orchestration.stage import Check, CheckResult, Input, Result, S
 from qd_pipeline.orchestration.stages.raw_drawings import NDJSON
 
 if TYPE_CHECKING:
-    from qd_pipeline.quickdraw.stroke_facts import StrokeFacts
+    from qd_pipeline.quickdraw.stroke_metadata import StrokeMetadata
 
 TABLE: Final = "table.parquet"
 REJECTS: Final = "rejects.ndjson"
@@ -51,7 +51,7 @@ def materialize(context: MaterializationContext, _config: StageConfig) -> Result
     )
 
 
-def _checks(facts: "StrokeFacts", lines: int) -> list[CheckResult]:
+def _checks(facts: "StrokeMetadata", lines: int) -> list[CheckResult]:
     rejected = facts.rejected
     return [
         CheckResult(
@@ -68,7 +68,7 @@ def _checks(facts: "StrokeFacts", lines: int) -> list[CheckResult]:
     ]
 
 
-def _shown(facts: "StrokeFacts") -> dict[str, object]:
+def _shown(facts: "StrokeMetadata") -> dict[str, object]:
     countries = dg.MetadataValue.table(
         records=[
             dg.TableRecord({"country": code, "drawings": count})

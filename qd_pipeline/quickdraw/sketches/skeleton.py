@@ -9,7 +9,7 @@ from qd_pipeline.quickdraw.kernels import kernel
 from qd_pipeline.quickdraw.sketches.ground import Mask
 from qd_pipeline.quickdraw.sketches.simplify import Points
 
-THICKEST_PEN = 0.06
+MAX_PEN_WIDTH = 0.06
 """Widest line of a pen, as a share of the drawing's longer side."""
 
 SOLID = 2.0
@@ -44,7 +44,7 @@ def _hollowed(mask: Mask) -> Mask:
     """Reduce each filled area to a contour as wide as the pen's lines."""
     depth = ndimage.distance_transform_edt(mask)
     ridge = mask & (depth == ndimage.maximum_filter(depth, 3))
-    pen = min(2 * float(np.median(depth[ridge])), THICKEST_PEN * max(mask.shape))
+    pen = min(2 * float(np.median(depth[ridge])), MAX_PEN_WIDTH * max(mask.shape))
     # Distances are counted from the nearest pixel without ink, not from the ink's edge.
     radius = SOLID * pen / 2 + 1
     solid = depth > radius

@@ -36,6 +36,7 @@ def test_the_notebooks_preset_is_adam_at_a_thousandth(class_count: int, epochs: 
         ({"augmentation": -1.0}, "augmentation is -1.0"),
         ({"augmentation": float("nan")}, "augmentation is nan"),
         ({"network": "vgg"}, "network 'vgg' is not known"),
+        ({"countries": "Germany"}, "countries 'Germany' are not codes: give DE,US"),
         ({"seed": -1}, "seed is -1"),
         ({"seed": 2**32}, "seed is 4294967296"),
     ],
