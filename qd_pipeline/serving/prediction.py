@@ -160,7 +160,12 @@ def _of_rows(
             simplified, layout = True, "columns"
     if any(isinstance(each, str | bytes) for each in given):
         raise BadDrawing("the drawing", "is a list of texts", "give each drawing a row of its own")
-    return strokes_of_points(given, simplified=simplified, layout=layout, ambiguous="columns")
+    return strokes_of_points(
+        given,  # type: ignore[arg-type]  # what it takes is checked there
+        simplified=simplified,
+        layout=layout,
+        ambiguous="columns",
+    )
 
 
 def _png(pixels: Sequence[Any] | NDArray[Any]) -> bytes | None:

@@ -135,7 +135,7 @@ def test_classifier_runs_have_the_same_metrics_for_every_class_set_but_for_its_c
         used = {str(one.tags[0].value): one.dataset for one in each.inputs.dataset_inputs}
         assert {"training", "test"} <= set(used) <= {"training", "validation", "test"}
         for dataset in used.values():
-            columns = json.loads(dataset.schema)["mlflow_colspec"]
+            columns = json.loads(dataset.schema or "")["mlflow_colspec"]
             assert [column["name"] for column in columns][::4] == ["key_id", "drawing"]
         artifacts = {entry.path for entry in client.list_artifacts(each.info.run_id)}
         assert {"report.html", "predictions.parquet", "confusion_matrix.png"} <= artifacts
