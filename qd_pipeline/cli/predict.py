@@ -167,7 +167,7 @@ def _print(
             Text(name),
             *seen,
             "\n".join(ranking.categories[:top]),
-            "\n".join(f"{chance:.1%}" for chance in chances),
+            "\n".join(f"{chance * 100:.1f} %" for chance in chances),
             end_section=True,
         )
     console.print(table)

@@ -56,7 +56,7 @@ def cross_validate(
     console.print(table)
     facts = made.metadata
     console.print(
-        f"Accuracy {facts['cv_accuracy']:.2%} ± {facts['cv_accuracy_sd']:.2%}, "
+        f"Accuracy {facts['cv_accuracy'] * 100:.1f} % ± {facts['cv_accuracy_sd'] * 100:.1f}, "
         f"log loss {_figure(facts['cv_loss'])} ± {_figure(facts['cv_loss_sd'])} "
         f"(mean and standard deviation of {len(facts['folds'])} folds).",
         highlight=False,
@@ -148,7 +148,7 @@ def search(
         table.add_row(
             str(trial["number"]),
             ", ".join(f"{name} {value}" for name, value in trial["settings"].items()),
-            f"{trial['cv_accuracy']:.2%} ± {trial['cv_accuracy_sd']:.2%}"
+            f"{trial['cv_accuracy'] * 100:.1f} % ± {trial['cv_accuracy_sd'] * 100:.1f}"
             if "cv_accuracy" in trial
             else "–",
             f"{len(trial['folds'])}{ended and f', {ended}'}",

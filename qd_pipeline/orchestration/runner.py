@@ -37,6 +37,8 @@ _LOG: Final = getLogger(__name__)
 QUIET: Final = {"console": {"config": {"log_level": "CRITICAL"}}}
 """Dagster's loggers for runs of a command, which reports in its own words."""
 
+_AS_LAUNCHED: Final = {".dagster/repository": "__repository__@qd_pipeline"}
+"""Tag by which a job's page finds its runs; Dagster gives it to those that its UI launches."""
 
 _ASKED_AT_ONCE: Final = 8
 
@@ -189,7 +191,7 @@ class PipelineRunner:
                 },
                 # The command reports a failure; the daemon could not run it again.
                 run_id=run_id,
-                tags={**owner, "dagster/max_retries": "0"},
+                tags={**owner, **_AS_LAUNCHED, "dagster/max_retries": "0"},
                 raise_on_error=False,
             )
         for event in result.get_asset_materialization_events():

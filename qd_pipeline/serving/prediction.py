@@ -17,7 +17,7 @@ from qd_pipeline.errors import BadDrawing
 from qd_pipeline.learning.inputs import prepare
 from qd_pipeline.quickdraw.raster import rasterize
 from qd_pipeline.quickdraw.sketches.pictures import sketch_of_picture
-from qd_pipeline.quickdraw.sketches.points import strokes_of_points
+from qd_pipeline.quickdraw.sketches.points import strokes_of_points, whole_strokes
 from qd_pipeline.quickdraw.sketches.sketch import to_column
 
 if TYPE_CHECKING:
@@ -141,13 +141,31 @@ def strokes_of(
         return strokes_of(given.get("drawing"), simplified=simplified, layout=layout)
     if not isinstance(given, list | tuple | np.ndarray):
         raise BadDrawing("the drawing", f"is a {type(given).__name__}", _FORMS)
+    return _of_rows(given, simplified, layout)
+
+
+def _of_rows(
+    given: Sequence[Any] | NDArray[Any],
+    simplified: bool | None,  # noqa: FBT001 (as `strokes_of` takes it)
+    layout: Layout | None,
+) -> list[Stroke]:
+    """Read pixels, or strokes as rows, points or structs."""
     picture = _png(given)
     if picture is not None:
         return sketch_of_picture(picture).strokes
-    given = [(each.get("x"), each.get("y")) if isinstance(each, dict) else each for each in given]
+    if len(given) and all(isinstance(stroke, dict) for stroke in given):
+        given = [[np.asarray(each.get(axis, ())).tolist() for axis in "xy"] for each in given]
+        # The stroke table's are simplified, whether or not they fill the box.
+        if simplified is None and whole_strokes(given) is not None:
+            simplified, layout = True, "columns"
     if any(isinstance(each, str | bytes) for each in given):
         raise BadDrawing("the drawing", "is a list of texts", "give each drawing a row of its own")
-    return strokes_of_points(given, simplified=simplified, layout=layout, ambiguous="columns")
+    return strokes_of_points(
+        given,  # type: ignore[arg-type]  # what it takes is checked there
+        simplified=simplified,
+        layout=layout,
+        ambiguous="columns",
+    )
 
 
 def _png(pixels: Sequence[Any] | NDArray[Any]) -> bytes | None:

@@ -36,16 +36,26 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("run") / "home"
 
 
-@pytest.fixture(scope="module")
-def first(home: Path) -> Sequence[str]:
-    """Return the lines that the first run prints.
+IMPORTED = """
+import sys
+from qd_pipeline.cli import main
+try:
+    main()
+finally:
+    print("imported:", *(name for name in sys.modules if "." not in name))
+"""
 
-    Its process imports its libraries itself: a fork of `commands.py` has them already, and
-    their noise would have gone elsewhere.
+
+def own_process(*arguments: str) -> tuple[list[str], set[str]]:
+    """Run `qd` in a process that imports its libraries itself.
+
+    A fork of `commands.py` has them already, and their noise would have gone elsewhere.
+
+    Returns:
+        The lines that it prints, and the packages that it imported.
     """
-    command = [sys.executable, "-c", "from qd_pipeline.cli import main; main()", "run"]
     ended = subprocess.run(
-        [*command, *CHOSEN, "--home", str(home)],
+        [sys.executable, "-c", IMPORTED, *arguments],
         # The address that a test before this one may have left behind.
         env={name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"},
         stdout=subprocess.PIPE,
@@ -54,16 +64,44 @@ def first(home: Path) -> Sequence[str]:
         check=False,
     )
     assert ended.returncode == 0, ended.stdout
-    return ended.stdout.splitlines()
+    *lines, imported = ended.stdout.splitlines()
+    return lines, set(imported.split())
+
+
+@pytest.fixture(scope="module")
+def first(home: Path) -> Sequence[str]:
+    """Return the lines that the first run prints."""
+    lines, _ = own_process("run", *CHOSEN, "--home", str(home))
+    return lines
 
 
 @pytest.fixture(scope="module")
 def second(home: Path, first: Sequence[str]) -> Sequence[str]:
     """Return the lines that the second run prints."""
     assert first
-    with qd(home.parent / "output.txt", "run", *CHOSEN, "--home", str(home)) as again:
-        assert again.end() == 0, again.printed
-    return again.printed.splitlines()
+    lines, imported = own_process("run", *CHOSEN, "--home", str(home))
+    # They take 1 to 6 seconds of processor time each, and there is nothing to do.
+    assert not imported & {"mlflow", "keras", "tensorflow", "numba", "pandas", "matplotlib"}
+    return lines
+
+
+def test_help_imports_next_to_nothing() -> None:
+    lines, imported = own_process("--help")
+    assert any(line.startswith("Exit codes:") for line in map(str.strip, lines))
+    assert not imported & {"numpy", "pyarrow", "pydantic", "pydantic_settings", "dagster"}
+
+
+def test_status_tells_what_there_is_how_good_and_of_which_source(
+    home: Path, first: Sequence[str]
+) -> None:
+    assert first
+    lines, imported = own_process("status", "--home", str(home))
+    assert not imported & {"mlflow", "keras", "tensorflow", "numba", "pandas", "matplotlib"}
+    (cow,) = [line for line in lines if line.startswith("│ cow ")]
+    assert re.search(r"│ 60 +│ \d{4}-\d\d-\d\d \d\d:\d\d +│ up to date +│", cow)
+    (two,) = [line for line in lines if line.startswith("│ 2 ")]
+    assert re.search(r"│ [\d.]+ % \([\d.]+–[\d.]+\) +│ .* │ none +│ up to date +│", two)
+    assert "cow, panda, 2: of the synthetic sample (seed 0)." in lines
 
 
 def cells(lines: Sequence[str]) -> list[str]:

@@ -14,11 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from mlflow.models import get_model_info
 from typer.testing import CliRunner
 
 from qd_pipeline.cli import app
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning.data import ClassSetData
+from qd_pipeline.orchestration.jobs import JOB_OF
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.registry import STAGES
@@ -128,10 +130,34 @@ def test_classifier_runs_have_the_same_metrics_for_every_class_set_but_for_its_c
         assert each.data.params["network"] == "seed_cnn"
         assert each.data.tags["synthetic"] == "true"
         assert {"dagster_run_id", "data_version", "code_version", "source"} <= set(each.data.tags)
+        assert each.data.tags["mlflow.note.content"].startswith("**Trained on synthetic drawings.")
         assert each.inputs is not None
-        assert each.inputs.dataset_inputs
+        used = {str(one.tags[0].value): one.dataset for one in each.inputs.dataset_inputs}
+        assert {"training", "test"} <= set(used) <= {"training", "validation", "test"}
+        for dataset in used.values():
+            columns = json.loads(dataset.schema or "")["mlflow_colspec"]
+            assert [column["name"] for column in columns][::4] == ["key_id", "drawing"]
         artifacts = {entry.path for entry in client.list_artifacts(each.info.run_id)}
         assert {"report.html", "predictions.parquet", "confusion_matrix.png"} <= artifacts
+
+
+def test_a_registered_classifier_says_what_it_was_trained_on(made: PipelineRunner) -> None:
+    client = MlflowClient(made.pipeline.settings.mlflow_uri)
+    version = client.get_model_version("quickdraw-2", "1")
+    assert version.description is not None
+    assert version.description.startswith("**Trained on synthetic drawings.**")
+    assert f"/runs/{version.run_id}" in version.description
+    described = client.get_registered_model("quickdraw-2").description
+    assert described == "Tells cow, panda apart; the alias champion predicts."
+    model = get_model_info("models:/quickdraw-2/1")
+    assert model.metadata is not None
+    assert model.metadata["notice"] == "Trained on synthetic drawings."
+
+
+def test_the_page_of_a_job_lists_the_runs_of_commands(made: PipelineRunner) -> None:
+    label = {".dagster/repository": "__repository__@qd_pipeline"}
+    for job, count in ((JOB_OF[By.CATEGORY], 8), (JOB_OF[By.CLASS_SET], 3)):
+        assert len(made.instance.get_runs(dg.RunsFilter(job_name=job, tags=label))) == count
 
 
 def test_the_page_of_an_asset_leads_to_its_mlflow_run_and_back(
@@ -395,7 +421,7 @@ def test_drawings_are_read_whole_while_another_run_publishes_them(two: PipelineR
 
     def read() -> ClassSetData:
         inputs = two.pipeline.read_inputs(two.pipeline.stages["classifiers"], "2", store)
-        context = SimpleNamespace(inputs=inputs, open=store.open_local)
+        context = SimpleNamespace(inputs=inputs, store=store)
         return read_drawings(cast("MaterializationContext", context))
 
     with ThreadPoolExecutor(1) as pool:

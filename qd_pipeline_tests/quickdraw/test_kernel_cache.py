@@ -67,6 +67,13 @@ def test_a_kernel_is_compiled_anew_when_one_that_it_calls_has_changed(tmp_path: 
     assert run(package, CALL) == "2"
 
 
+def test_that_kernels_are_compiled_is_said_and_only_then(tmp_path: Path) -> None:
+    room = copy_of_the_code(tmp_path)
+    call = f"import sys; sys.stderr = sys.stdout; {CALL}"
+    assert run(room, call) == "Compiling the drawing kernels, once …\n1"
+    assert run(room, call) == "1"
+
+
 def test_a_folder_that_the_user_names_is_used(tmp_path: Path) -> None:
     package = copy_of_the_code(tmp_path)
     run(package, CALL, NUMBA_CACHE_DIR=str(tmp_path / "mine"))

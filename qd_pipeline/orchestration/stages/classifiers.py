@@ -100,7 +100,7 @@ def _checks(data: ClassSetData, classifier: Classifier) -> list[CheckResult]:
         CheckResult(
             "learned_something",
             accuracy > chance,
-            f"accuracy {accuracy:.1%} in training, chance {chance:.1%}",
+            f"accuracy {accuracy * 100:.1f} % in training, chance {chance * 100:.1f} %",
         ),
     ]
 
