@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from logging import Logger
+from threading import Event
 from typing import Final
 
 OnProgress = Callable[[int, int], None]
@@ -13,6 +14,12 @@ screen: ContextVar[Callable[[str, str], OnProgress] | None] = ContextVar("screen
 
 Called with the partition (`bitmaps cow`) and what is counted (`drawings`).
 """
+
+started: ContextVar[Callable[[str], None] | None] = ContextVar("started", default=None)
+"""Set by a command that counts partitions: called with the key of each that begins."""
+
+stopping: ContextVar[Event | None] = ContextVar("stopping", default=None)
+"""Set in a thread that may be asked to stop: reporting progress then raises KeyboardInterrupt."""
 
 _SECONDS_BETWEEN_LINES: Final = 5.0
 
@@ -26,8 +33,20 @@ def of(partition: str, unit: str, log: Logger) -> OnProgress:
         log: Where lines go when no screen shows bars.
     """
     show = screen.get()
-    if show is not None:
-        return show(partition, unit)
+    tell = show(partition, unit) if show is not None else _lines(unit, log)
+    stop = stopping.get()
+    if stop is None:
+        return tell
+
+    def tell_or_stop(done: int, total: int) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        tell(done, total)
+
+    return tell_or_stop
+
+
+def _lines(unit: str, log: Logger) -> OnProgress:
     next_line = time.monotonic() + _SECONDS_BETWEEN_LINES
 
     def tell(done: int, total: int) -> None:

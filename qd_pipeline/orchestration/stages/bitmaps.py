@@ -26,7 +26,6 @@ def materialize(context: MaterializationContext, _config: StageConfig) -> Result
     drawn = np.load(target, mmap_mode="r", allow_pickle=False)
     picture = montage(drawn[:_IN_MONTAGE])
     context.path(MONTAGE).write_bytes(picture)
-    context.run.log_file(context.path(MONTAGE))
     return Result(
         metadata=facts.to_json(),
         metrics={"drawings": facts.rows, "blank": facts.blank, "mean_ink": facts.mean_ink},
