@@ -1,6 +1,5 @@
 """Dagster assets, made from the stages' declarations."""
 
-import warnings
 from collections.abc import Iterator, Sequence
 
 import dagster as dg
@@ -30,13 +29,11 @@ def _data_stages(stages: Sequence[Stage], pipeline: Pipeline) -> dg.AssetsDefini
     @dg.multi_asset(
         name=DATA_STAGES,
         specs=[_spec(stage, pipeline, skippable=True) for stage in stages],
-        check_specs=[spec for stage in stages for spec in _check_specs(stage, pipeline)],
+        check_specs=[spec for stage in stages for spec in _check_specs(stage)],
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.multi_run(MOST_PARTITIONS),
         required_resource_keys=_RESOURCES,
-        config_schema={
-            stage.name: dg.Field(_config(stage, pipeline), is_required=False) for stage in stages
-        },
+        config_schema={stage.name: _config(stage, pipeline) for stage in stages},
     )
     def compute(context: dg.AssetExecutionContext) -> Iterator[Event]:
         yield from materialize_all(pipeline, context)
@@ -50,7 +47,7 @@ def _single(stage: Stage, pipeline: Pipeline) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=stage.name,
         specs=[_spec(stage, pipeline, skippable=False)],
-        check_specs=_check_specs(stage, pipeline),
+        check_specs=_check_specs(stage),
         pool=stage.pool,
         required_resource_keys=_RESOURCES,
         config_schema=_config(stage, pipeline),
@@ -73,24 +70,18 @@ def _spec(stage: Stage, pipeline: Pipeline, *, skippable: bool) -> dg.AssetSpec:
         kinds=set(stage.kinds),
         owners=[stage.owner],
         code_version=stage.code_version,
+        metadata=stage.metadata,
         skippable=skippable,
     )
 
 
-def _check_specs(stage: Stage, pipeline: Pipeline) -> list[dg.AssetCheckSpec]:
-    with warnings.catch_warnings():
-        # Checks of each partition are in preview; the lock file pins the version that has them.
-        warnings.simplefilter("ignore", dg.PreviewWarning)
-        return [
-            dg.AssetCheckSpec(
-                check.name,
-                asset=stage.name,
-                description=check.description,
-                blocking=check.blocking,
-                partitions_def=pipeline.partitions.definition(stage.by),
-            )
-            for check in stage.checks
-        ]
+def _check_specs(stage: Stage) -> list[dg.AssetCheckSpec]:
+    return [
+        dg.AssetCheckSpec(
+            check.name, asset=stage.name, description=check.description, blocking=check.blocking
+        )
+        for check in stage.checks
+    ]
 
 
 def _config(stage: Stage, pipeline: Pipeline) -> dict[str, dg.Field]:

@@ -9,7 +9,7 @@ from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.stage import DATA_STAGES, Stage, StageConfig
 
 MOST_PARTITIONS: Final = 64
-"""Categories of one run: what Dagster keeps of a check grows with their number squared."""
+"""Categories of one run: it is planned before its first one, and repeated as a whole if killed."""
 
 
 @dataclass(frozen=True)

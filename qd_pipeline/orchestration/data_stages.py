@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from qd_pipeline.orchestration.pipeline import Pipeline
-    from qd_pipeline.orchestration.stage import CheckResult, Stage, StageConfig
+    from qd_pipeline.orchestration.stage import Check, CheckResult, Stage, StageConfig
     from qd_pipeline.storage import Partition
     from qd_pipeline.tracking import TrackedRun, Tracker
 
@@ -69,6 +69,13 @@ class Outcome:
     made: Materialized | None = None
     kept: Partition | None = None
     error: Exception | None = None
+
+    @property
+    def checks(self) -> Sequence[CheckResult]:
+        """What its checks found."""
+        if isinstance(self.error, BlockingCheckFailed):
+            return self.error.results
+        return self.made.result.checks if self.made else ()
 
     @property
     def sentence(self) -> str:
@@ -102,6 +109,7 @@ def materialize_all(pipeline: Pipeline, context: dg.AssetExecutionContext) -> It
             for outcome in found:
                 outcomes.append(outcome)
                 yield from step.events(outcome)
+        yield from step.evaluations(outcomes)
         _log(run, outcomes)
         _tell_notes(outcomes, context)
         tell_of_waiting(run, context)
@@ -178,15 +186,13 @@ class _Step:
             yield recovery.materialization(self.context.instance, outcome.kept)[0]
         elif outcome.made:
             made = outcome.made
+            failed = {"failed checks": shown} if (shown := _failed_checks(made)) else {}
             yield dg.AssetMaterialization(
                 stage.name,
                 partition=key,
-                metadata=made.metadata,
+                metadata={**made.metadata, **failed},
                 tags=self._version_tags(stage, made.partition),
             )
-            yield from self._evaluations(stage, key, made.result.checks)
-        elif isinstance(error, BlockingCheckFailed):
-            yield from self._evaluations(stage, key, error.results)
         elif error is not None and not isinstance(error, QdError):
             self.context.log.error("".join(traceback.format_exception(error)))
 
@@ -217,21 +223,48 @@ class _Step:
             tags[f"dagster/input_event_pointer/{name}"] = str(event)
         return tags
 
-    def _evaluations(
-        self, stage: Stage, key: str, results: Sequence[CheckResult]
-    ) -> Iterator[dg.AssetCheckEvaluation]:
-        blocking = {check.name for check in stage.checks if check.blocking}
-        for result in results:
-            yield dg.AssetCheckEvaluation(
-                asset_key=dg.AssetKey(stage.name),
-                check_name=result.name,
-                passed=bool(result.passed),
-                severity=severity(stage, result),
-                description=result.found,
-                metadata=result.metadata,
-                blocking=result.name in blocking,
-                partition=key,
-            )
+    def evaluations(self, outcomes: Sequence[Outcome]) -> Iterator[dg.AssetCheckEvaluation]:
+        """Yield one evaluation a check, which names the partitions that have failed it.
+
+        One for each partition would be two thirds of what Dagster has to store.
+        """
+        for stage in self.stages:
+            for check in stage.checks:
+                found = {
+                    outcome.key: result
+                    for outcome in outcomes
+                    if outcome.stage is stage
+                    for result in outcome.checks
+                    if result.name == check.name
+                }
+                if found:
+                    yield _evaluation(stage, check, found)
+
+
+def _evaluation(
+    stage: Stage, check: Check, found: Mapping[str, CheckResult]
+) -> dg.AssetCheckEvaluation:
+    failed = {key: result for key, result in found.items() if not result.passed}
+    first = next(iter((failed or found).values()))
+    told = first.found
+    if len(found) > 1:
+        named = _named([f"{key} ({result.found})" for key, result in failed.items()])
+        passed = f"{len(found) - len(failed)} of {len(found)} partitions passed"
+        told = f"{passed}; failed: {named}" if failed else passed
+    return dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey(stage.name),
+        check_name=check.name,
+        passed=not failed,
+        severity=severity(stage, first),
+        description=told,
+        metadata=first.metadata if len(found) == 1 else {},
+        blocking=check.blocking,
+    )
+
+
+def _failed_checks(made: Materialized) -> str:
+    failed = [each for each in made.result.checks if not each.passed]
+    return "; ".join(f"{each.name}: {each.found}" for each in failed)
 
 
 def _last_event(context: dg.AssetExecutionContext) -> int:

@@ -90,16 +90,7 @@ class PipelineRunner:
         keys_of = {name: needed(name, of=By.CLASS_SET, upstream=By.CATEGORY) for name in class_sets}
         keys = list(dict.fromkeys(key for needed_keys in keys_of.values() for key in needed_keys))
         total = len(keys) + len(class_sets)
-        found = batches(self.pipeline, By.CATEGORY, self._stale_categories(keys))
-        done = itertools.count(len(keys) - sum(len(batch.keys) for batch in found))
-        token = progress.started.set(
-            lambda key: on_partition(catalog.category_of(key), next(done), total)
-        )
-        try:
-            for batch in found:
-                self._materialize(batch)
-        finally:
-            progress.started.reset(token)
+        self.run_categories(keys, lambda name, done: on_partition(name, done, total))
         # The source has been asked.
         staleness = self._staleness(None)
         for number, name in enumerate(class_sets, start=len(keys)):
@@ -111,6 +102,24 @@ class PipelineRunner:
                 self.failures[name] = f"class set {name} {cause}: it stays as it was."
             elif configs := self._stale(By.CLASS_SET, name, staleness):
                 self._materialize(*batches(self.pipeline, By.CLASS_SET, {name: configs}))
+
+    def run_categories(self, keys: Sequence[str], on_category: Callable[[str, int], None]) -> None:
+        """Materialize everything stale of some categories, many in one Dagster run.
+
+        Args:
+            keys: Their partition keys.
+            on_category: Called before each that is stale with its name and how many are done.
+        """
+        staleness = self._staleness(self._version_at_source)
+        self._ask_source(keys, staleness)
+        stale = {key: self._stale(By.CATEGORY, key, staleness) for key in keys}
+        done = itertools.count(sum(not configs for configs in stale.values()))
+        token = progress.started.set(lambda key: on_category(catalog.category_of(key), next(done)))
+        try:
+            for batch in batches(self.pipeline, By.CATEGORY, stale):
+                self._materialize(batch)
+        finally:
+            progress.started.reset(token)
 
     def materialize(self, key: str, stages: Sequence[Stage]) -> None:
         """Materialize some stages of one partition, stale or not, in one Dagster run.
@@ -162,11 +171,6 @@ class PipelineRunner:
         self.materialized += [f"{stage} {key}" for key in made for stage in made[key]]
         if not result.success:
             self.failures |= _failures(result, batch)
-
-    def _stale_categories(self, keys: Sequence[str]) -> Mapping[str, Mapping[str, StageConfig]]:
-        staleness = self._staleness(self._version_at_source)
-        self._ask_source(keys, staleness)
-        return {key: self._stale(By.CATEGORY, key, staleness) for key in keys}
 
     def _stale(self, by: By, key: str, staleness: Staleness) -> Mapping[str, StageConfig]:
         """Return the configurations of a partition's stale stages; none where that is not known."""

@@ -135,6 +135,7 @@ class Stage:
         kinds: Of the asset, as Dagster's UI shows them.
         pool: Dagster's concurrency pool, for stages that keep all cores busy.
         continues: Input in whose MLflow run this stage goes on logging.
+        metadata: Of the asset, the same for all partitions.
     """
 
     name: str
@@ -151,6 +152,7 @@ class Stage:
     kinds: frozenset[str] = frozenset()
     pool: str | None = None
     continues: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def on_request(self) -> bool:
