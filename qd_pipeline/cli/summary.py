@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 _MOST_NAMED: Final = 8
+_MOST_FAILURES: Final = 20
 _WIDTH_OF_FILES: Final = 120
 
 
@@ -73,9 +74,12 @@ def show(
 
 
 def show_failures(console: Console, runner: "PipelineRunner") -> None:
-    """Print one sentence for each run that failed."""
-    for sentence in runner.failures.values():
+    """Print one sentence for each partition that failed, as far as one reads them."""
+    sentences = list(runner.failures.values())
+    for sentence in sentences[:_MOST_FAILURES]:
         console.print(f"[bold red]✗[/] {escape(sentence)}", highlight=False)
+    if (more := len(sentences) - _MOST_FAILURES) > 0:
+        console.print(f"{more} more have failed: see Dagster's UI.", highlight=False)
     if waiting := runner.tracker.waiting:
         console.print(
             f"[bold yellow]![/] MLflow has not taken all: what {waiting} runs logged waits in the "
@@ -86,9 +90,9 @@ def show_failures(console: Console, runner: "PipelineRunner") -> None:
 
 def _show_failed_checks(console: Console, runner: "PipelineRunner") -> None:
     """Print a line for each check that a partition of this command has failed."""
-    lines = []
+    lines, store = [], runner.store.snapshot()
     for partition in runner.materialized:
-        made = runner.store.find(*partition.split(" ", 1))
+        made = store.find(*partition.split(" ", 1))
         failed = made.metadata["failed_checks"] if made else {}
         lines += [f"{partition} failed its check {name}: {found}" for name, found in failed.items()]
     for line in lines[:_MOST_NAMED]:
@@ -99,10 +103,10 @@ def _show_failed_checks(console: Console, runner: "PipelineRunner") -> None:
 
 def _show_shortages(console: Console, runner: "PipelineRunner", categories: Sequence[str]) -> None:
     """Print the categories of which the source has fewer drawings than asked for."""
-    lacking = {}
+    lacking, store = {}, runner.store.snapshot()
     for category in categories:
         key = catalog.partition_key(category)
-        made = runner.store.find("raw_drawings", key)
+        made = store.find("raw_drawings", key)
         if made is None or key in runner.failures:
             continue
         fetched = Fetched.from_json(made.metadata["fetched"])

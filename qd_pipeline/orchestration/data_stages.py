@@ -7,32 +7,30 @@ later stages, and the run fails once all others are done.
 
 from __future__ import annotations
 
-import csv
-import tempfile
 import traceback
-from collections import defaultdict
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from qd_pipeline.errors import QdError
 from qd_pipeline.orchestration import recovery, sigint, threads
-from qd_pipeline.orchestration.context import BlockingCheckFailed
-from qd_pipeline.orchestration.failures import FAILED
 from qd_pipeline.orchestration.materialization import (
-    Materialized,
     materialize_partition,
     repeats,
-    severity,
     take_ownership,
     tell_of_waiting,
 )
+from qd_pipeline.orchestration.outcomes import (
+    Outcome,
+    evaluations,
+    log_table,
+    raise_failures,
+    tell_notes,
+)
 from qd_pipeline.orchestration.partitions import By, keys_of
 from qd_pipeline.orchestration.progress import started
-from qd_pipeline.orchestration.provenance import Provenance
 from qd_pipeline.orchestration.stage import DATA_STAGES
 from qd_pipeline.orchestration.staleness import Staleness
 from qd_pipeline.quickdraw.kernels import core_count
@@ -41,48 +39,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from qd_pipeline.orchestration.pipeline import Pipeline
-    from qd_pipeline.orchestration.stage import Check, CheckResult, Stage, StageConfig
+    from qd_pipeline.orchestration.stage import Stage, StageConfig
     from qd_pipeline.storage import Partition
     from qd_pipeline.tracking import TrackedRun, Tracker
 
-TABLE: Final = "partitions.csv"
-
-_MOST_NAMED: Final = 10
-
 Event = dg.AssetMaterialization | dg.AssetCheckEvaluation
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one partition of one stage.
-
-    Attributes:
-        stage: The stage.
-        key: The partition key.
-        made: What was published.
-        kept: The partition that was up to date, where a failed run is tried again.
-        error: Why it was not materialized.
-    """
-
-    stage: Stage
-    key: str
-    made: Materialized | None = None
-    kept: Partition | None = None
-    error: Exception | None = None
-
-    @property
-    def checks(self) -> Sequence[CheckResult]:
-        """What its checks found."""
-        if isinstance(self.error, BlockingCheckFailed):
-            return self.error.results
-        return self.made.result.checks if self.made else ()
-
-    @property
-    def sentence(self) -> str:
-        """Why it was not materialized, in one sentence."""
-        if isinstance(self.error, QdError):
-            return str(self.error)
-        return f"{self.stage.name} {self.key}: {self.error!r}; see the run's page in Dagster's UI."
 
 
 def materialize_all(pipeline: Pipeline, context: dg.AssetExecutionContext) -> Iterator[Event]:
@@ -109,11 +70,11 @@ def materialize_all(pipeline: Pipeline, context: dg.AssetExecutionContext) -> It
             for outcome in found:
                 outcomes.append(outcome)
                 yield from step.events(outcome)
-        yield from step.evaluations(outcomes)
-        _log(run, outcomes)
-        _tell_notes(outcomes, context)
+        yield from evaluations(step.stages, outcomes)
+        log_table(run, outcomes)
+        tell_notes(outcomes, context)
         tell_of_waiting(run, context)
-        _raise_failures(outcomes)
+        raise_failures(outcomes)
 
 
 @dataclass
@@ -186,7 +147,7 @@ class _Step:
             yield recovery.materialization(self.context.instance, outcome.kept)[0]
         elif outcome.made:
             made = outcome.made
-            failed = {"failed checks": shown} if (shown := _failed_checks(made)) else {}
+            failed = {"failed checks": outcome.failed_checks} if outcome.failed_checks else {}
             yield dg.AssetMaterialization(
                 stage.name,
                 partition=key,
@@ -223,115 +184,6 @@ class _Step:
             tags[f"dagster/input_event_pointer/{name}"] = str(event)
         return tags
 
-    def evaluations(self, outcomes: Sequence[Outcome]) -> Iterator[dg.AssetCheckEvaluation]:
-        """Yield one evaluation a check, which names the partitions that have failed it.
-
-        One for each partition would be two thirds of what Dagster has to store.
-        """
-        for stage in self.stages:
-            for check in stage.checks:
-                found = {
-                    outcome.key: result
-                    for outcome in outcomes
-                    if outcome.stage is stage
-                    for result in outcome.checks
-                    if result.name == check.name
-                }
-                if found:
-                    yield _evaluation(stage, check, found)
-
-
-def _evaluation(
-    stage: Stage, check: Check, found: Mapping[str, CheckResult]
-) -> dg.AssetCheckEvaluation:
-    failed = {key: result for key, result in found.items() if not result.passed}
-    first = next(iter((failed or found).values()))
-    told = first.found
-    if len(found) > 1:
-        named = _named([f"{key} ({result.found})" for key, result in failed.items()])
-        passed = f"{len(found) - len(failed)} of {len(found)} partitions passed"
-        told = f"{passed}; failed: {named}" if failed else passed
-    return dg.AssetCheckEvaluation(
-        asset_key=dg.AssetKey(stage.name),
-        check_name=check.name,
-        passed=not failed,
-        severity=severity(stage, first),
-        description=told,
-        metadata=first.metadata if len(found) == 1 else {},
-        blocking=check.blocking,
-    )
-
-
-def _failed_checks(made: Materialized) -> str:
-    failed = [each for each in made.result.checks if not each.passed]
-    return "; ".join(f"{each.name}: {each.found}" for each in failed)
-
 
 def _last_event(context: dg.AssetExecutionContext) -> int:
     return context.instance.event_log_storage.get_maximum_record_id() or 0
-
-
-def _log(run: TrackedRun, outcomes: Sequence[Outcome]) -> None:
-    """Log a table of the partitions to MLflow, and the sums of what was counted."""
-    rows: list[dict[str, Any]] = []
-    sums: dict[str, int] = defaultdict(int)
-    for each in outcomes:
-        row: dict[str, Any] = {"stage": each.stage.name, "partition": each.key, "failure": ""}
-        if each.made:
-            row |= {"data_version": each.made.partition.version, **each.made.result.metrics}
-            sums[f"{each.stage.name}/partitions"] += 1
-            for name, value in each.made.result.metrics.items():
-                if isinstance(value, int):
-                    sums[f"{each.stage.name}/{name}"] += value
-        elif each.error:
-            row["failure"] = each.sentence
-        rows.append(row)
-    made = [each.made.partition for each in outcomes if each.made]
-    provenance = Provenance.of_partitions(made)
-    params = {
-        name: value
-        for partition in reversed(made)
-        for name, value in partition.fingerprint["settings"].items()
-    }
-    run.log(params=params, metrics=sums, tags=provenance.tags() if provenance else {})
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, TABLE)
-        with path.open("w", encoding="utf-8", newline="") as file:
-            table = csv.DictWriter(file, dict.fromkeys(name for row in rows for name in row))
-            table.writeheader()
-            table.writerows(rows)
-        run.log_file(path)
-
-
-def _tell_notes(outcomes: Sequence[Outcome], context: dg.AssetExecutionContext) -> None:
-    """Log each note once, with the partitions that it is about."""
-    keys: dict[str, list[str]] = defaultdict(list)
-    for outcome in outcomes:
-        for note in outcome.made.result.notes if outcome.made else ():
-            keys[note].append(outcome.key)
-    for note, about in keys.items():
-        context.log.warning("%s (%s)", note, _named(about))
-
-
-def _named(keys: Sequence[str]) -> str:
-    more = len(keys) - _MOST_NAMED
-    return ", ".join(keys[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-def _raise_failures(outcomes: Sequence[Outcome]) -> None:
-    failed = [outcome for outcome in outcomes if outcome.error]
-    if not failed:
-        return
-    keys = {outcome.key for outcome in outcomes}
-    sentences = [outcome.sentence for outcome in failed[:_MOST_NAMED]]
-    if len(keys) > 1:
-        sentences.insert(0, f"{len(failed)} of {len(keys)} categories failed.")
-    raise dg.Failure(
-        " ".join(sentences),
-        metadata={
-            FAILED: dg.MetadataValue.json(
-                [[each.stage.name, each.key, each.sentence] for each in failed]
-            )
-        },
-        allow_retries=False,
-    ) from (failed[0].error if not isinstance(failed[0].error, QdError) else None)
