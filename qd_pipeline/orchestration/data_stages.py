@@ -53,12 +53,15 @@ def materialize_all(pipeline: Pipeline, context: dg.AssetExecutionContext) -> It
         dagster.Failure: Some have failed, or none could be begun.
     """
     try:
-        step = _Step.of(pipeline, context)
-        take_ownership(pipeline, context)
+        yield from _materialize_all(_Step.of(pipeline, context))
     except QdError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
+
+
+def _materialize_all(step: _Step) -> Iterator[Event]:
+    outcomes = []
+    take_ownership(step.pipeline, step.context)
     with sigint.redelivered(), step.run() as run:
-        outcomes = []
         found = threads.flat_map(
             lambda key: step.outcomes(key, run),
             step.keys,
@@ -72,8 +75,8 @@ def materialize_all(pipeline: Pipeline, context: dg.AssetExecutionContext) -> It
                 yield from step.events(outcome)
         yield from evaluations(step.stages, outcomes)
         log_table(run, outcomes)
-        tell_notes(outcomes, context)
-        tell_of_waiting(run, context)
+        tell_notes(outcomes, step.context)
+        tell_of_waiting(run, step.context)
         raise_failures(outcomes)
 
 

@@ -60,7 +60,7 @@ class PipelineRunner:
         configs: Configurations by stage, as the options of the command say.
         materialized: Partitions (`bitmaps cow`) that were materialized.
         up_to_date: Partitions that were up to date already.
-        failures: One sentence for each run that failed, by partition key.
+        failures: One sentence for each partition that failed, by its key.
     """
 
     pipeline: Pipeline
