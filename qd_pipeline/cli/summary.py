@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 _MOST_NAMED: Final = 8
+_MOST_FAILURES: Final = 20
 
 
 def show(console: Console, runner: "PipelineRunner", class_sets: Sequence[str]) -> None:
@@ -75,9 +76,12 @@ def show_path(console: Console, name: str, path: Path) -> None:
 
 
 def show_failures(console: Console, runner: "PipelineRunner") -> None:
-    """Print one sentence for each run that failed."""
-    for sentence in runner.failures.values():
+    """Print one sentence for each partition that failed, as far as one reads them."""
+    sentences = list(runner.failures.values())
+    for sentence in sentences[:_MOST_FAILURES]:
         console.print(f"[bold red]✗[/] {escape(sentence)}", highlight=False)
+    if (more := len(sentences) - _MOST_FAILURES) > 0:
+        console.print(f"{more} more have failed: see Dagster's UI.", highlight=False)
     # Where nothing waits at the end of a command, MLflow is not imported to find that.
     if (runner.pipeline.settings.home / "spool").is_dir() and (waiting := runner.tracker.waiting):
         console.print(
@@ -89,9 +93,9 @@ def show_failures(console: Console, runner: "PipelineRunner") -> None:
 
 def _show_failed_checks(console: Console, runner: "PipelineRunner") -> None:
     """Print a line for each check that a partition of this command has failed."""
-    lines = []
+    lines, store = [], runner.store.snapshot()
     for partition in runner.materialized:
-        made = runner.store.find(*partition.split(" ", 1))
+        made = store.find(*partition.split(" ", 1))
         failed = made.metadata["failed_checks"] if made else {}
         lines += [f"{partition} failed its check {name}: {found}" for name, found in failed.items()]
     for line in lines[:_MOST_NAMED]:
@@ -105,10 +109,10 @@ def _show_shortages(console: Console, runner: "PipelineRunner", categories: Sequ
     from qd_pipeline import catalog  # noqa: PLC0415 (see `options`)
     from qd_pipeline.quickdraw.download import Fetched  # noqa: PLC0415
 
-    lacking = {}
+    lacking, store = {}, runner.store.snapshot()
     for category in categories:
         key = catalog.partition_key(category)
-        made = runner.store.find("raw_drawings", key)
+        made = store.find("raw_drawings", key)
         if made is None or key in runner.failures:
             continue
         fetched = Fetched.from_json(made.metadata["fetched"])

@@ -58,7 +58,8 @@ class MaterializationContext:
         pipeline: The stages as the settings bind them.
         inputs: Published partitions by input stage and key, each read once.
         staged: The partition being written, unseen until it is published.
-        run: The MLflow run that it logs to.
+        run: The MLflow run that it logs to; the stages of categories share one a Dagster run, and
+            their metrics are logged by it.
         provenance: Where the drawings come from.
         dagster: Dagster's context of the step.
     """

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from logging import Logger
+from threading import Event
 from typing import Final, Protocol
 
 OnProgress = Callable[[int, int], None]
@@ -22,6 +23,12 @@ class Shown(Protocol):
 screen: ContextVar[Shown | None] = ContextVar("screen", default=None)
 """Set by a command that runs stages in this process and shows bars."""
 
+started: ContextVar[Callable[[str], None] | None] = ContextVar("started", default=None)
+"""Set by a command that counts partitions: called with the key of each that begins."""
+
+stopping: ContextVar[Event | None] = ContextVar("stopping", default=None)
+"""Set in a thread that may be asked to stop: reporting progress then raises KeyboardInterrupt."""
+
 _SECONDS_BETWEEN_LINES: Final = 5.0
 
 
@@ -34,8 +41,20 @@ def of(partition: str, unit: str, log: Logger) -> OnProgress:
         log: Where lines go when no screen shows bars.
     """
     shown = screen.get()
-    if shown is not None:
-        return shown.stage(partition, unit)
+    tell = shown.stage(partition, unit) if shown is not None else _lines(unit, log)
+    stop = stopping.get()
+    if stop is None:
+        return tell
+
+    def tell_or_stop(done: int, total: int) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        tell(done, total)
+
+    return tell_or_stop
+
+
+def _lines(unit: str, log: Logger) -> OnProgress:
     next_line = time.monotonic() + _SECONDS_BETWEEN_LINES
 
     def tell(done: int, total: int) -> None:

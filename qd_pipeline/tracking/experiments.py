@@ -30,8 +30,14 @@ class Experiment:
 
 EXPERIMENTS: Final = {
     DATA: Experiment(
-        ["metrics.`drawings`", "tags.`source`", "attributes.`Duration`", "tags.`data_version`"],
-        "Downloads, stroke tables and bitmaps: a run for each materialization.",
+        [
+            *(f"metrics.`{name}/partitions`" for name in ("raw_drawings", "strokes", "bitmaps")),
+            "metrics.`raw_drawings/drawings`",
+            "tags.`source`",
+            "attributes.`Duration`",
+        ],
+        "Downloads, stroke tables and bitmaps: a run for each Dagster run, with a table of its "
+        "partitions (`partitions.csv`).",
     ),
     CLASSIFIERS: Experiment(
         [

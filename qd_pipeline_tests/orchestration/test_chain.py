@@ -1,5 +1,6 @@
 """The whole chain, through real assets, a real instance and a real MLflow store."""
 
+import csv
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -98,11 +99,29 @@ def test_a_run_again_finds_everything_fresh(made: PipelineRunner) -> None:
     assert len(again.up_to_date) == 30
 
 
-def test_every_stage_logs_a_flat_run(runs: dict[str, Run]) -> None:
-    names = {
-        f"{stage} {name}" for stage in ("raw_drawings", "strokes", "bitmaps") for name in ANIMALS
+DATA_RUN = "raw_drawings, strokes, bitmaps 8 categories"
+
+
+def test_the_data_stages_log_one_run_with_a_table_of_its_partitions(
+    made: PipelineRunner, runs: dict[str, Run], tmp_path: Path
+) -> None:
+    logged = runs[DATA_RUN]
+    assert len(runs) == 4  # and one a class set
+    for stage in CATEGORY_STAGES:
+        assert logged.data.metrics[f"{stage}/partitions"] == 8
+    assert logged.data.metrics["strokes/drawings"] == 8 * 40
+    assert logged.data.params["drawings"] == "40"
+    assert logged.data.tags["synthetic"] == "true"
+    with made.tracker.fetch(logged.info.run_id, "partitions.csv", tmp_path).open() as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["stage"], row["partition"]) for row in rows} == {
+        (stage, name) for stage in CATEGORY_STAGES for name in ANIMALS
     }
-    assert names <= set(runs)
+    for row in rows:
+        assert row["data_version"] == made.store.read(row["stage"], row["partition"]).version
+
+
+def test_every_run_is_flat_and_finished(runs: dict[str, Run]) -> None:
     assert all(found.info.status == "FINISHED" for found in runs.values())
     assert not any("mlflow.parentRunId" in found.data.tags for found in runs.values())
 
@@ -164,7 +183,7 @@ def test_the_page_of_an_asset_leads_to_its_mlflow_run_and_back(
     made: PipelineRunner, runs: dict[str, Run]
 ) -> None:
     shown = materialization(made, "strokes", "cow")
-    logged = runs["strokes cow"]
+    logged = runs[DATA_RUN]
     assert shown.metadata["MLflow run id"].value == logged.info.run_id
     assert str(shown.metadata["MLflow run"].value).endswith(logged.info.run_id)
     dagster_run = made.instance.get_run_by_id(logged.data.tags["dagster_run_id"])
@@ -181,7 +200,7 @@ def test_data_versions_are_hashes_of_the_content(made: PipelineRunner) -> None:
 
 
 def test_every_check_of_every_stage_has_passed(made: PipelineRunner) -> None:
-    partitions = dict.fromkeys(CATEGORY_STAGES, 8) | dict.fromkeys(CLASS_SET_STAGES, 3)
+    partitions = dict.fromkeys(CATEGORY_STAGES, 1) | dict.fromkeys(CLASS_SET_STAGES, 3)
     checked = set()
     for key in made.definitions.resolve_asset_graph().asset_check_keys:
         stage = key.asset_key.to_user_string()
@@ -320,37 +339,6 @@ def test_the_same_settings_give_the_same_classifier_and_the_same_figures(
     assert figures[0] == figures[1]
 
 
-def strokes_again(two: PipelineRunner, root: str) -> str:
-    """Make a step of a run once more, as a retry does; give its MLflow run."""
-    again = two.definitions.resolve_job_def("categories").execute_in_process(
-        partition_key="cow",
-        instance=two.instance,
-        asset_selection=[dg.AssetKey("strokes")],
-        tags={"dagster/root_run_id": root, "dagster/parent_run_id": root},
-    )
-    assert again.success
-    return str(two.store.read("strokes", "cow").metadata["mlflow_run"])
-
-
-def test_a_step_that_is_tried_again_continues_its_mlflow_run(two: PipelineRunner) -> None:
-    client = MlflowClient(two.pipeline.settings.mlflow_uri)
-    first = str(two.store.read("strokes", "cow").metadata["mlflow_run"])
-    root = client.get_run(first).data.tags["dagster_run_id"]
-    client.set_terminated(first, "FAILED")
-    assert strokes_again(two, root) == first
-    assert client.get_run(first).info.status == "FINISHED"
-
-
-def test_a_step_that_had_ended_well_is_another_mlflow_run_when_it_is_made_again(
-    two: PipelineRunner,
-) -> None:
-    client = MlflowClient(two.pipeline.settings.mlflow_uri)
-    first = str(two.store.read("strokes", "cow").metadata["mlflow_run"])
-    second = strokes_again(two, client.get_run(first).data.tags["dagster_run_id"])
-    assert second != first
-    assert {client.get_run(run).info.status for run in (first, second)} == {"FINISHED"}
-
-
 def runs_of(client: MlflowClient, root: dg.DagsterRun) -> dict[str, Run]:
     """Return the MLflow runs of a Dagster run and of all that made it again, by asset."""
     ids = [experiment.experiment_id for experiment in client.search_experiments()]
@@ -369,7 +357,7 @@ def categories_of_two(home: str) -> dg.JobDefinition:
     return of_two(Path(home)).definitions.resolve_job_def("categories")
 
 
-def test_a_run_re_executed_from_its_failure_continues_the_mlflow_run_of_the_failed_step(
+def test_a_step_that_is_tried_again_continues_its_mlflow_run_and_keeps_what_is_up_to_date(
     two: PipelineRunner,
 ) -> None:
     client = MlflowClient(two.pipeline.settings.mlflow_uri)
@@ -381,7 +369,8 @@ def test_a_run_re_executed_from_its_failure_continues_the_mlflow_run_of_the_fail
     assert "remove the link" in two.failures["cow"]
     failed = two.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))[0]
     before = runs_of(client, failed)
-    assert statuses(before) == {"raw_drawings": "FINISHED", "strokes": "FAILED"}
+    assert statuses(before) == {"data_stages": "FAILED"}
+    downloaded = two.store.read("raw_drawings", "cow")
     strokes.unlink()
 
     again = dg.execute_job(
@@ -397,13 +386,16 @@ def test_a_run_re_executed_from_its_failure_continues_the_mlflow_run_of_the_fail
     )
     assert again.success
     after = runs_of(client, failed)
-    assert statuses(after) == dict.fromkeys(CATEGORY_STAGES, "FINISHED")
-    assert {stage: after[stage].info.run_id for stage in before} == {
-        stage: run.info.run_id for stage, run in before.items()
-    }
+    assert statuses(after) == {"data_stages": "FINISHED"}
+    (made,) = after.values()
+    assert made.info.run_id == before["data_stages"].info.run_id
+    assert made.data.tags["dagster_run_id"] == again.run_id
     # What had succeeded was not made again.
-    assert after["raw_drawings"].data.tags["dagster_run_id"] == failed.run_id
-    assert after["strokes"].data.tags["dagster_run_id"] == again.run_id
+    assert two.store.read("raw_drawings", "cow") == downloaded
+    assert two.store.read("strokes", "cow").metadata["mlflow_run"] == made.info.run_id
+    for stage in CATEGORY_STAGES:
+        tags = materialization(two, stage, "cow").tags or {}
+        assert tags["dagster/data_version"] == two.store.read(stage, "cow").version
     everywhere = [each.experiment_id for each in client.search_experiments()]
     assert list(client.search_runs(everywhere, "attributes.status = 'RUNNING'")) == []
 

@@ -69,22 +69,16 @@ def _checks(facts: "StrokeMetadata", lines: int) -> list[CheckResult]:
 
 
 def _shown(facts: "StrokeMetadata") -> dict[str, object]:
-    countries = dg.MetadataValue.table(
-        records=[
-            dg.TableRecord({"country": code, "drawings": count})
-            for code, count in Counter(facts.countries).most_common(10)
-        ]
-    )
+    frequent = Counter(facts.countries).most_common(10)
     return {
         "dagster/row_count": facts.drawings,
         "strokes": facts.strokes,
         "points": facts.points,
         "recognized": round(facts.recognized_share, 4),
         "countries": len(facts.countries),
-        "most frequent countries": countries,
+        "most frequent countries": ", ".join(f"{code} {count:,}" for code, count in frequent),
         "bytes per drawing": round(facts.table_bytes_per_drawing, 1),
         "rejected lines": facts.rejected,
-        "dagster/column_schema": _COLUMNS,
     }
 
 
@@ -102,4 +96,5 @@ STROKES: Final = Stage(
     ),
     group="drawings",
     kinds=frozenset({"parquet", "arrow"}),
+    metadata={"dagster/column_schema": _COLUMNS},
 )
