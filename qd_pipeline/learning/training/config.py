@@ -168,7 +168,7 @@ class TrainingConfig:
             weight_decay=0.02,
             label_smoothing=0.1,
             augmentation=0.6,
-            traced=0.25,
+            traced=0.2,
             flip_averaging=True,
             calibrated=True,
         )
@@ -195,12 +195,12 @@ class TrainingConfig:
         """Return the settings with the fewest errors, at several times the notebook's time."""
         return cls.default(class_count).with_settings(
             network="wide_picture_and_strokes",
-            epochs=round(cls.notebook(class_count).epochs * 8 / 3),
+            epochs=round(cls.notebook(class_count).epochs * 10 / 3),
             learning_rate=0.02,
             weight_decay=0.04,
             augmentation=1.0,
             warp=1.0,
-            traced=0.15,
+            traced=0.1,
         )
 
     def with_settings(self, **settings: Any) -> Self:
