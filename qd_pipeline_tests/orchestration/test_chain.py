@@ -339,67 +339,6 @@ def test_the_same_settings_give_the_same_classifier_and_the_same_figures(
     assert figures[0] == figures[1]
 
 
-def runs_of(client: MlflowClient, root: dg.DagsterRun) -> dict[str, Run]:
-    """Return the MLflow runs of a Dagster run and of all that made it again, by asset."""
-    ids = [experiment.experiment_id for experiment in client.search_experiments()]
-    found = list(client.search_runs(ids, f"tags.dagster_root_run = '{root.run_id}'"))
-    by_asset = {run.data.tags["asset"]: run for run in found}
-    assert len(by_asset) == len(found)
-    return by_asset
-
-
-def statuses(runs: dict[str, Run]) -> dict[str, str]:
-    return {asset: run.info.status for asset, run in runs.items()}
-
-
-def categories_of_two(home: str) -> dg.JobDefinition:
-    """Return the job from text alone, as Dagster needs it for a re-execution."""
-    return of_two(Path(home)).definitions.resolve_job_def("categories")
-
-
-def test_a_step_that_is_tried_again_continues_its_mlflow_run_and_keeps_what_is_up_to_date(
-    two: PipelineRunner,
-) -> None:
-    client = MlflowClient(two.pipeline.settings.mlflow_uri)
-    home = str(two.pipeline.settings.home)
-    strokes = Path(home, "store", "content", "strokes")
-    aside = strokes.rename(strokes.with_name("aside"))
-    strokes.symlink_to(aside)
-    two.materialize("cow", two.pipeline.chain(By.CATEGORY))
-    assert "remove the link" in two.failures["cow"]
-    failed = two.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))[0]
-    before = runs_of(client, failed)
-    assert statuses(before) == {"data_stages": "FAILED"}
-    downloaded = two.store.read("raw_drawings", "cow")
-    strokes.unlink()
-
-    again = dg.execute_job(
-        dg.build_reconstructable_job(__name__, categories_of_two.__name__, (home,)),
-        instance=two.instance,
-        # What the button in Dagster's pages hands on.
-        tags={
-            **failed.tags,
-            "dagster/root_run_id": failed.run_id,
-            "dagster/parent_run_id": failed.run_id,
-        },
-        reexecution_options=dg.ReexecutionOptions.from_failure(failed.run_id, two.instance),
-    )
-    assert again.success
-    after = runs_of(client, failed)
-    assert statuses(after) == {"data_stages": "FINISHED"}
-    (made,) = after.values()
-    assert made.info.run_id == before["data_stages"].info.run_id
-    assert made.data.tags["dagster_run_id"] == again.run_id
-    # What had succeeded was not made again.
-    assert two.store.read("raw_drawings", "cow") == downloaded
-    assert two.store.read("strokes", "cow").metadata["mlflow_run"] == made.info.run_id
-    for stage in CATEGORY_STAGES:
-        tags = materialization(two, stage, "cow").tags or {}
-        assert tags["dagster/data_version"] == two.store.read(stage, "cow").version
-    everywhere = [each.experiment_id for each in client.search_experiments()]
-    assert list(client.search_runs(everywhere, "attributes.status = 'RUNNING'")) == []
-
-
 def test_drawings_are_read_whole_while_another_run_publishes_them(two: PipelineRunner) -> None:
     store = two.store
 

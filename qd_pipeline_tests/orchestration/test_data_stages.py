@@ -18,9 +18,9 @@ GOOD = ("cow", "panda", "rabbit")
 KEYS = (*GOOD[:2], "frog", GOOD[2])
 
 
-def of(folder: Path) -> PipelineRunner:
+def of(folder: Path, home: Path | None = None) -> PipelineRunner:
     settings = {"source": (folder / "mirror").as_uri(), "class_sets": {"4": KEYS}}
-    return runner(folder / "home", settings=settings, drawings=40)
+    return runner(home or folder / "home", settings=settings, drawings=40)
 
 
 def file(folder: Path, category: str) -> Path:
@@ -135,3 +135,49 @@ def test_the_failed_category_is_re_run_alone(made: PipelineRunner, folder: Path)
     assert again.failures == {}
     assert begun == [("frog", 3)]
     assert again.materialized == [f"{stage} frog" for stage in STAGES]
+
+
+def categories(home: str) -> dg.JobDefinition:
+    """Return the job from text alone, as Dagster needs it for a re-execution."""
+    return of(Path(home).parent, Path(home)).definitions.resolve_job_def("categories")
+
+
+def test_a_step_that_is_tried_again_continues_its_mlflow_run_and_keeps_what_is_up_to_date(
+    folder: Path,
+) -> None:
+    home = folder / "again"
+    made = of(folder, home)
+    strokes = home / "store" / "content" / "strokes"
+    strokes.parent.mkdir(parents=True)
+    strokes.symlink_to(folder)
+    made.run_categories(GOOD[:2], lambda _name, _done: None)
+    assert all("remove the link" in made.failures[key] for key in GOOD[:2])
+    (failed,) = made.instance.get_runs()
+    strokes.unlink()
+    again = dg.execute_job(
+        dg.build_reconstructable_job(__name__, categories.__name__, (str(home),)),
+        instance=made.instance,
+        # What the button in Dagster's pages hands on.
+        tags={
+            **failed.tags,
+            "dagster/root_run_id": failed.run_id,
+            "dagster/parent_run_id": failed.run_id,
+        },
+        reexecution_options=dg.ReexecutionOptions.from_failure(failed.run_id, made.instance),
+    )
+    assert again.success
+    client = MlflowClient(made.pipeline.settings.mlflow_uri)
+    ids = [experiment.experiment_id for experiment in client.search_experiments()]
+    (logged,) = client.search_runs(ids)
+    assert logged.info.status == "FINISHED"
+    assert logged.data.tags["dagster_root_run"] == failed.run_id
+    assert logged.data.tags["dagster_run_id"] == again.run_id
+    for key in GOOD[:2]:
+        # What had succeeded was not made again, and stands in the page of the second run too.
+        assert made.store.read("raw_drawings", key).sequence == 1
+        for stage in STAGES:
+            reported = [
+                event.asset_key for event in again.asset_materializations_for_node("data_stages")
+            ]
+            assert reported.count(dg.AssetKey(stage)) == 2
+            assert made.store.read(stage, key).metadata["mlflow_run"] == logged.info.run_id
