@@ -29,7 +29,7 @@ CHOICES = $(call option,SOURCE,source) $(call option,CLASS_SET,class-set) \
 	$(call option,EPOCHS,epochs) $(call option,SEED,seed) $(call option,CLASS_SETS,class-sets)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run ui draw test stress audit check clean bench bench-learning bench-predict bench-pages install-bench
+.PHONY: help install run ui draw test stress audit check clean bench bench-learning bench-predict bench-pages bench-scale install-bench
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,7 +66,7 @@ bench: $(STAMP) ## Measure the data stages against the usual ways (make install-
 	@$(BIN)/python -m benchmarks.drawings
 
 bench-learning: $(STAMP) ## Measure our presets against the notebook's; LARGE=1: on many drawings too
-	@$(BIN)/python -m benchmarks.learning $(if $(LARGE),--large)
+	@$(BIN)/python -m benchmarks.learning $(if $(LARGE),--large) $(call option,SEEDS,seeds)
 	@$(BIN)/python -m benchmarks.readme
 
 bench-predict: $(STAMP) ## Measure the home's classifier on drawings as people hand them in
@@ -74,6 +74,9 @@ bench-predict: $(STAMP) ## Measure the home's classifier on drawings as people h
 
 bench-pages: $(STAMP) ## Measure "Materialize all" in Dagster's pages, with the sample and with empty assets
 	@$(BIN)/python -m benchmarks.through_pages
+
+bench-scale: $(STAMP) ## Measure the orchestration of all 345 categories (a quarter of an hour)
+	@$(BIN)/python -m benchmarks.scale
 
 install-bench: $(STAMP) ## Add what the benchmarks compare with: cairo (Debian's libcairo2), opencv
 	@$(UV) --require-hashes -r requirements-bench.lock

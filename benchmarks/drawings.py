@@ -20,12 +20,12 @@ from benchmarks import memory, rows, through_dagster
 from benchmarks.corpus import Corpus
 from benchmarks.references import cairo_bitmaps, notebook_bitmaps, opencv_bitmaps
 from benchmarks.rows import Row
-from qd_pipeline.cli import summary
+from qd_pipeline.cli.terminal import terminal
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.quickdraw import bitmaps
-from qd_pipeline.quickdraw.kernels import core_count
 from qd_pipeline.quickdraw.raster import rasterize
 from qd_pipeline.quickdraw.strokes import convert, read_ndjson
+from qd_pipeline.quickdraw.threads import core_count
 
 ROUNDS: Final = 5
 CATEGORY: Final = "cow"
@@ -152,7 +152,7 @@ def whole_way(ndjson: Path, folder: Path) -> list[Row]:
 
 def main() -> None:
     """Measure everything, print the table, and write `bench/drawings.json`."""
-    console = summary.console()
+    console = terminal()
     corpus = Corpus.find()
     console.print("synthetic sample" if corpus.synthetic else "real drawings", highlight=False)
     measured: list[Row] = []

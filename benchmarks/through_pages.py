@@ -21,8 +21,8 @@ import urllib3
 
 from benchmarks import rows
 from benchmarks.rows import Row
-from qd_pipeline.cli import summary
 from qd_pipeline.cli.servers import Server, Servers, program
+from qd_pipeline.cli.terminal import terminal
 
 _EPOCHS: Final = 2
 _PATIENCE: Final = 600.0
@@ -53,7 +53,7 @@ class _Waited(NamedTuple):
 def main() -> None:
     """Measure, print the table, and write `bench/pages.json` into the data directory."""
     os.environ.pop("QD_CLASS_SETS", None)
-    console = summary.console()
+    console = terminal()
     with console.status("Materialising everything in Dagster's pages, twice; some minutes …"):
         measured = [*_of_the_sample(), *_of_empty_assets()]
     title = "In Dagster's pages, from nothing, partitions of 2, 4 and 8 categories"

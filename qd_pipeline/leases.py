@@ -1,6 +1,6 @@
 """Leases: which process works on a run, and how long that counts.
 
-A process has a random id. It renews its lease, a time in a tag of the run, each minute; a lease
+A process has a random id. It renews its lease, a time in a tag of the run, again and again; one
 that was not renewed for `SECONDS` has expired, whatever the clocks of two machines say within an
 hour. A process that was killed is noticed sooner where it wrote to the same data directory on
 the same machine: it held a lock on a file there, which the kernel releases when it ends.
@@ -11,18 +11,12 @@ import contextlib
 import fcntl
 import os
 import secrets
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 SECONDS: Final = 3 * 3600.0
 """How long a lease counts that is not renewed: hours, since clocks differ."""
-
-RENEWED_EACH: Final = 60.0
-"""Seconds between two renewals."""
 
 _SECONDS_KEPT: Final = 7 * 24 * 3600.0
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
@@ -60,6 +54,11 @@ class Leases:
         """
         return self.has_ended(owner) or time.time() - renewed > SECONDS
 
+    @property
+    def any_ended(self) -> bool:
+        """Whether a process has ended, on this machine, without releasing its lock file."""
+        return any(self.has_ended(file.name) for file in self._folder.glob("*-*"))
+
     def sweep(self) -> None:
         """Remove the lock files of processes that have ended; call it when their runs are closed.
 
@@ -89,30 +88,8 @@ class Leases:
             os.close(file)
 
 
-@contextmanager
-def renewed(renew: Callable[[], None]) -> Iterator[None]:
-    """Renew a lease in the background, each minute, until the block ends.
-
-    Args:
-        renew: What to do; whatever it raises is passed over until the next time.
-    """
-    ended = threading.Event()
-
-    def work() -> None:
-        while not ended.wait(RENEWED_EACH):
-            with contextlib.suppress(Exception):
-                renew()
-
-    thread = threading.Thread(target=work, name="lease", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-
-
 def _locked(path: Path) -> int | None:
-    """Make a file that stays locked while this process lives; None where that cannot be."""
+    """Create a file that stays locked while this process lives; return None if locking fails."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
@@ -135,5 +112,5 @@ def _released(path: Path, process: int) -> None:
 
 
 def _boot() -> str:
-    """Return what only this machine has since it started: locks are seen by one kernel alone."""
+    """Return an id of this machine since it started: only its own processes see its locks."""
     return _BOOT_ID.read_text(encoding="ascii")[:8] if _BOOT_ID.exists() else secrets.token_hex(4)

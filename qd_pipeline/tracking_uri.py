@@ -1,4 +1,4 @@
-"""The address of MLflow's store: checked, and with its credentials apart."""
+"""MLflow's tracking URI: validation, and separation of its credentials."""
 
 from pathlib import Path
 from typing import Final
@@ -49,7 +49,7 @@ def checked(uri: str) -> str:
 
 
 def split_credentials(uri: str) -> tuple[str, str | None, str | None]:
-    """Take user and password out of a server's URI.
+    """Split a server's URI into its bare form, user and password.
 
     Returns:
         The URI without them, the user and the password; a database's URI is left as it is.

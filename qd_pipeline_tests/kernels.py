@@ -16,11 +16,12 @@ sequences(drawings)
     """
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from qd_pipeline.quickdraw.sample import write_ndjson
+from qd_pipeline.quickdraw.sample import ndjson_lines
 from qd_pipeline.quickdraw.strokes import read_ndjson
 with TemporaryDirectory() as folder:
-    write_ndjson(Path(folder, "cow.ndjson"), "cow", 1, 0)
-    read_ndjson(Path(folder, "cow.ndjson"))
+    lines = Path(folder, "cow.ndjson")
+    lines.write_bytes(b"".join(ndjson_lines("cow", 1, 0)))
+    read_ndjson(lines)
 """,
 )
 

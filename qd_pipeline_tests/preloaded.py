@@ -24,6 +24,6 @@ from qd_pipeline.quickdraw.strokes import read_ndjson  # noqa: E402
 
 with tempfile.TemporaryDirectory() as folder:
     lines = Path(folder) / "cow.ndjson"
-    sample.write_ndjson(lines, "cow", 3, seed=0)
+    lines.write_bytes(b"".join(sample.ndjson_lines("cow", 3, seed=0)))
     rasterize(read_ndjson(lines)["drawing"])
 png(confusion_matrix(("cow", "panda"), ((1, 0), (0, 1))))

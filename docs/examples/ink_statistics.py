@@ -41,7 +41,6 @@ def materialize(context: MaterializationContext, config: InkConfig) -> Result:
         "standard_deviation": round(float(shares.std()), 6),
     }
     context.path(STATISTICS).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    context.run.log_file(context.path(STATISTICS))
     return Result(
         metadata=figures,
         metrics=figures,

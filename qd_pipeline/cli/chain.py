@@ -1,14 +1,14 @@
 """`qd run` and `qd make`: the whole chain, or one partition of one stage."""
 
-import time
+import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from qd_pipeline.cli import summary
 from qd_pipeline.cli.options import (
+    SELECTION,
     ClassSetsOption,
     DrawingsOption,
     HomeOption,
@@ -18,13 +18,16 @@ from qd_pipeline.cli.options import (
     with_training,
 )
 from qd_pipeline.cli.screen import Screen
-from qd_pipeline.errors import BadSetting, DamagedPartition
-from qd_pipeline.settings import Settings
+from qd_pipeline.cli.terminal import terminal
+from qd_pipeline.errors import BadSetting, DamagedPartition, disk_failure
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from qd_pipeline.orchestration.pipeline import Pipeline
     from qd_pipeline.orchestration.runner import PipelineRunner
     from qd_pipeline.orchestration.stage import Stage, StageConfig
+    from qd_pipeline.settings import Settings
 
 ClassSetOption = Annotated[
     str | None, typer.Option(help="Class sets to train and evaluate, as 2,4,8. (default: all)")
@@ -46,14 +49,14 @@ def run(
     Only what is stale is materialized, and what was chosen for a partition by an earlier option
     stays chosen: name a preset to train with its settings again.
     """
-    began = time.monotonic()
     settings = load(source=source, home=home, class_sets=class_sets)
     chosen = chosen_class_sets(settings, class_set)
+    keep_excluded(settings, training)
     searched = training.pop("settings_from_search")
     runner = runner_of(
         pipeline_of(settings), {"raw_drawings": download_options(drawings), "classifiers": training}
     )
-    console = summary.console()
+    console = terminal()
     with Screen(console) as screen:
         if searched:
             best = {key: searched_config(runner, key, training) for key in chosen}
@@ -62,7 +65,7 @@ def run(
                 runner.run([key], screen.partition)
         else:
             runner.run(chosen, screen.partition)
-    summary.show(console, runner, chosen, time.monotonic() - began)
+    summary.show(console, runner, chosen)
     if runner.failures:
         raise typer.Exit(1)
 
@@ -87,7 +90,7 @@ def make(
             f"stage {stage}", "takes no number of drawings", "give --drawings with raw_drawings"
         )
     runner = runner_of(pipeline)
-    console = Console()
+    console = terminal()
     recorded = _recorded(runner, chosen, key, console)
     given = download_options(drawings)
     runner.configs = {stage: runner.pipeline.config(chosen, **(given or recorded))}
@@ -100,10 +103,12 @@ def make(
     console.print(f"[green]✓[/] {stage} {key} is materialized.", highlight=False)
 
 
-def pipeline_of(settings: Settings) -> "Pipeline":
+def pipeline_of(settings: "Settings") -> "Pipeline":
     """Return the stages as the settings want them."""
-    # Dagster takes a second to import; `qd --help` and usage errors do without.
-    from qd_pipeline.orchestration.pipeline import Pipeline  # noqa: PLC0415
+    from qd_pipeline import garbage_collection  # noqa: PLC0415 (see `options`)
+
+    with garbage_collection.paused():
+        from qd_pipeline.orchestration.pipeline import Pipeline  # noqa: PLC0415
 
     return Pipeline(settings)
 
@@ -111,39 +116,23 @@ def pipeline_of(settings: Settings) -> "Pipeline":
 def runner_of(
     pipeline: "Pipeline", options: Mapping[str, Mapping[str, Any]] | None = None
 ) -> "PipelineRunner":
-    """Return a pipeline runner over the data directory, after recovery.
+    """Return a pipeline runner over the data directory, which recovers before its first run.
 
     Args:
         pipeline: The stages as the settings want them.
         options: Fields of stages' configurations that the user gave, by stage; None is not given.
 
     Raises:
-        QdError: An option is not valid, or the data directory, the store or MLflow cannot be used.
+        QdError: An option is not valid, or the store cannot be used.
     """
-    from qd_pipeline.orchestration import instance, observations, recovery, resources  # noqa: PLC0415
-    from qd_pipeline.orchestration.code_location import definitions_of  # noqa: PLC0415
-    from qd_pipeline.orchestration.runner import PipelineRunner  # noqa: PLC0415
+    from qd_pipeline.orchestration.runner import PipelineRunner  # noqa: PLC0415 (see `options`)
 
-    settings = pipeline.settings
     configs = {
         name: checked(pipeline, name, given)
         for name, given in (options or {}).items()
         if any(value is not None for value in given.values())
     }
-    store, source = resources.partition_store_of(settings), resources.source_of(settings)
-    mlflow = resources.mlflow_of(settings)
-    runner = PipelineRunner(
-        pipeline,
-        definitions_of(pipeline, {"partition_store": store, "source": source, "mlflow": mlflow}),
-        instance.of(settings.home),
-        store.store,
-        source,
-        mlflow.tracker,
-        configs,
-    )
-    recovery.recover(pipeline, runner.store, runner.tracker, runner.instance)
-    observations.report_settings(pipeline, runner.instance, runner.store)
-    return runner
+    return PipelineRunner(pipeline, configs, recovers=True)
 
 
 def checked(pipeline: "Pipeline", name: str, given: Mapping[str, Any]) -> "StageConfig":
@@ -162,15 +151,42 @@ def checked(pipeline: "Pipeline", name: str, given: Mapping[str, Any]) -> "Stage
 def searched_config(
     runner: "PipelineRunner", key: str, training: Mapping[str, Any]
 ) -> "StageConfig":
-    """Return the configuration of the best trial of a class set's search; the seed is the user's.
+    """Return the configuration of the best trial of a class set's search.
+
+    The seed is the user's, and so is which drawings to train on, where that is given.
 
     Raises:
         MissingPartition: There was no search.
     """
     best = dict(runner.store.read("searches", key).metadata["best_config"])
     best["seed"] = training["seed"] or 0
+    best |= {name: training[name] for name in SELECTION if training.get(name) is not None}
     stage = runner.pipeline.stages["classifiers"]
     return runner.pipeline.config(stage, settings=best)
+
+
+def keep_excluded(settings: "Settings", training: dict[str, Any]) -> None:
+    """Replace the file of excluded key_ids by a copy in the data directory.
+
+    Later commands and automation train without the same drawings, whatever becomes of the file.
+
+    Raises:
+        BadSetting: The file cannot be read.
+        HomeFailed: The copy cannot be written.
+    """
+    if training["exclude"] is None:
+        return
+    from qd_pipeline.learning.training import key_ids  # noqa: PLC0415 (see `options`)
+
+    folder = settings.home.resolve() / "excluded"
+    text = "\n".join(["key_id", *map(str, key_ids.read(training["exclude"])), ""])
+    kept = folder / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.csv"
+    try:
+        folder.mkdir(exist_ok=True)
+        kept.write_text(text)
+    except OSError as error:
+        raise disk_failure(error, settings.home) from error
+    training["exclude"] = str(kept)
 
 
 def download_options(drawings: str | None) -> dict[str, Any]:
@@ -183,11 +199,13 @@ def download_options(drawings: str | None) -> dict[str, Any]:
         return {}
     if drawings == "all":
         return {"whole_files": True}
+    from qd_pipeline.settings import Settings  # noqa: PLC0415 (see `options`)
+
     return {"drawings": Settings.load(drawings=drawings).drawings, "whole_files": False}
 
 
 def _recorded(
-    runner: "PipelineRunner", stage: "Stage", key: str, console: Console
+    runner: "PipelineRunner", stage: "Stage", key: str, console: "Console"
 ) -> Mapping[str, Any]:
     """Return the configuration that a published partition was made with, empty without one.
 

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from qd_pipeline.cli.options import ClassSetsOption, HomeOption, chosen_class_set, load
+from qd_pipeline.cli.terminal import terminal
 
 if TYPE_CHECKING:
     from qd_pipeline.tracking.registry import Registry
@@ -28,7 +28,7 @@ def promote(
     chosen.ensure_tells_apart(categories)
     before = registry.set_champion(chosen, DecidedBy.PERSON)
     was = f"; {before} was" if before else ""
-    Console().print(f"[green]✓[/] {chosen} is the champion{was}.", highlight=False)
+    terminal().print(f"[green]✓[/] {chosen} is the champion{was}.", highlight=False)
 
 
 def rollback(
@@ -37,7 +37,7 @@ def rollback(
     """Make the previous champion the champion again."""
     model, registry, categories = _registry(class_set, class_sets, home)
     back = registry.roll_back(model, categories)
-    Console().print(f"[green]✓[/] {back} is the champion again.", highlight=False)
+    terminal().print(f"[green]✓[/] {back} is the champion again.", highlight=False)
 
 
 def _registry(

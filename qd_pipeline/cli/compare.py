@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from qd_pipeline.cli import summary
 from qd_pipeline.cli.options import ClassSetsOption, HomeOption, chosen_class_sets, load
+from qd_pipeline.cli.terminal import terminal
 from qd_pipeline.errors import disk_failure
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def compare(
     if as_json:
         typer.echo(json.dumps({each.key: each.to_json() for each in found}, ensure_ascii=False))
         return
-    console = summary.console()
+    console = terminal()
     for each in found:
         console.print(_table(each))
     path = page or settings.home / "comparison.html"
@@ -60,7 +60,7 @@ def _table(compared: "RunComparison") -> Table:
     newest = compared.newest
     title = f"{compared.key}: {', '.join(compared.class_set)}"
     title += "" if compared.runs else " (no runs yet)"
-    unequal = any(run.is_unequal for run in compared.runs)
+    unequal = any(run.is_imbalanced for run in compared.runs)
     against = "" if newest is None else f" against {newest + 1}"
     headings = ["run", "started", "accuracy", *(["balanced"] if unequal else []), "training"]
     table = Table(*headings, f"p{against}", "differs", title=title, title_justify="left")

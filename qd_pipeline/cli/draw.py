@@ -5,9 +5,8 @@ import signal
 import socket
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from qd_pipeline.cli.options import ClassSetsOption, HomeOption, load
+from qd_pipeline.cli.terminal import terminal
 from qd_pipeline.errors import BadSetting
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ def draw(class_sets: ClassSetsOption = None, home: HomeOption = None) -> None:
     from qd_pipeline.serving.model_cache import ModelCache  # noqa: PLC0415
     from qd_pipeline.serving.own_drawings import OwnDrawings  # noqa: PLC0415
 
-    console = Console()
+    console = terminal()
     console.print(f"Draw  http://127.0.0.1:{settings.draw_port}", highlight=False)
     console.print("Ctrl-C stops it.", highlight=False)
     _serve(build(ModelCache(settings), OwnDrawings(settings.home)), listening)

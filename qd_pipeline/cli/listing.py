@@ -1,26 +1,40 @@
 """`qd categories`, `qd networks`, `qd status`: what there is to choose from, and what there is."""
 
 import inspect
+import sqlite3
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
-from rich.console import Console
 from rich.table import Table
 
-from qd_pipeline import catalog
+from qd_pipeline.cli import summary
 from qd_pipeline.cli.options import ClassSetsOption, HomeOption
+from qd_pipeline.cli.terminal import terminal
 from qd_pipeline.errors import QdError
-from qd_pipeline.learning import networks
-from qd_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from qd_pipeline.orchestration.partitions import By
+    from qd_pipeline.orchestration.staleness import Staleness
+    from qd_pipeline.settings import Settings
+    from qd_pipeline.storage import Partition, PartitionStore
 
 
 def categories() -> None:
     """List the 345 categories, with the number of drawings in the official files."""
+    from qd_pipeline import catalog  # noqa: PLC0415 (see `options`)
+
     for category in catalog.CATEGORIES.values():
         print(f"{category.drawings:>8,}  {category.name}")  # noqa: T201 (a list to pipe on)
 
 
 def list_networks() -> None:
     """List the networks that can be trained, with their descriptions."""
-    console = Console()
+    from qd_pipeline.learning import networks  # noqa: PLC0415 (see `options`)
+
+    console = terminal()
     for name, build in networks.NETWORKS.items():
         console.print(f"[bold]{name}[/]", highlight=False)
         console.print(inspect.getdoc(build), markup=False, highlight=False)
@@ -28,43 +42,125 @@ def list_networks() -> None:
 
 
 def status(class_sets: ClassSetsOption = None, home: HomeOption = None) -> None:
-    """Show which partitions are in the store, and why some are stale.
+    """Show what is in the store, of which source, how good it is, and why some is stale.
 
     The source is not asked.
     """
+    from qd_pipeline.cli.chain import pipeline_of  # noqa: PLC0415 (see `options`)
+    from qd_pipeline.settings import Settings  # noqa: PLC0415
+
     settings = Settings.load(home=home, class_sets=class_sets)
-    # Dagster takes a second to import.
+    pipeline = pipeline_of(settings)
     from qd_pipeline.orchestration.partitions import By  # noqa: PLC0415
-    from qd_pipeline.orchestration.pipeline import Pipeline  # noqa: PLC0415
-    from qd_pipeline.orchestration.staleness import MISSING, Staleness  # noqa: PLC0415
+    from qd_pipeline.orchestration.staleness import Staleness  # noqa: PLC0415
     from qd_pipeline.storage import PartitionStore  # noqa: PLC0415
 
-    pipeline = Pipeline(settings)
-    staleness = Staleness(pipeline, PartitionStore(settings.store_url).snapshot())
-    console, reasons = Console(), dict[str, list[str]]()
-    for by in (By.CATEGORY, By.CLASS_SET):
-        chain = pipeline.chain(by)
-        table = Table(by.value, *(stage.name for stage in chain))
-        for key in pipeline.partitions.keys(by):
-            cells = []
-            for stage in chain:
-                try:
-                    reason = staleness.reason(stage, key)
-                except QdError as error:
-                    reason = str(error)
-                if reason is None:
-                    cells.append("[green]up to date[/]")
-                elif reason == MISSING:
-                    cells.append("[dim]–[/]")
-                else:
-                    cells.append("[yellow]stale[/]")
-                    reasons.setdefault(reason, []).append(f"{stage.name} {key}")
-            table.add_row(key, *cells)
-        console.print(table)
-    for reason, partitions in reasons.items():
+    store = PartitionStore(settings.store_url)
+    found = _Found(Staleness(pipeline, store.snapshot()), store)
+    console = terminal()
+    table = Table("category", "drawings", "since", "partitions")
+    for key in pipeline.partitions.keys(By.CATEGORY):
+        raw = found.partition("raw_drawings", key)
+        strokes = found.partition("strokes", key)
+        drawings = f"{strokes.metadata['drawings']:,}" if strokes else "–"
+        table.add_row(key, drawings, found.since(raw), found.state(By.CATEGORY, key))
+    console.print(table)
+    champions = _champions(settings)
+    table = Table("class set", "accuracy (95 % interval)", "since", "champion", "partitions")
+    for key in pipeline.partitions.keys(By.CLASS_SET):
+        made = found.partition("evaluations", key)
+        accuracy = summary.accuracy(made.metadata["figures"]) if made else "–"
+        champion = champions.get(made.metadata["model"], "none") if made else "–"
+        state = found.state(By.CLASS_SET, key)
+        table.add_row(key, accuracy, found.since(made), champion, state)
+    console.print(table)
+    for said, partitions in (*found.sources.items(), *found.reasons.items()):
         named = ", ".join(partitions[:_MOST_NAMED])
         more = f" and {len(partitions) - _MOST_NAMED} more" if len(partitions) > _MOST_NAMED else ""
-        console.print(f"{named}{more}: {reason}.", highlight=False, markup=False)
+        console.print(f"{named}{more}: {said}.", highlight=False, markup=False)
 
 
-_MOST_NAMED = 5
+_MOST_NAMED: Final = 8
+
+
+class _Found:
+    """What the store holds, and why some of it is stale.
+
+    Attributes:
+        reasons: Stale partitions by the reason why they are.
+        sources: Keys of partitions by the source of their drawings.
+    """
+
+    def __init__(self, staleness: "Staleness", store: "PartitionStore") -> None:
+        self._staleness = staleness
+        self._store = store
+        self.reasons: dict[str, list[str]] = {}
+        self.sources: dict[str, list[str]] = {}
+
+    def partition(self, stage: str, key: str) -> "Partition | None":
+        """Return a published partition; None where there is none that can be read."""
+        try:
+            return self._staleness.store.find(stage, key)
+        except QdError:
+            return None
+
+    def since(self, made: "Partition | None") -> str:
+        """Return when a partition was published in a local store, and note its source."""
+        if made is None:
+            return "–"
+        from qd_pipeline.orchestration.provenance import Provenance  # noqa: PLC0415
+
+        provenance = Provenance.of_partitions([made])
+        if provenance:
+            self.sources.setdefault(f"of the {provenance.source}", []).append(made.key)
+        folder = Path(self._store.location(made))
+        if not folder.is_dir():
+            return "–"
+        published = datetime.fromtimestamp(folder.stat().st_mtime).astimezone()
+        return f"{published:%Y-%m-%d %H:%M}"
+
+    def state(self, by: "By", key: str) -> str:
+        """Return whether a key's partitions are up to date."""
+        from qd_pipeline.orchestration.staleness import MISSING  # noqa: PLC0415
+
+        missing, stale = [], []
+        chain = self._staleness.pipeline.chain(by)
+        for stage in chain:
+            try:
+                reason = self._staleness.reason(stage, key)
+            except QdError as error:
+                reason = str(error)
+            if reason == MISSING:
+                missing.append(stage.name)
+            elif reason is not None:
+                stale.append(stage.name)
+                self.reasons.setdefault(reason, []).append(f"{stage.name} {key}")
+        if len(missing) == len(chain):
+            return "[dim]–[/]"
+        said = [
+            f"{', '.join(names)} {how}"
+            for names, how in ((stale, "stale"), (missing, "missing"))
+            if names
+        ]
+        return f"[yellow]{'; '.join(said)}[/]" if said else "[green]up to date[/]"
+
+
+def _champions(settings: "Settings") -> dict[str, str]:
+    """Return the versions of the champions, by model."""
+    from qd_pipeline import tracking_uri  # noqa: PLC0415 (see `options`)
+
+    database = tracking_uri.file_of(settings.mlflow_uri)
+    if database is None:
+        from qd_pipeline.tracking import Tracker  # noqa: PLC0415
+
+        tracker = Tracker(settings.mlflow_uri, settings.home / "mlartifacts", settings.mlflow_ui)
+        models = [f"quickdraw-{key}" for key in settings.class_sets]
+        found = {model: tracker.registry.champion(model) for model in models}
+        return {model: f"version {one.number}" for model, one in found.items() if one}
+    # MLflow takes four seconds of processor time to import, and its database a millisecond to ask.
+    asked = "SELECT name, version FROM registered_model_aliases WHERE alias = 'champion'"
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True)) as opened:
+            return {model: f"version {number}" for model, number in opened.execute(asked)}
+    except sqlite3.Error:  # there is none yet, or it is of an MLflow without aliases
+        return {}

@@ -3,10 +3,10 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from qd_pipeline.cli.options import ClassSetsOption, HomeOption, load
+from qd_pipeline.cli.terminal import terminal
 
 
 def evaluate_own(
@@ -27,7 +27,7 @@ def evaluate_own(
     loaded = models.get(class_set) if class_set else models.largest()
     own = OwnDrawings(settings.home)
     score = own.score(loaded.key, loaded.predictor)
-    title = f"Class set {loaded.key}: {loaded.origin}, on {score.accuracy.count} own drawings"
+    title = f"{loaded.title}, on {score.accuracy.count} own drawings"
     table = Table(title=title, title_justify="left")
     table.add_column("category")
     table.add_column("right", justify="right")
@@ -39,11 +39,9 @@ def evaluate_own(
             f"{recall.hits} of {recall.count}",
             ", ".join(f"{other} ({count})" for other, count in wrong),
         )
-    console = Console()
+    console = terminal()
     console.print(table)
     console.print(
         f"Accuracy {score.accuracy}; a person's few drawings say little of other people's."
     )
-    if loaded.synthetic:
-        console.print("It was trained on synthetic drawings.")
     console.print(f"The drawings: {own.file(loaded.key)}", highlight=False, soft_wrap=True)

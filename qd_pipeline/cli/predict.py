@@ -6,22 +6,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from qd_pipeline.cli.options import ClassSetsOption, HomeOption, load
+from qd_pipeline.cli.terminal import Terminal, terminal
 from qd_pipeline.errors import BadDrawing
-from qd_pipeline.settings import Settings
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from qd_pipeline.quickdraw.sketches.sketch import Sketch
     from qd_pipeline.serving.model_cache import LoadedModel
     from qd_pipeline.serving.prediction import Predictor, Ranking
+    from qd_pipeline.settings import Settings
 
 
 BITMAP_WIDTH: Final = 28
@@ -55,7 +57,9 @@ def predict(
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="Categories to name for each drawing.")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON.")] = False,
-    show: Annotated[bool, typer.Option(help="Show the bitmap that the network saw.")] = False,
+    show: Annotated[
+        bool, typer.Option("--show", help="Show the bitmap that the network saw.")
+    ] = False,
     layout: Annotated[
         Literal["columns", "points"] | None,
         typer.Option(
@@ -74,7 +78,7 @@ def predict(
     """
     settings = load(home=home, class_sets=class_sets)
     loaded = _loaded(settings, class_set)
-    errors = Console(stderr=True)
+    errors = Terminal(stderr=True)
     answers: list[_Answer] = []
     failed: list[BadDrawing] = []
     for file in files:
@@ -95,12 +99,12 @@ def predict(
             json.dumps([_as_json(loaded, each, top, show=show) for each in answers], indent=2)
         )
     elif answers:
-        _print(Console(), loaded, answers, top, show=show)
+        _print(terminal(), loaded, answers, top, show=show)
     if failed:
         raise typer.Exit(1)
 
 
-def _loaded(settings: Settings, class_set: str | None) -> "LoadedModel":
+def _loaded(settings: "Settings", class_set: str | None) -> "LoadedModel":
     """Load the classifier asked for, or that of the largest class set that has one."""
     # It is slow to import, and the other commands should not wait for it.
     from qd_pipeline.serving.model_cache import ModelCache  # noqa: PLC0415
@@ -131,6 +135,7 @@ def _as_json(loaded: "LoadedModel", answer: _Answer, top: int, *, show: bool) ->
         "drawing": answer.sketch.number,
         "class_set": loaded.key,
         "classifier": loaded.origin,
+        "synthetic": loaded.synthetic,
         "categories": [
             {"category": category, "probability": chance} for category, chance in chances
         ],
@@ -142,7 +147,7 @@ def _as_json(loaded: "LoadedModel", answer: _Answer, top: int, *, show: bool) ->
 def _print(
     console: Console, loaded: "LoadedModel", answers: Sequence[_Answer], top: int, *, show: bool
 ) -> None:
-    table = Table(title=f"Class set {loaded.key}: {loaded.origin}", title_justify="left")
+    table = Table(title=loaded.title, title_justify="left")
     many = {each.file for each in answers if each.sketch.number > 1}
     shown = [show or bool(each.sketch.warnings) for each in answers]
     table.add_column("drawing", overflow="fold")
@@ -162,13 +167,13 @@ def _print(
             Text(name),
             *seen,
             "\n".join(ranking.categories[:top]),
-            "\n".join(f"{chance:.1%}" for chance in chances),
+            "\n".join(f"{chance * 100:.1f} %" for chance in chances),
             end_section=True,
         )
     console.print(table)
 
 
-def _half_blocks(bitmap: NDArray[np.uint8], *, coloured: bool) -> Text:
+def _half_blocks(bitmap: "NDArray[np.uint8]", *, coloured: bool) -> Text:
     """Convert a bitmap to text, two rows of pixels a line, in black and white without colours."""
     lines = []
     for upper, lower in zip(bitmap[::2], bitmap[1::2], strict=True):

@@ -1,54 +1,83 @@
-"""Progress bars and tables on a terminal."""
+"""Progress bars on a terminal."""
 
+import logging
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from qd_pipeline.orchestration import progress
 
 
 class Screen:
-    """Two bars while a command runs: the partitions, and the stage at work.
+    """Two bars while a command runs: the partitions, and the stage at work with a note on it.
 
-    Where the output is no terminal, a line a partition takes their place.
+    Where the output is no terminal, a line for each partition key takes their place. Warnings of
+    this package are printed above.
     """
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._progress = Progress(
-            TextColumn("{task.description:<28}"),
-            BarColumn(),
+            TextColumn("{task.description:<21}"),
+            BarColumn(bar_width=None),
             TextColumn("{task.completed:,.0f} of {task.total:,.0f} {task.fields[unit]}"),
             TimeElapsedColumn(),
             console=console,
-            transient=True,
-            disable=not console.is_terminal,
         )
         self._partitions = self._progress.add_task("", total=0, unit="partitions")
         self._stage = self._progress.add_task("", total=0, unit="", visible=False)
+        self._note = Text(no_wrap=True, overflow="ellipsis")
+        self._live = Live(
+            Group(self._progress, self._note), console=console, transient=True, refresh_per_second=8
+        )
+        self._warnings = _Warnings(console)
 
     def __enter__(self) -> Self:
-        self._token = progress.screen.set(self.stage)
-        self._progress.start()
+        self._token = progress.screen.set(self)
+        logging.getLogger("qd_pipeline").addHandler(self._warnings)
+        if self._console.is_terminal:
+            self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        self._live.stop()
+        logging.getLogger("qd_pipeline").removeHandler(self._warnings)
         progress.screen.reset(self._token)
 
     def partition(self, name: str, done: int, total: int) -> None:
         """Show which partition is being materialized."""
         self._progress.update(self._partitions, description=name, completed=done, total=total)
         self._progress.update(self._stage, visible=False)
+        self._note.plain = ""
         if not self._console.is_terminal:
             self._console.print(f"{done + 1} of {total}: {name}")
 
     def stage(self, name: str, unit: str) -> progress.OnProgress:
         """Return a function that moves the bar of a stage that begins."""
         self._progress.reset(self._stage, description=name, unit=unit, visible=True, total=0)
+        self._note.plain = ""
 
         def show(done: int, total: int) -> None:
             self._progress.update(self._stage, completed=done, total=max(total, done))
 
         return show
+
+    def note(self, text: str) -> None:
+        """Show how the stage is doing."""
+        self._note.plain = text
+
+
+class _Warnings(logging.Handler):
+    """Prints what the package logs as a warning."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(logging.WARNING)
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one."""
+        self._console.print(f"[bold yellow]![/] {escape(record.getMessage())}", highlight=False)

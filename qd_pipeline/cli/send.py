@@ -1,8 +1,7 @@
 """`qd send`: send what was logged while MLflow did not answer."""
 
-from rich.console import Console
-
 from qd_pipeline.cli.options import HomeOption, load
+from qd_pipeline.cli.terminal import terminal
 
 
 def send(home: HomeOption = None) -> None:
@@ -13,4 +12,4 @@ def send(home: HomeOption = None) -> None:
     tracker = Tracker(settings.mlflow_uri, settings.home / "mlartifacts", settings.mlflow_ui)
     sent = tracker.send_waiting()
     said = f"what {sent} runs logged is sent." if sent else "nothing waits to be sent."
-    Console().print(f"[green]✓[/] MLflow answers: {said}", highlight=False)
+    terminal().print(f"[green]✓[/] MLflow answers: {said}", highlight=False)

@@ -1,4 +1,4 @@
-"""`qd cross-validate`, `qd search` and `qd study`: studies, materialized on request only."""
+"""Commands of the studies, which are materialized on request only."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from qd_pipeline.cli import summary
-from qd_pipeline.cli.chain import pipeline_of, runner_of, searched_config
+from qd_pipeline.cli.chain import keep_excluded, pipeline_of, runner_of, searched_config
 from qd_pipeline.cli.options import (
     PRESET_HELP,
     ClassSetsOption,
@@ -19,15 +19,14 @@ from qd_pipeline.cli.options import (
     with_training,
 )
 from qd_pipeline.cli.screen import Screen
+from qd_pipeline.cli.terminal import terminal
 from qd_pipeline.errors import BadSetting
-from qd_pipeline.learning.evaluation.intervals import Proportion
-from qd_pipeline.learning.studies.space import NOTEBOOK, Space
-from qd_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from qd_pipeline.orchestration.runner import PipelineRunner
+    from qd_pipeline.settings import Settings
     from qd_pipeline.storage import Partition
 
 ClassSetArgument = Annotated[str, typer.Argument(help="Class set, as 8.")]
@@ -57,11 +56,52 @@ def cross_validate(
     console.print(table)
     facts = made.metadata
     console.print(
-        f"Accuracy {facts['cv_accuracy']:.2%} ± {facts['cv_accuracy_sd']:.2%}, "
+        f"Accuracy {facts['cv_accuracy'] * 100:.1f} % ± {facts['cv_accuracy_sd'] * 100:.1f}, "
         f"log loss {_figure(facts['cv_loss'])} ± {_figure(facts['cv_loss_sd'])} "
         f"(mean and standard deviation of {len(facts['folds'])} folds).",
         highlight=False,
     )
+
+
+@with_training()
+def label_quality(
+    class_set: ClassSetArgument,
+    folds: Annotated[int, typer.Option(help="Folds; as many trainings.")] = 5,
+    *,
+    training: dict[str, Any],
+    source: SourceOption = None,
+    class_sets: ClassSetsOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Find drawings whose label is probably wrong, by predictions of a cross-validation.
+
+    A cross-validation of the same drawings with the same settings is used again. The test split
+    takes no part.
+    """
+    settings = load(source=source, home=home, class_sets=class_sets)
+    validated, runner, console = _make(
+        settings,
+        "cross_validations",
+        class_set,
+        training,
+        {"folds": folds},
+        followed_by="label_quality",
+    )
+    made = runner.store.read("label_quality", validated.key)
+    table = Table("category", "label issues", "drawings", "share (95 % interval)")
+    for name, share in {**made.metadata["categories"], "all": made.metadata["issues"]}.items():
+        table.add_row(name, f"{share['hits']:,}", f"{share['count']:,}", _proportion(share))
+    console.print(table)
+    page, issues = (
+        runner.store.open_local(made, name)
+        for name in ("label_quality.html", "label_quality.parquet")
+    )
+    # Whole and on lines of their own, so that they can be opened and copied.
+    for line in (
+        f"Page: {page}",
+        f"Train without them: qd run --class-set {class_set} --exclude {issues}",
+    ):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 @with_training(without=("preset", "settings_from_search"))
@@ -94,6 +134,8 @@ def search(
 
     The drawings are those that `qd run` materialized. The test split takes no part.
     """
+    from qd_pipeline.learning.studies.space import NOTEBOOK, Space  # noqa: PLC0415 (see `options`)
+
     settings = load(source=source, home=home, class_sets=class_sets)
     axes = Space.load(space) if space else NOTEBOOK
     training["preset"] = preset
@@ -106,7 +148,7 @@ def search(
         table.add_row(
             str(trial["number"]),
             ", ".join(f"{name} {value}" for name, value in trial["settings"].items()),
-            f"{trial['cv_accuracy']:.2%} ± {trial['cv_accuracy_sd']:.2%}"
+            f"{trial['cv_accuracy'] * 100:.1f} % ± {trial['cv_accuracy_sd'] * 100:.1f}"
             if "cv_accuracy" in trial
             else "–",
             f"{len(trial['folds'])}{ended and f', {ended}'}",
@@ -157,16 +199,30 @@ def study(
 
 
 def _make(
-    settings: Settings,
+    settings: "Settings",
     stage: str,
     class_set: str,
-    training: Mapping[str, Any],
+    training: dict[str, Any],
     own: Mapping[str, Any],
     *,
     shown_by: str | None = None,
+    followed_by: str | None = None,
 ) -> "tuple[Partition, PipelineRunner, Console]":
-    """Materialize a study, and again a stage that shows it, if that was materialized before."""
+    """Materialize a study.
+
+    Args:
+        settings: The settings.
+        stage: The study's.
+        class_set: Key of the class set.
+        training: Options of its trainings.
+        own: Its own options.
+        shown_by: Stage that shows it, to be materialized again if it was before.
+        followed_by: Stage that is materialized from it, also from one that is up to date.
+    """
+    from qd_pipeline.orchestration.staleness import Staleness  # noqa: PLC0415 (imports Dagster)
+
     key = chosen_class_set(settings, class_set)
+    keep_excluded(settings, training)
     searched = training.get("settings_from_search")
     given = {name: value for name, value in training.items() if name != "settings_from_search"}
     runner = runner_of(pipeline_of(settings), {stage: {**given, **own}})
@@ -174,12 +230,19 @@ def _make(
         best = searched_config(runner, key, training).model_dump()["settings"]
         chosen = runner.pipeline.config(runner.pipeline.stages[stage], settings=best, **own)
         runner.configs = {stage: chosen}
-    console = summary.console()
+    stages, wanted = runner.pipeline.stages, [stage]
+    if shown_by and runner.store.find(shown_by, key):
+        wanted.append(shown_by)
+    if followed_by:
+        staleness = Staleness(runner.pipeline, runner.store, runner.configs)
+        reason = staleness.reason(stages[stage], key)
+        wanted = [stage, followed_by] if reason else [followed_by]
+    console = terminal()
     with Screen(console) as screen:
-        screen.partition(f"{stage} {key}", 0, 1)
-        for name in (stage, shown_by):
-            if name and not runner.failures and (name == stage or runner.store.find(name, key)):
-                runner.materialize(key, [runner.pipeline.stages[name]])
+        for done, name in enumerate(wanted):
+            if not runner.failures:
+                screen.partition(f"{name} {key}", done, len(wanted))
+                runner.materialize(key, [stages[name]])
     summary.show_failures(console, runner)
     if runner.failures:
         raise typer.Exit(1)
@@ -194,6 +257,8 @@ def _shares(text: str) -> list[int]:
 
 
 def _proportion(facts: Mapping[str, Any]) -> str:
+    from qd_pipeline.learning.evaluation.intervals import Proportion  # noqa: PLC0415 (see `options`)
+
     return str(Proportion(facts["hits"], facts["count"]))
 
 

@@ -1,37 +1,31 @@
 """What a command has done, for people."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import psutil
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
-from qd_pipeline import catalog
-from qd_pipeline.class_sets import categories_of
-from qd_pipeline.learning.evaluation.metrics import headline
-from qd_pipeline.quickdraw.download import Fetched
-from qd_pipeline.storage import Partition
+from qd_pipeline.cli.terminal import short
 
 if TYPE_CHECKING:
     from qd_pipeline.orchestration.runner import PipelineRunner
+    from qd_pipeline.storage import Partition
 
 
 _MOST_NAMED: Final = 8
-_WIDTH_OF_FILES: Final = 120
+_MOST_FAILURES: Final = 20
 
 
-def console() -> Console:
-    """Return the terminal, or its stand-in, wide enough for the table."""
-    terminal = Console()
-    return terminal if terminal.is_terminal else Console(width=_WIDTH_OF_FILES)
-
-
-def show(
-    console: Console, runner: "PipelineRunner", class_sets: Sequence[str], seconds: float
-) -> None:
+def show(console: Console, runner: "PipelineRunner", class_sets: Sequence[str]) -> None:
     """Print the classifiers' table, what was materialized, what failed, and what to do next."""
+    from qd_pipeline.class_sets import categories_of  # noqa: PLC0415 (see `options`)
+
     source = runner.source.source()
     known = runner.pipeline.class_sets
     table = Table(title=escape(f"Classifiers on the {source.describe()}"), title_justify="left")
@@ -43,13 +37,13 @@ def show(
         evaluated = runner.store.find("evaluations", key)
         if evaluated and key not in runner.failures:
             table.add_row(*_row(key, known[key], evaluated))
-            reports[key] = _short(Path(runner.store.location(evaluated), "report.html"))
+            reports[key] = Path(runner.store.location(evaluated), "report.html")
     if table.row_count:
         console.print(table)
     for key, path in reports.items():
-        # Whole and on a line of its own, so that it can be opened and copied.
-        console.print(f"Report of {key}: {path}", highlight=False, markup=False, soft_wrap=True)
+        show_path(console, f"Report of {key}", path)
     _show_failed_checks(console, runner)
+    seconds = time.time() - psutil.Process().create_time()
     if runner.materialized:
         console.print(
             f"{len(runner.materialized)} partitions materialized, {len(runner.up_to_date)} "
@@ -60,23 +54,36 @@ def show(
         console.print(f"Everything is up to date. {seconds:.1f} s.", highlight=False)
     _show_shortages(console, runner, categories_of(known[key] for key in class_sets))
     show_failures(console, runner)
+    if not reports:
+        return
     console.print(
-        "Next: `make ui` shows every run and report in the browser; `make help` lists the rest.",
+        "Next: `qd report` opens a report, `qd ui` shows every run in the browser, and `qd --help` "
+        "lists the rest.",
         highlight=False,
     )
     if source.is_synthetic:
         console.print(
-            "These figures are of a synthetic sample; `make run SOURCE=quickdraw` takes people's "
+            "These figures are of a synthetic sample; `qd run --source quickdraw` takes people's "
             "drawings.",
             highlight=False,
         )
 
 
+def show_path(console: Console, name: str, path: Path) -> None:
+    """Print a path whole and on a line of its own, as a link: to be opened and copied."""
+    link = Text(short(path), style=f"link {path.absolute().as_uri()}")
+    console.print(Text(f"{name}: ").append(link), soft_wrap=True)
+
+
 def show_failures(console: Console, runner: "PipelineRunner") -> None:
-    """Print one sentence for each run that failed."""
-    for sentence in runner.failures.values():
+    """Print one sentence for each partition that failed, as far as one reads them."""
+    sentences = list(runner.failures.values())
+    for sentence in sentences[:_MOST_FAILURES]:
         console.print(f"[bold red]✗[/] {escape(sentence)}", highlight=False)
-    if waiting := runner.tracker.waiting:
+    if (more := len(sentences) - _MOST_FAILURES) > 0:
+        console.print(f"{more} more have failed: see Dagster's UI.", highlight=False)
+    # Where nothing waits at the end of a command, MLflow is not imported to find that.
+    if (runner.pipeline.settings.home / "spool").is_dir() and (waiting := runner.tracker.waiting):
         console.print(
             f"[bold yellow]![/] MLflow has not taken all: what {waiting} runs logged waits in the "
             "data directory, and `qd send` sends it or says what keeps it from that.",
@@ -86,9 +93,9 @@ def show_failures(console: Console, runner: "PipelineRunner") -> None:
 
 def _show_failed_checks(console: Console, runner: "PipelineRunner") -> None:
     """Print a line for each check that a partition of this command has failed."""
-    lines = []
+    lines, store = [], runner.store.snapshot()
     for partition in runner.materialized:
-        made = runner.store.find(*partition.split(" ", 1))
+        made = store.find(*partition.split(" ", 1))
         failed = made.metadata["failed_checks"] if made else {}
         lines += [f"{partition} failed its check {name}: {found}" for name, found in failed.items()]
     for line in lines[:_MOST_NAMED]:
@@ -99,10 +106,13 @@ def _show_failed_checks(console: Console, runner: "PipelineRunner") -> None:
 
 def _show_shortages(console: Console, runner: "PipelineRunner", categories: Sequence[str]) -> None:
     """Print the categories of which the source has fewer drawings than asked for."""
-    lacking = {}
+    from qd_pipeline import catalog  # noqa: PLC0415 (see `options`)
+    from qd_pipeline.quickdraw.download import Fetched  # noqa: PLC0415
+
+    lacking, store = {}, runner.store.snapshot()
     for category in categories:
         key = catalog.partition_key(category)
-        made = runner.store.find("raw_drawings", key)
+        made = store.find("raw_drawings", key)
         if made is None or key in runner.failures:
             continue
         fetched = Fetched.from_json(made.metadata["fetched"])
@@ -124,17 +134,19 @@ def _show_shortages(console: Console, runner: "PipelineRunner", categories: Sequ
         )
 
 
-def _row(key: str, categories: tuple[str, ...], evaluated: Partition) -> tuple[str, ...]:
+def _row(key: str, categories: tuple[str, ...], evaluated: "Partition") -> tuple[str, ...]:
     figures = evaluated.metadata["figures"]
     return (
         key,
         ", ".join(categories),
-        headline(figures) if "test_accuracy" in figures else "no test drawings",
+        accuracy(figures),
         f"{figures['training_seconds']:.1f} s",
         evaluated.metadata["mlflow_run"][:8],
     )
 
 
-def _short(path: Path) -> str:
-    """Return a path relative to the working directory where it lies below."""
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+def accuracy(figures: "dict[str, float]") -> str:
+    """Return an evaluation's accuracy with its interval."""
+    from qd_pipeline.learning.evaluation.metrics import headline  # noqa: PLC0415 (see `options`)
+
+    return headline(figures) if "test_accuracy" in figures else "no test drawings"

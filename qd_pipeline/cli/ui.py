@@ -3,9 +3,7 @@
 import ipaddress
 import itertools
 from pathlib import Path
-from typing import Final
-
-from rich.console import Console
+from typing import TYPE_CHECKING, Final
 
 from qd_pipeline.cli.options import (
     ClassSetsOption,
@@ -16,8 +14,11 @@ from qd_pipeline.cli.options import (
     load,
 )
 from qd_pipeline.cli.servers import Server, Servers, Stopped, program
+from qd_pipeline.cli.terminal import terminal
 from qd_pipeline.errors import BadSetting
-from qd_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from qd_pipeline.settings import Settings
 
 _OURS: Final = ("-w", str(Path(__file__).parents[1] / "workspace.yaml"))
 _OPEN: Final = (
@@ -58,7 +59,7 @@ def ui(
     observations.report_settings(pipeline, dagster, store)
     # All of them are there from the start, with their views.
     runs = {name: tracker.run_list(name) for name in EXPERIMENTS}
-    console = Console()
+    console = terminal()
     try:
         with Servers(settings.home / "logs", settings.child_environment()) as servers:
             for server in servers_to_start:
@@ -81,7 +82,7 @@ def ui(
         console.print("Stopped.")
 
 
-def _servers(settings: Settings) -> list[Server]:
+def _servers(settings: "Settings") -> list[Server]:
     dagster, mlflow = settings.dagster_port, settings.mlflow_port
     servers = [
         Server(

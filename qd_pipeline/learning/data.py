@@ -16,7 +16,6 @@ from qd_pipeline.errors import BadSetting, DamagedPartition, MissingPartition
 from qd_pipeline.learning.inputs import Inputs
 from qd_pipeline.learning.networks import InputSpec
 from qd_pipeline.quickdraw.raster import rasterize
-from qd_pipeline.quickdraw.sequences import sequences
 from qd_pipeline.quickdraw.split import TEST, TRAIN, VALIDATION, split_of
 
 
@@ -105,7 +104,7 @@ def load_category(category: str, table: Path, bitmaps: Path) -> CategoryData:
     )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LabelledDrawings:
     """Drawings of a class set with their labels.
 
@@ -131,6 +130,10 @@ class LabelledDrawings:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def __repr__(self) -> str:
+        names = ", ".join(category.category for category in self.categories)
+        return f"<{len(self):,} drawings of {names}>"
 
     @property
     def missing_category(self) -> str | None:
@@ -172,6 +175,9 @@ class LabelledDrawings:
 
     def inputs(self, which: NDArray[np.integer] | slice, spec: InputSpec) -> Inputs:
         """Return what a network takes in of some drawings."""
+        # Its kernels import numba, a second that commands which read no drawings should not wait.
+        from qd_pipeline.quickdraw.sequences import sequences  # noqa: PLC0415
+
         return Inputs(
             None if spec.side is None else self.bitmaps(which, spec.side),
             None if spec.length is None else sequences(self.drawings(which), spec.length),

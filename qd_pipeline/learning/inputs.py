@@ -10,7 +10,6 @@ import numpy as np
 from qd_pipeline.learning import backend
 from qd_pipeline.quickdraw import SEQUENCE_COLUMNS
 from qd_pipeline.quickdraw.raster import rasterize
-from qd_pipeline.quickdraw.sequences import sequences
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -86,6 +85,9 @@ def prepare(
     Raises:
         BadDrawing: The column cannot be drawn.
     """
+    # Its kernels import numba, a second that commands which read no drawings should not wait.
+    from qd_pipeline.quickdraw.sequences import sequences  # noqa: PLC0415
+
     mapped: dict[str, Any] = {"affine": affine, "warp": warp, "threads": threads}
     return Inputs(
         None if spec.side is None else rasterize(drawings, spec.side, **mapped),

@@ -5,18 +5,20 @@ people start by hand goes exactly as far as they said. Nothing is materialized f
 and each partition at most once after an observation, so that a failure is not repeated.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import takewhile
 from typing import Any, Final
 
 import dagster as dg
 
 from qd_pipeline.errors import QdError
+from qd_pipeline.orchestration.batches import Batch, batches
 from qd_pipeline.orchestration.jobs import JOB_OF, OBSERVE_SOURCE
 from qd_pipeline.orchestration.observations import observed_versions
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.resources import PartitionStoreResource
+from qd_pipeline.orchestration.stage import StageConfig
 from qd_pipeline.orchestration.staleness import MISSING, Staleness
 
 AUTOMATED: Final = "qd/automated"
@@ -70,7 +72,13 @@ def sensor_of(pipeline: Pipeline, jobs: Sequence[Any]) -> dg.SensorDefinition:
             partition_store.store.snapshot(),
             source_version=lambda key, _config: versions.get(key),
         )
-        done = {run.tags.get("dagster/partition") for run in launched}
+        done = {
+            (by, key)
+            for by, job in JOB_OF.items()
+            for run in launched
+            if run.job_name == job
+            for key in pipeline.partitions.of_run(by, run.tags)
+        }
         found = requests(staleness, observation, done)
         yield from found
         if not found:
@@ -87,22 +95,25 @@ def _is_retried(run: dg.DagsterRun, launched: Sequence[dg.DagsterRun]) -> bool:
     return run.tags.get("dagster/will_retry") == "true" and run.run_id not in retries
 
 
-def requests(staleness: Staleness, observation: str, done: set[str | None]) -> list[dg.RunRequest]:
+def requests(
+    staleness: Staleness, observation: str, done: Collection[tuple[By, str]]
+) -> list[dg.RunRequest]:
     """Return the runs that bring stale partitions up to date, upstream ones first.
 
     Args:
         staleness: Says what is stale.
         observation: Run id of the observation that they follow.
-        done: Partition keys that were tried after it.
+        done: Partitions that were tried after it.
     """
     for by in (By.CATEGORY, By.CLASS_SET):
-        found = [
-            _request(staleness, by, key, stages, observation)
+        wanted = {
+            key: _configs(staleness, key, stages)
             for key in staleness.pipeline.partitions.keys(by)
-            if key not in done and (stages := _stale(staleness, by, key))
-        ]
-        if found:
-            return found
+            if (by, key) not in done and (stages := _stale(staleness, by, key))
+        }
+        if wanted:
+            found = batches(staleness.pipeline, by, wanted)
+            return [_request(batch, by, observation) for batch in found]
     return []
 
 
@@ -123,22 +134,17 @@ def _stale(staleness: Staleness, by: By, key: str) -> list[str]:
     return [name for name, _ in takewhile(lambda each: each[1] != MISSING, stale.items())]
 
 
-def _request(
-    staleness: Staleness, by: By, key: str, stages: list[str], observation: str
-) -> dg.RunRequest:
-    pipeline = staleness.pipeline
-    configs = {
-        name: staleness.config(pipeline.stages[name], staleness.store.find(name, key))
-        for name in stages
-    }
+def _configs(staleness: Staleness, key: str, stages: list[str]) -> dict[str, StageConfig]:
+    known = staleness.pipeline.stages
+    return {name: staleness.config(known[name], staleness.store.find(name, key)) for name in stages}
+
+
+def _request(batch: Batch, by: By, observation: str) -> dg.RunRequest:
     return dg.RunRequest(
-        run_key=f"{observation} {by.value} {key}",
+        run_key=f"{observation} {by.value} {batch.keys[0]}",
         job_name=JOB_OF[by],
-        partition_key=key,
         # What the run says of itself if it is killed before its first step.
-        asset_selection=[dg.AssetKey(name) for name in stages],
-        run_config={
-            "ops": {name: {"config": config.model_dump()} for name, config in configs.items()}
-        },
-        tags={**AUTOMATED_TAGS, _OBSERVATION: observation},
+        asset_selection=[dg.AssetKey(stage.name) for stage in batch.stages],
+        run_config=batch.run_config,
+        tags={**AUTOMATED_TAGS, _OBSERVATION: observation, **batch.tags},
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from qd_pipeline.orchestration.assets import asset_of
+from qd_pipeline.orchestration.assets import assets_of
 from qd_pipeline.orchestration.automation import sensor_of
 from qd_pipeline.orchestration.failures import failure_sensor_of
 from qd_pipeline.orchestration.jobs import jobs_of
@@ -42,7 +42,7 @@ def definitions_of(
         assets=[
             files_asset(pipeline),
             class_sets_asset(pipeline),
-            *(asset_of(stage, pipeline) for stage in pipeline.stages.values()),
+            *assets_of(pipeline),
         ],
         jobs=jobs,
         schedules=schedules_of(pipeline.settings.schedule),

@@ -58,7 +58,8 @@ class MaterializationContext:
         pipeline: The stages as the settings bind them.
         inputs: Published partitions by input stage and key, each read once.
         staged: The partition being written, unseen until it is published.
-        run: The MLflow run that it logs to.
+        run: The MLflow run that it logs to; the stages of categories share one a Dagster run, and
+            their metrics are logged by it.
         provenance: Where the drawings come from.
         dagster: Dagster's context of the step.
     """
@@ -114,6 +115,10 @@ class MaterializationContext:
     def on_progress(self, unit: str) -> progress.OnProgress:
         """Return a function that reports how much is done, counted in `unit`."""
         return progress.of(f"{self.stage.name} {self.key}", unit, self.dagster.log)
+
+    def note(self, text: str) -> None:
+        """Show how the stage is doing, beside its progress."""
+        progress.note(text, self.dagster.log)
 
     def log_inputs(self) -> None:
         """Log the inputs as datasets of the MLflow run."""

@@ -2,16 +2,22 @@
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import Any, Final
 
 import dagster as dg
 import urllib3
 
+from qd_pipeline.orchestration.partitions import FIRST, LAST, PARTITION
 from qd_pipeline.settings import Settings
 
 LOG: Final = "failures.log"
 
+FAILED: Final = "failed"
+"""Metadata of a step's failure: asset, partition key and sentence of each partition (JSON)."""
+
+_MOST_NOTIFIED: Final = 20
 _SECONDS: Final = 10.0
 
 
@@ -80,13 +86,16 @@ def failure_sensor_of(settings: Settings) -> dg.SensorDefinition:
     )
     def report_failures(context: dg.RunFailureSensorContext) -> None:
         run = context.dagster_run
-        partition = run.tags.get("dagster/partition", "")
+        ends = [run.tags[tag] for tag in (PARTITION, FIRST, LAST) if tag in run.tags]
+        partition = " to ".join(ends)
         steps = context.get_step_failure_events()
-        failures = [
-            Failed(event.step_key or run.job_name, partition, _sentence(event), run.run_id)
-            for event in steps
-        ] or [_killed(run, partition, context.failure_event.message or "it failed")]
-        for failed in failures:
+        failures = [each for event in steps for each in failures_of(event, run, partition)] or [
+            _killed(run, partition, context.failure_event.message or "it failed")
+        ]
+        told = failures[:_MOST_NOTIFIED]
+        if more := len(failures) - len(told):
+            told.append(Failed(f"{more} more partitions", "", "see the run's page.", run.run_id))
+        for failed in told:
             missed = notify(failed, settings)
             if missed:
                 context.log.warning(missed)
@@ -94,11 +103,28 @@ def failure_sensor_of(settings: Settings) -> dg.SensorDefinition:
     return report_failures
 
 
+def failures_of(event: dg.DagsterEvent, run: dg.DagsterRun, partition: str) -> Sequence[Failed]:
+    """Return what failed in a step, each partition of several by itself.
+
+    Args:
+        event: The step's failure.
+        run: Its run.
+        partition: What the run was to materialize.
+    """
+    told = event.step_failure_data.user_failure_data
+    if told and FAILED in told.metadata:
+        found: Any = told.metadata[FAILED].value
+        return [Failed(asset, key, sentence, run.run_id) for asset, key, sentence in found]
+    return [Failed(event.step_key or run.job_name, partition, _sentence(event), run.run_id)]
+
+
 def _killed(run: dg.DagsterRun, partition: str, cause: str) -> Failed:
     """Describe a run that failed outside of its steps: its process was killed or never started."""
     assets = sorted(key.path[-1] for key in run.asset_selection or ())
-    commands = [f"`qd make {asset} {partition}`" for asset in assets] or ["`qd run`"]
-    sentence = f"{cause.rstrip('.')}: materialize again with {' and '.join(commands)}."
+    commands = [f"`qd make {asset} {partition}`" for asset in assets if FIRST not in run.tags]
+    sentence = (
+        f"{cause.rstrip('.')}: materialize again with {' and '.join(commands) or '`qd run`'}."
+    )
     return Failed(" and ".join(assets) or run.job_name, partition, sentence, run.run_id)
 
 

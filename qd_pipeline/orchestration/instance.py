@@ -28,6 +28,9 @@ def _wait_for_lock(connection: Any, _record: Any) -> None:
     """Have SQLite wait for its lock: by default it gives up after five seconds."""
     if isinstance(connection, sqlite3.Connection):
         connection.execute(f"PRAGMA busy_timeout = {_SECONDS_TO_WAIT * 1000}")
+        if connection.execute("PRAGMA journal_mode").fetchone() == ("wal",):
+            # Not a wait for the disk for each event: what a power cut loses is reported again.
+            connection.execute("PRAGMA synchronous = NORMAL")
 
 
 def prepare(home: Path) -> Path:

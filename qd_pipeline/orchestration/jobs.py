@@ -28,7 +28,7 @@ def jobs_of(pipeline: Pipeline) -> Sequence[Any]:
         dg.define_asset_job(
             CATEGORIES,
             selection=_chain(pipeline, By.CATEGORY),
-            description="Download, parse and draw one category.",
+            description="Download, parse and draw categories.",
         ),
         dg.define_asset_job(
             CLASS_SETS,

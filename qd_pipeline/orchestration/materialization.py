@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import nullcontext
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from qd_pipeline import catalog
 from qd_pipeline.errors import QdError
 from qd_pipeline.leases import Leases
 from qd_pipeline.orchestration import ownership, sigint
 from qd_pipeline.orchestration.context import BlockingCheckFailed, MaterializationContext, run_tags
 from qd_pipeline.orchestration.fingerprint import fingerprint
-from qd_pipeline.orchestration.partitions import By, key_of
+from qd_pipeline.orchestration.partitions import key_of
 from qd_pipeline.orchestration.provenance import Provenance
 
 if TYPE_CHECKING:
@@ -22,55 +22,131 @@ if TYPE_CHECKING:
 
     from qd_pipeline.orchestration.pipeline import Pipeline
     from qd_pipeline.orchestration.stage import CheckResult, Result, Stage, StageConfig
-    from qd_pipeline.storage import Partition, PartitionStore
-    from qd_pipeline.tracking import Tracker
+    from qd_pipeline.storage import Partition
+    from qd_pipeline.tracking import TrackedRun, Tracker
+
+
+@dataclass(frozen=True)
+class Materialized:
+    """A partition that was published.
+
+    Attributes:
+        partition: As it lies in the store.
+        result: What the stage found.
+        metadata: For the asset's page.
+    """
+
+    partition: Partition
+    result: Result
+    metadata: Mapping[str, Any]
 
 
 def materialize(
     stage: Stage, pipeline: Pipeline, context: dg.AssetExecutionContext
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
-    """Materialize the partition of a step: read inputs, stage, check, publish, log.
+    """Materialize the one partition of a step.
 
     Raises:
         dagster.Failure: For every `QdError`, with its one sentence as description.
     """
     try:
         config = pipeline.config(stage, **context.op_execution_context.op_config)
-        settings = config.effective(key_of(context), pipeline.class_sets)
-        with _opened(stage, pipeline, context) as materialization:
-            result = stage.materialize(materialization, config)
-            materialization.require(result.checks)
-            yield from _check_results(stage, result.checks)
-            yield _published(materialization, config, settings, result)
+        key = key_of(context)
+        config.effective(key, pipeline.class_sets)
+        take_ownership(pipeline, context)
+        with sigint.redelivered():
+            made = materialize_partition(stage, key, config, pipeline, context)
     except QdError as error:
         if isinstance(error, BlockingCheckFailed):
             yield from _check_results(stage, error.results)
         raise dg.Failure(str(error), allow_retries=False) from None
+    for note in made.result.notes:
+        context.log.warning(note)
+    yield from _check_results(stage, made.result.checks)
+    version = dg.DataVersion(made.partition.version)
+    yield dg.MaterializeResult(metadata=made.metadata, data_version=version)
 
 
-@contextmanager
-def _opened(
-    stage: Stage, pipeline: Pipeline, context: dg.AssetExecutionContext
-) -> Iterator[MaterializationContext]:
-    key = key_of(context)
-    store: PartitionStore = context.resources.partition_store.store
+def take_ownership(pipeline: Pipeline, context: dg.AssetExecutionContext) -> None:
+    """Name this process as the one that works on a run."""
     # What is killed is closed by the next command, whatever launched it.
     after = timedelta(seconds=pipeline.settings.abandoned_after)
-    leases = Leases(pipeline.settings.leases)
+    store, leases = context.resources.partition_store.store, Leases(pipeline.settings.leases)
     owner = ownership.tags(context.run.run_id, store, leases, after)
     context.instance.add_run_tags(context.run.run_id, owner)
+
+
+def repeats(context: dg.AssetExecutionContext) -> str | None:
+    """Return the Dagster run that a step tries again, None where it is the first attempt."""
+    # The tag is given to runs that Dagster's UI or its daemon launches again.
+    root = context.run.root_run_id or context.run.tags.get("dagster/root_run_id")
+    return root or (context.run.run_id if context.retry_number else None)
+
+
+def materialize_partition(
+    stage: Stage,
+    key: str,
+    config: StageConfig,
+    pipeline: Pipeline,
+    context: dg.AssetExecutionContext,
+    shared: TrackedRun | None = None,
+) -> Materialized:
+    """Materialize one partition of a stage: read inputs, stage, check, publish, log.
+
+    Args:
+        stage: The stage.
+        key: The partition key.
+        config: What it is made with.
+        pipeline: The stages as the settings want them.
+        context: Dagster's context of the step.
+        shared: MLflow run of all partitions of the step, which logs them by itself.
+
+    Raises:
+        QdError: It cannot be made; nothing is published.
+    """
+    settings = config.effective(key, pipeline.class_sets)
+    store = context.resources.partition_store.store
     inputs = pipeline.read_inputs(stage, key, store)
     provenance = Provenance.of_partitions(
         made for partitions in inputs.values() for made in partitions.values()
     ) or Provenance.of_source(context.resources.source.source())
-    with (
-        sigint.redelivered(),
-        _run(stage, key, context, provenance, inputs) as run,
-        store.stage(stage.name, key) as staged,
-    ):
-        yield MaterializationContext(stage, key, pipeline, inputs, staged, run, provenance, context)
+    own = nullcontext(shared) if shared else _run(stage, key, context, provenance, inputs)
+    with own as run, store.stage(stage.name, key) as staged:
+        work = MaterializationContext(
+            stage, key, pipeline, inputs, staged, run, provenance, context
+        )
+        result = stage.materialize(work, config)
+        work.require(result.checks)
+        partition = _published(work, config, settings, result)
+        if not shared:
+            run.log(
+                params=settings,
+                metrics=result.metrics,
+                tags={"data_version": partition.version},
+                dataset=result.dataset,
+            )
+    if not shared:
+        tell_of_waiting(run, context)
+    metadata = {
+        **result.shown,
+        "source": provenance.source,
+        "MLflow run": dg.MetadataValue.url(run.link),
+        "MLflow run id": run.id,
+        "files": dg.MetadataValue.path(store.location(partition)),
+    }
+    return Materialized(partition, result, metadata)
+
+
+def tell_of_waiting(run: TrackedRun, context: dg.AssetExecutionContext) -> None:
+    """Warn in Dagster's log of what MLflow has not taken."""
     if run.waits:
         context.log.warning("MLflow stopped answering: `qd send` sends what was not logged.")
+
+
+def severity(stage: Stage, check: CheckResult) -> dg.AssetCheckSeverity:
+    """Return the severity of a failed check: an error if it blocks."""
+    blocking = {each.name for each in stage.checks if each.blocking}
+    return dg.AssetCheckSeverity.ERROR if check.name in blocking else dg.AssetCheckSeverity.WARN
 
 
 def _run(
@@ -85,70 +161,47 @@ def _run(
     tracker: Tracker = context.resources.mlflow.tracker
     if stage.continues:
         return tracker.again(inputs[stage.continues][key].metadata["mlflow_run"])
-    # The tag is given to runs that Dagster's UI or its daemon launches again.
-    repeated = context.run.root_run_id or context.run.tags.get("dagster/root_run_id")
-    experiment = {"drawings": tracking.DATA, "learning": tracking.CLASSIFIERS}.get(
-        stage.group, tracking.STUDIES
-    )
-    subject = catalog.category_of(key) if stage.by is By.CATEGORY else key
-    title = f"{key} categories" if stage.group == "learning" else f"{stage.name} {subject}"
+    repeated = repeats(context)
+    learns = stage.group == "learning"
     return tracker.run(
-        experiment,
+        tracking.CLASSIFIERS if learns else tracking.STUDIES,
         tracking.Identity(repeated or context.run.run_id, stage.name, key),
-        name=title,
+        name=f"{key} categories" if learns else f"{stage.name} {key}",
         tags=run_tags(stage, context, provenance),
-        may_exist=repeated is not None or context.retry_number > 0,
+        may_exist=repeated is not None,
     )
 
 
 def _published(
-    context: MaterializationContext,
+    work: MaterializationContext,
     config: StageConfig,
     settings: Mapping[str, Any],
     result: Result,
-) -> dg.MaterializeResult[None]:
-    inputs = [made for partitions in context.inputs.values() for made in partitions.values()]
-    made_from = fingerprint(context.stage, settings, inputs)
-    if context.stage.external:
-        made_from["inputs"][f"{context.stage.external}/{context.key}"] = result.external
-    partition = context.staged.publish(
+) -> Partition:
+    inputs = [made for partitions in work.inputs.values() for made in partitions.values()]
+    made_from = fingerprint(work.stage, settings, inputs)
+    if work.stage.external:
+        made_from["inputs"][f"{work.stage.external}/{work.key}"] = result.external
+    return work.staged.publish(
         fingerprint=made_from,
         metadata={
             **result.metadata,
-            **context.provenance.metadata(),
+            **work.provenance.metadata(),
             "run_config": config.model_dump(mode="json"),
-            "chosen": context.pipeline.chosen(context.stage, config),
+            "chosen": work.pipeline.chosen(work.stage, config),
             "failed_checks": {each.name: each.found for each in result.checks if not each.passed},
-            "mlflow_run": context.run.id,
+            "mlflow_run": work.run.id,
         },
         version=result.version,
-    )
-    context.run.log(
-        params=settings,
-        metrics=result.metrics,
-        tags={"data_version": partition.version},
-        dataset=result.dataset,
-    )
-    return dg.MaterializeResult(
-        metadata={
-            **result.shown,
-            "source": context.provenance.source,
-            "MLflow run": dg.MetadataValue.url(context.run.link),
-            "MLflow run id": context.run.id,
-            "files": dg.MetadataValue.path(context.store.location(partition)),
-        },
-        data_version=dg.DataVersion(partition.version),
     )
 
 
 def _check_results(stage: Stage, results: Sequence[CheckResult]) -> Iterator[dg.AssetCheckResult]:
-    blocking = {check.name for check in stage.checks if check.blocking}
     for result in results:
-        error, warning = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
         yield dg.AssetCheckResult(
             check_name=result.name,
             passed=bool(result.passed),
-            severity=error if result.name in blocking else warning,
+            severity=severity(stage, result),
             description=result.found,
             metadata=result.metadata,
         )

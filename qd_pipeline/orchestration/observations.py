@@ -7,7 +7,7 @@ the source, or that a class set or its training settings did.
 import hashlib
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Final
@@ -142,32 +142,31 @@ def report(
     pipeline: Pipeline,
     instance: dg.DagsterInstance,
     stage: Stage,
-    key: str,
-    config: StageConfig,
-    external: str | None = None,
+    wanted: Mapping[str, tuple[StageConfig, str | None]],
 ) -> None:
-    """Report to Dagster what a partition of a root stage is to be made from, if that is new.
+    """Report to Dagster what partitions of a root stage are to be made from, where that is new.
 
     Args:
         pipeline: The stages as the settings want them.
         instance: The Dagster instance.
         stage: `raw_drawings` or `classifiers`; others read nothing from outside.
-        key: The partition key.
-        config: What the partition is to be made with.
-        external: Version of the source's file.
+        wanted: By partition key, what it is to be made with, and the version of the source's file.
     """
     asset = {RAW_DRAWINGS.name: FILES, CLASSIFIERS.name: CLASS_SETS}.get(stage.name)
-    if asset is None:
+    if asset is None or not wanted:
         return
-    version = data_version(pipeline, key, config, external)
-    last = instance.fetch_observations(
-        dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[key]), limit=1
-    ).records
-    known = last[0].asset_observation if last else None
-    if known is None or (known.tags or {}).get(DATA_VERSION) != version:
-        instance.report_runless_asset_event(
-            dg.AssetObservation(asset, partition=key, tags={DATA_VERSION: version})
-        )
+    known = instance.event_log_storage.get_latest_tags_by_partition(
+        dg.AssetKey(asset),
+        dg.DagsterEventType.ASSET_OBSERVATION,
+        [DATA_VERSION],
+        asset_partitions=list(wanted),
+    )
+    for key, (config, external) in wanted.items():
+        version = data_version(pipeline, key, config, external)
+        if known.get(key, {}).get(DATA_VERSION) != version:
+            instance.report_runless_asset_event(
+                dg.AssetObservation(asset, partition=key, tags={DATA_VERSION: version})
+            )
 
 
 def report_settings(
@@ -179,11 +178,12 @@ def report_settings(
     """
     found = store.snapshot()
     for stage in (RAW_DRAWINGS, CLASSIFIERS):
-        known = set(found.keys(stage.name))
+        wanted = {}
         for key in pipeline.partitions.keys(stage.by):
-            if key in known:
-                with suppress(QdError):  # what cannot be read is stale, and told by staleness
-                    made = found.read(stage.name, key)
+            with suppress(QdError):  # what cannot be read is stale, and told by staleness
+                if made := found.find(stage.name, key):
                     config = pipeline.declared(stage, made)
+                    config.effective(key, pipeline.class_sets)
                     external = made.fingerprint.get("inputs", {}).get(f"{stage.external}/{key}")
-                    report(pipeline, instance, stage, key, config, external)
+                    wanted[key] = config, external
+        report(pipeline, instance, stage, wanted)

@@ -10,8 +10,8 @@ from typing import Final
 import dagster as dg
 
 from qd_pipeline.leases import Leases
+from qd_pipeline.renewal import RENEWED_EVERY
 from qd_pipeline.storage import PartitionStore
-from qd_pipeline.storage.lease import RENEWED_EVERY
 
 _TAG: Final = "qd/process"
 _OPEN: Final = [

@@ -1,6 +1,6 @@
 """Partitions of the stages, and the mappings between them, made from class sets."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -21,6 +21,10 @@ class By(Enum):
 
 
 _MOST_NAMED = 20
+
+PARTITION = "dagster/partition"
+FIRST, LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+"""Tags of Dagster runs: one partition, or the first and last of several neighbouring ones."""
 
 UNPARTITIONED = "all"
 """Key of the one partition of an unpartitioned stage."""
@@ -53,6 +57,14 @@ class Partitions:
         """Return all partition keys."""
         definition = self.definition(by)
         return definition.get_partition_keys() if definition else (UNPARTITIONED,)
+
+    def of_run(self, by: By, tags: Mapping[str, str]) -> Sequence[str]:
+        """Return the partitions of a Dagster run by its tags, as far as they are known now."""
+        keys = self.keys(by)
+        first, last = (tags.get(tag, tags.get(PARTITION)) for tag in (FIRST, LAST))
+        if first not in keys or last not in keys:
+            return ()
+        return keys[keys.index(first) : keys.index(last) + 1]
 
     def upstream_keys(self, key: str, *, of: By, upstream: By) -> Sequence[str]:
         """Return the upstream partitions that a partition needs, class sets' in output order."""
@@ -97,6 +109,17 @@ class Partitions:
         raise BadSetting(f"{by.value} {key[:80]!r}", cause, remedy)
 
 
+def keys_of(context: dg.AssetExecutionContext) -> Sequence[str]:
+    """Return the partition keys of a step that takes several.
+
+    Raises:
+        BadSetting: The run was launched without one.
+    """
+    if context.has_partition_key or context.has_partition_key_range:
+        return list(context.partition_keys)
+    raise _without_partition("the run")
+
+
 def key_of(context: dg.AssetExecutionContext) -> str:
     """Return the partition key of a step.
 
@@ -106,9 +129,10 @@ def key_of(context: dg.AssetExecutionContext) -> str:
     if context.has_partition_key:
         return str(context.partition_key)
     if context.assets_def.partitions_def is not None:
-        raise BadSetting(
-            context.asset_key.path[-1],
-            "has no partition in this run",
-            "choose one in the launchpad, or press Materialize on the asset's page",
-        )
+        raise _without_partition(context.asset_key.path[-1])
     return UNPARTITIONED
+
+
+def _without_partition(culprit: str) -> BadSetting:
+    remedy = "choose one in the launchpad, or press Materialize on the asset's page"
+    return BadSetting(culprit, "has no partition in this run", remedy)

@@ -127,7 +127,9 @@ class Pipeline:
                 ", ".join(f"{name} {upstream}" for name, upstream in missing[:_MOST_NAMED]),
                 f"{'is' if len(missing) == 1 else 'are'} needed for {stage.name} {key} and not in "
                 "the store",
-                "materialize what is stale with `qd run`",
+                f"make it with `qd make {' '.join(missing[0])}`"
+                if self.stages[missing[0][0]].on_request
+                else "materialize what is stale with `qd run`",
             )
         return found
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from qd_pipeline.errors import MissingPartition
 from qd_pipeline.learning.evaluation import promotion
 from qd_pipeline.learning.evaluation.comparison import Comparison, mcnemar
-from qd_pipeline.learning.evaluation.predictions_table import categories_of
+from qd_pipeline.learning.evaluation.predictions_table import class_set_of
 from qd_pipeline.learning.evaluation.promotion import Champion, Outcome, PromotionDecision
 from qd_pipeline.tracking.registry import DecidedBy, Registry, Version
 
@@ -33,6 +33,7 @@ class Candidate:
         predictions: As `Evaluation.predictions`.
         source: Where its drawings are from.
         synthetic: Whether they were generated rather than drawn by people.
+        description: Of it, in Markdown.
     """
 
     class_set: str
@@ -41,6 +42,7 @@ class Candidate:
     predictions: pa.Table
     source: str
     synthetic: bool
+    description: str = ""
 
 
 def decide(registry: Registry, candidate: Candidate, margin: float) -> PromotionDecision:
@@ -80,12 +82,13 @@ def register(registry: Registry, candidate: Candidate, decision: PromotionDecisi
             model_of(candidate.class_set),
             run=candidate.run,
             classifier=candidate.version,
-            categories=categories_of(candidate.predictions),
+            categories=class_set_of(candidate.predictions),
             tags={
                 "source": candidate.source,
                 "synthetic": str(candidate.synthetic).lower(),
                 **_tags(decision),
             },
+            description=candidate.description,
         )
     elif version.was_champion or not _is_as_it_was(registry, version):
         return version
@@ -115,7 +118,7 @@ def _champion(registry: Registry, version: Version) -> Champion:
             predictions = pq.read_table(path)
     except MissingPartition:
         predictions = None
-    return Champion(str(version), predictions, version.tags.get("synthetic") == "true")
+    return Champion(str(version), predictions, version.synthetic)
 
 
 def _decided_before(version: Version, margin: float) -> PromotionDecision:
@@ -155,7 +158,7 @@ def _tags(decision: PromotionDecision) -> dict[str, str]:
     compared = decision.comparison
     if compared is None:
         return tags
-    low, high = compared.gain(decision.confidence)
+    low, high = compared.gain()
     return tags | {
         "compared_drawings": str(compared.drawings),
         "champion_correct": str(compared.first_correct),

@@ -11,7 +11,7 @@ from qd_pipeline.orchestration import ownership, pool
 from qd_pipeline.orchestration.observations import DATA_VERSION
 from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.quickdraw import download
-from qd_pipeline.storage import PartitionStore
+from qd_pipeline.storage import Partition, PartitionStore
 
 if TYPE_CHECKING:
     from qd_pipeline.tracking import Tracker
@@ -44,28 +44,41 @@ def close_abandoned(
     after = timedelta(seconds=pipeline.settings.abandoned_after)
     leases = Leases(pipeline.settings.leases)
     for run in ownership.close_abandoned(instance, store, leases, after):
-        _report_published(store, instance, run)
+        _report_published(pipeline, store, instance, run)
     pool.free_slots_of_ended_runs(instance)
 
 
+def materialization(
+    instance: dg.DagsterInstance, made: Partition
+) -> tuple[dg.AssetMaterialization, bool]:
+    """Return the event of a published partition, and whether Dagster has it already."""
+    asset = dg.AssetKey(made.stage)
+    records = dg.AssetRecordsFilter(asset_key=asset, asset_partitions=[made.key])
+    reported = instance.fetch_materializations(records, limit=1).records
+    known = reported[0].asset_materialization if reported else None
+    if known is not None and (known.tags or {}).get(DATA_VERSION) == made.version:
+        return known, True
+    event = dg.AssetMaterialization(
+        asset,
+        description="Published by a run that was stopped before it could report it.",
+        partition=made.key,
+        tags={DATA_VERSION: made.version},
+    )
+    return event, False
+
+
+def report(instance: dg.DagsterInstance, made: Partition) -> None:
+    """Report to Dagster what was published but not reported."""
+    event, known = materialization(instance, made)
+    if not known:
+        instance.report_runless_asset_event(event)
+
+
 def _report_published(
-    store: PartitionStore, instance: dg.DagsterInstance, run: dg.DagsterRun
+    pipeline: Pipeline, store: PartitionStore, instance: dg.DagsterInstance, run: dg.DagsterRun
 ) -> None:
-    """Report to Dagster what a killed run had published but not reported."""
-    key = run.tags.get("dagster/partition")
     for asset in run.asset_selection or ():
-        made = store.find(asset.path[-1], key) if key else None
-        if made is None:
-            continue
-        records = dg.AssetRecordsFilter(asset_key=asset, asset_partitions=[made.key])
-        reported = instance.fetch_materializations(records, limit=1).records
-        known = reported[0].asset_materialization if reported else None
-        if known is None or (known.tags or {}).get(DATA_VERSION) != made.version:
-            instance.report_runless_asset_event(
-                dg.AssetMaterialization(
-                    asset,
-                    description="Published by a run that was killed before it could report it.",
-                    partition=made.key,
-                    tags={DATA_VERSION: made.version},
-                )
-            )
+        if stage := pipeline.stages.get(asset.path[-1]):
+            for key in pipeline.partitions.of_run(stage.by, run.tags):
+                if made := store.find(stage.name, key):
+                    report(instance, made)

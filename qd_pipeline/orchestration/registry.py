@@ -9,6 +9,7 @@ from qd_pipeline.orchestration.stages.comparisons import COMPARISONS
 from qd_pipeline.orchestration.stages.cross_validations import CROSS_VALIDATIONS
 from qd_pipeline.orchestration.stages.data_studies import DATA_STUDIES
 from qd_pipeline.orchestration.stages.evaluations import EVALUATIONS
+from qd_pipeline.orchestration.stages.label_quality import LABEL_QUALITY
 from qd_pipeline.orchestration.stages.raw_drawings import RAW_DRAWINGS
 from qd_pipeline.orchestration.stages.searches import SEARCHES
 from qd_pipeline.orchestration.stages.strokes import STROKES
@@ -18,6 +19,7 @@ STAGES: Final[tuple[Stage, ...]] = (
     STROKES,
     BITMAPS,
     CROSS_VALIDATIONS,
+    LABEL_QUALITY,
     SEARCHES,
     DATA_STUDIES,
     CLASSIFIERS,

@@ -8,14 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from qd_pipeline.errors import TrackingFailed
+from qd_pipeline.errors import BadSetting, TrackingFailed
 from qd_pipeline.learning.evaluation.intervals import Proportion
-from qd_pipeline.learning.evaluation.run_comparison import (
-    ComparedRun,
-    RunComparison,
-    check_count,
-    compare_runs,
-)
+from qd_pipeline.learning.evaluation.run_comparison import ComparedRun, RunComparison, compare_runs
 from qd_pipeline.orchestration.promotion import PREDICTIONS
 from qd_pipeline.tracking import LoggedRun, Tracker
 
@@ -35,7 +30,8 @@ def last_runs(tracker: Tracker, key: str, class_set: tuple[str, ...], count: int
         BadSetting: The number is below 1.
         TrackingFailed: MLflow cannot be reached.
     """
-    check_count(count)
+    if count < 1:
+        raise BadSetting("runs", f"is {count}", "give a whole number from 1")
     runs = [_compared_run(tracker, run) for run in tracker.last_runs(key, count)]
     return compare_runs(key, class_set, runs)
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import dagster as dg
+
+from qd_pipeline.orchestration.partitions import By
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from qd_pipeline.class_sets import ClassSets
     from qd_pipeline.orchestration.context import MaterializationContext
-    from qd_pipeline.orchestration.partitions import By
     from qd_pipeline.settings import Settings
     from qd_pipeline.tracking import LoggedDataset
+
+
+DATA_STAGES: Final = "data_stages"
+"""The step that takes categories through all of their stages."""
 
 
 class StageConfig(dg.Config):
@@ -90,6 +95,7 @@ class Result:
         version: Hash of the content; by default of all files.
         external: Version of what was read from outside the store, for stages with such an input.
         dataset: MLflow dataset that the metrics were measured on.
+        notes: Sentences for the run's log; what many partitions say alike is logged once.
     """
 
     metadata: Mapping[str, Any]
@@ -99,6 +105,7 @@ class Result:
     version: str | None = None
     external: str | None = None
     dataset: LoggedDataset | None = None
+    notes: Sequence[str] = ()
 
 
 class Materialize(Protocol):
@@ -128,6 +135,7 @@ class Stage:
         kinds: Of the asset, as Dagster's UI shows them.
         pool: Dagster's concurrency pool, for stages that keep all cores busy.
         continues: Input in whose MLflow run this stage goes on logging.
+        metadata: Of the asset, the same for all partitions.
     """
 
     name: str
@@ -144,11 +152,17 @@ class Stage:
     kinds: frozenset[str] = frozenset()
     pool: str | None = None
     continues: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def on_request(self) -> bool:
         """Whether neither `qd run` nor automation makes it."""
         return self.group == "studies"
+
+    @property
+    def op(self) -> str:
+        """Step of a Dagster run that makes it: the stages of a category share one."""
+        return DATA_STAGES if self.by is By.CATEGORY and not self.on_request else self.name
 
     @property
     def owner(self) -> str:

@@ -15,16 +15,16 @@ from PIL import Image
 
 from qd_pipeline.errors import DamagedPartition, disk_failure
 from qd_pipeline.quickdraw import BITMAP_SIDE
-from qd_pipeline.quickdraw.kernels import ordered_map
 from qd_pipeline.quickdraw.raster import rasterize
+from qd_pipeline.quickdraw.threads import ordered_map
 
 BATCH: Final = 1024
 """Drawings that a core draws at a time."""
 
 
 @dataclass(frozen=True)
-class BitmapFacts:
-    """What was drawn.
+class BitmapMetadata:
+    """Metadata of a category's bitmaps.
 
     Attributes:
         rows: Bitmaps.
@@ -37,7 +37,7 @@ class BitmapFacts:
     mean_ink: float
 
     def to_json(self) -> dict[str, Any]:
-        """Return the facts by name."""
+        """Return the metadata by name."""
         return asdict(self)
 
 
@@ -47,7 +47,7 @@ def draw(
     *,
     threads: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
-) -> BitmapFacts:
+) -> BitmapMetadata:
     """Draw a stroke table, batch by batch, into one array on disk.
 
     The array is written as a stream: pages of a memory map would stay resident, and memory
@@ -58,7 +58,7 @@ def draw(
         target: `.npy` to write: uint8 (n, 28, 28), row i the table's row i; it can be mapped
             into memory.
         threads: Threads to use, by default one a core.
-        on_progress: Told (drawings drawn, drawings in all).
+        on_progress: Called with (drawings drawn, drawings in all).
 
     Raises:
         DamagedPartition: The table cannot be read, or holds no drawings.
@@ -82,7 +82,7 @@ def draw(
                     on_progress(rows, total)
     except OSError as error:
         raise disk_failure(error, target) from error
-    return BitmapFacts(rows, blank, ink / max(1, rows * BITMAP_SIDE * BITMAP_SIDE))
+    return BitmapMetadata(rows, blank, ink / max(1, rows * BITMAP_SIDE * BITMAP_SIDE))
 
 
 def _open(table: Path) -> pq.ParquetFile:

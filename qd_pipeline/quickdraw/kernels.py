@@ -1,17 +1,12 @@
-"""How the compiled kernels are built, cached and spread over the cores."""
+"""How the compiled kernels are built and cached."""
 
-import os
-from collections import deque
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+import logging
+from typing import Any
 
 import numba
+from numba.core import event
 
 from qd_pipeline.quickdraw import kernel_cache
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 if not numba.config.CACHE_DIR:
     # Set here and not in the environment: children may be started after an update of the code.
@@ -20,7 +15,7 @@ if not numba.config.CACHE_DIR:
 kernel = numba.njit(cache=True, nogil=True, error_model="numpy")
 """Decorator of a kernel: compiled once, cached on disk, free of Python's lock.
 
-Threads are ours (`in_threads`), not numba's `prange`: its bundled threading layer must not
+Threads are ours (`threads.in_threads`), not numba's `prange`: its bundled threading layer must not
 be entered from two Python threads, and Dagster's steps may well be threads.
 """
 
@@ -38,67 +33,20 @@ It becomes part of each of them before they are compiled.
 """
 
 
-def core_count() -> int:
-    """Cores that this process may use, at least 1."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1  # macOS cannot tell
+class _Announcement(event.Listener):
+    """Logs once that kernels are being compiled: numba is silent for the minutes that takes."""
+
+    _said = False
+
+    def on_start(self, event: Any) -> None:
+        """Log it."""
+        del event
+        if not self._said:
+            self._said = True
+            logging.getLogger(__name__).warning("Compiling the drawing kernels, once …")
+
+    def on_end(self, event: Any) -> None:
+        """Do nothing."""
 
 
-def in_threads(
-    work: Callable[[int, int], Result], count: int, *, threads: int | None = None, least: int = 256
-) -> list[Result]:
-    """Run `work(start, stop)` over [0, count) in contiguous chunks, in parallel threads.
-
-    Args:
-        work: Called with the bounds of each chunk; must release Python's lock to gain anything.
-        count: Number of items.
-        threads: Threads to use, by default one a core.
-        least: Items below which a chunk is not worth a thread.
-
-    Returns:
-        The results in the order of the chunks.
-    """
-    threads = min(threads or core_count(), max(1, count // least))
-    if threads == 1:
-        return [work(0, count)]
-    # Many more chunks than threads, since drawings differ in length, and cores have more to do.
-    chunks = min(threads * 16, max(1, count // least))
-    bounds = [count * i // chunks for i in range(chunks + 1)]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(work, bounds[:-1], bounds[1:]))
-
-
-def ordered_map(
-    work: Callable[[Item], Result], items: Iterator[Item], *, threads: int | None = None
-) -> Iterator[Result]:
-    """Apply `work` to items in parallel threads; yield the results in the order of the items.
-
-    All cores stay busy while items are read and results are written; at most two items and
-    results a thread are in memory.
-
-    >>> list(ordered_map(str.upper, iter("abc")))
-    ['A', 'B', 'C']
-    """
-    threads = threads or core_count()
-    with ThreadPoolExecutor(threads) as pool:
-        coming: deque[Future[Result]] = deque()
-        for item in items:
-            coming.append(pool.submit(work, item))
-            if len(coming) > 2 * threads:
-                yield coming.popleft().result()
-        while coming:
-            yield coming.popleft().result()
-
-
-def prefetch(items: Iterator[Result]) -> Generator[Result, None, None]:
-    """Yield the items, the next one computed in another thread while the last is processed.
-
-    >>> list(prefetch(iter("abc")))
-    ['a', 'b', 'c']
-    """
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = pool.submit(next, items, None)
-            yield item
+event.register("numba:compile", _Announcement())

@@ -6,10 +6,8 @@ from numpy.typing import NDArray
 
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.quickdraw import BITMAP_SIDE
-from qd_pipeline.quickdraw.cairo.drawing import borrowed_scratch, draw
-from qd_pipeline.quickdraw.cairo.pen import round_pen
 from qd_pipeline.quickdraw.flat import DRAWING, Flat, checked_affine, checked_warp, flatten
-from qd_pipeline.quickdraw.kernels import in_threads
+from qd_pipeline.quickdraw.threads import in_threads
 
 __all__ = ["DRAWING", "SIDES", "rasterize"]
 
@@ -88,6 +86,10 @@ def _draw_chunk(
 ) -> None:
     if len(flat.xs) == 0:
         return
+    # Numba takes a second to import, and what has nothing to draw should not wait for it.
+    from qd_pipeline.quickdraw.cairo.drawing import borrowed_scratch, draw  # noqa: PLC0415
+    from qd_pipeline.quickdraw.cairo.pen import round_pen  # noqa: PLC0415
+
     side = bitmaps.shape[-1]
     pen = round_pen(side)
     strokes = int(np.diff(flat.drawings).max())

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.quickdraw import SEQUENCE_COLUMNS
 from qd_pipeline.quickdraw.flat import Flat, checked_affine, checked_warp, flatten
-from qd_pipeline.quickdraw.kernels import bare_kernel, in_threads
+from qd_pipeline.quickdraw.kernels import bare_kernel
 from qd_pipeline.quickdraw.mapping import BOX, map_points
+from qd_pipeline.quickdraw.threads import in_threads
 
 LENGTHS: Final = range(1, 4097)
 """Numbers of places that a sequence can have."""

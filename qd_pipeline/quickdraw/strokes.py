@@ -17,16 +17,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from qd_pipeline.errors import BadDrawing, BadSetting, HomeFailed
-from qd_pipeline.quickdraw.kernels import prefetch
+from qd_pipeline.errors import BadDrawing, HomeFailed
 from qd_pipeline.quickdraw.ndjson.blocks import BLOCK_BYTES
 from qd_pipeline.quickdraw.ndjson.columns import SCHEMA, Parsed, parsed_blocks
 from qd_pipeline.quickdraw.ndjson.reasons import Reason
 from qd_pipeline.quickdraw.ndjson.seen import KeyIds
 from qd_pipeline.quickdraw.rejects import Rejects
-from qd_pipeline.quickdraw.stroke_facts import StrokeFacts, Tally
+from qd_pipeline.quickdraw.stroke_metadata import StrokeMetadata, Tally
+from qd_pipeline.quickdraw.threads import prefetch
 
-__all__ = ["BLOCK_BYTES", "SCHEMA", "StrokeFacts", "convert", "read_ndjson"]
+__all__ = ["BLOCK_BYTES", "SCHEMA", "StrokeMetadata", "convert", "read_ndjson"]
 
 # Coordinates have no repetition that a dictionary or zstd would find, and as 32-bit integers,
 # which is what Parquet makes of them, three bytes in four are zero: splitting their bytes into
@@ -42,21 +42,15 @@ _ENCODING: Final = {
 
 
 class _Selection:
-    """Takes the drawings of a file's blocks, each key_id once, and rejects the other lines."""
+    """Select the valid drawings of a file's blocks, each key_id once, and reject other lines."""
 
-    def __init__(self, limit: int | None, rejects: Rejects | None) -> None:
-        self._room = limit
+    def __init__(self, rejects: Rejects | None) -> None:
         self._rejects = rejects
         self._seen = KeyIds()
         self.lines = 0
 
-    @property
-    def complete(self) -> bool:
-        """Whether as many drawings as wanted have been taken."""
-        return self._room == 0
-
     def take(self, parsed: Parsed) -> tuple[pa.RecordBatch, int]:
-        """Take a block's drawings: they, and their bytes of NDJSON."""
+        """Return a block's drawings, and their bytes of NDJSON."""
         drawings, reasons = parsed.drawings, parsed.reasons
         # `to_numpy` would import pandas: a quarter of a second, and tens of megabytes.
         new = self._seen.add(np.from_dlpack(drawings["key_id"]).astype(np.uint64, copy=False))
@@ -64,12 +58,6 @@ class _Selection:
             drawings = drawings.filter(pa.array(new))
             reasons[np.flatnonzero(reasons == Reason.VALID)[~new]] = Reason.DUPLICATE
         valid = np.flatnonzero(reasons == Reason.VALID)
-        if self._room is not None:
-            if len(valid) >= self._room:
-                valid = valid[: self._room]
-                drawings = drawings.slice(0, self._room)
-                reasons = reasons[: valid[-1] + 1]
-            self._room -= len(valid)
         if self._rejects:
             self._rejects.add(parsed.data, parsed.starts, reasons, self.lines + 1)
         self.lines += len(reasons)
@@ -78,7 +66,7 @@ class _Selection:
 
 
 def _why(error: OSError) -> str:
-    """Say what the system says, without the libraries' own words."""
+    """Return the operating system's text of an error, without the libraries' additions."""
     return os.strerror(error.errno) if error.errno else str(error)
 
 
@@ -95,7 +83,7 @@ def _unreadable(ndjson: Path, error: OSError) -> HomeFailed:
 
 
 def _blocks(file: BufferedReader, ndjson: Path, category: str | None) -> Iterator[Parsed]:
-    """Read block by block; what the disk refuses is told of the file that is read."""
+    """Yield the parsed blocks; errors of the disk name the file that is read."""
     try:
         yield from parsed_blocks(file, category, BLOCK_BYTES)
     except OSError as error:
@@ -103,7 +91,7 @@ def _blocks(file: BufferedReader, ndjson: Path, category: str | None) -> Iterato
 
 
 def _no_drawing(ndjson: Path, category: str, lines: int, rejects: Rejects) -> BadDrawing:
-    """Say why a file gave no drawing at all."""
+    """Return the error for a file without any valid drawing."""
     cause = "is empty"
     if lines:
         reason, _ = rejects.reasons.most_common(1)[0]
@@ -126,7 +114,7 @@ def read_ndjson(path: Path, category: str | None = None) -> pa.Table:
     Raises:
         HomeFailed: The file cannot be read.
     """
-    selection = _Selection(None, None)
+    selection = _Selection(None)
     with _opened(path) as file:
         blocks = prefetch(_blocks(file, path, category))
         batches = [selection.take(block)[0] for block in blocks]
@@ -139,29 +127,24 @@ def convert(
     table: Path,
     rejects: Path,
     *,
-    limit: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
-) -> StrokeFacts:
+) -> StrokeMetadata:
     """Write a file's valid drawings to a stroke table in Parquet, and its other lines to rejects.
 
-    Memory does not grow with the file, but for 18 to 36 bytes a key_id, by which duplicates are
-    known. One core reads while another writes.
+    Memory grows with the file by 18 to 36 bytes a key_id alone, for finding duplicates. One core
+    reads while another writes.
 
     Args:
         ndjson: NDJSON of simplified drawings.
         category: The word that drawings must have.
         table: Where the table goes, by `SCHEMA`, a row group a block.
         rejects: Where the rejected lines go, as NDJSON (`Rejects`).
-        limit: Drawings wanted at most, from 1; later lines are not looked at. None for all.
-        on_progress: Told the bytes read so far, and the bytes of the file.
+        on_progress: Called with (bytes read so far, bytes of the file).
 
     Raises:
         BadDrawing: No line is a valid drawing. There is no table then; the rejects say why.
-        BadSetting: The limit is below 1.
         HomeFailed: A file cannot be read or written.
     """
-    if limit is not None and limit < 1:
-        raise BadSetting("the number of drawings", f"is {limit}", "give a whole number from 1")
     source = _opened(ndjson)
     total = ndjson.stat().st_size
     tally = Tally()
@@ -173,7 +156,7 @@ def convert(
             closing(prefetch(_blocks(source, ndjson, category))) as blocks,
         ):
             rejected = Rejects(file)
-            selection = _Selection(limit, rejected)
+            selection = _Selection(rejected)
             for block in blocks:
                 drawings, size = selection.take(block)
                 if drawings.num_rows:
@@ -181,15 +164,13 @@ def convert(
                     tally.add(drawings, size)
                 if on_progress:
                     on_progress(block.end, total)
-                if selection.complete:
-                    break
             rejected.finish()
         if not tally.drawings:
             table.unlink()
             raise _no_drawing(ndjson, category, selection.lines, rejected)
-        return tally.facts(table.stat().st_size, rejected)
+        return tally.metadata(table.stat().st_size, rejected)
     except OSError as error:
         table.unlink(missing_ok=True)
         cause = f"cannot be written ({_why(error)})"
-        remedy = "free some space, or see to its permissions, and run again"
+        remedy = "free some space, or check its permissions, and run again"
         raise HomeFailed(str(table), cause, remedy) from error

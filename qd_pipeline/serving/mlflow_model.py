@@ -49,9 +49,10 @@ class DrawingModel(PythonModel):
 
         Args:
             context: Where the files are; they are loaded already.
-            model_input: A row a drawing. In the column `drawing`, strokes
-                `[[[x, …], [y, …]], …]`, as lists or as JSON text, or a picture (PNG, JPEG,
-                WebP, SVG), as bytes, Base64 text or data URL. In the column `simplified`, if
+            model_input: A row a drawing: a stroke table, or any table whose column `drawing`
+                holds strokes `[[[x, …], [y, …]], …]` or `[{"x": […], "y": […]}, …]`, as lists,
+                arrays or JSON text, or lines of NDJSON, or pictures (PNG, JPEG, WebP, SVG) as
+                bytes, Base64 text, data URL or arrays of pixels. In the column `simplified`, if
                 there is one, whether strokes are simplified already; otherwise their geometry
                 tells.
             params: `layout` of strokes, `columns` as above or `points` for `[[x, y], …]`; by
@@ -66,6 +67,11 @@ class DrawingModel(PythonModel):
         """
         del context
         layout = (params or {}).get("layout") or None
+        if "drawing" not in model_input:
+            raise MlflowException.invalid_parameter_value(
+                "The input has no column drawing: give a table with one, a drawing a row, as "
+                'pandas.DataFrame({"drawing": lines}).'
+            )
         drawings = _rows(model_input["drawing"])
         simplified = _rows(model_input.get("simplified", pd.Series([None] * len(drawings))))
         if layout not in {None, "columns", "points"}:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from qd_pipeline import tracking_uri
 from qd_pipeline.errors import BadSetting, MissingPartition, QdError
 from qd_pipeline.learning.classifier import Classifier
-from qd_pipeline.orchestration.provenance import Provenance
 from qd_pipeline.serving.prediction import Predictor
 from qd_pipeline.settings import Settings
 from qd_pipeline.storage import PartitionStore
@@ -27,7 +26,7 @@ class LoadedModel:
 
     Attributes:
         key: Its class set's key.
-        origin: Where it comes from, for people.
+        origin: Where it comes from.
         identity: Changes when the model changes.
         synthetic: Whether it was trained on synthetic drawings, which its predictions must say.
         predictor: The classifier itself.
@@ -38,6 +37,12 @@ class LoadedModel:
     identity: str
     synthetic: bool
     predictor: Predictor
+
+    @property
+    def title(self) -> str:
+        """What stands above its predictions in the terminal."""
+        title = f"Class set {self.key}: {self.origin}"
+        return f"{title}, trained on synthetic drawings" if self.synthetic else title
 
 
 @dataclass(frozen=True)
@@ -178,7 +183,7 @@ class ModelCache:
         return _Candidate(
             f"{champion}, champion",
             str(champion),
-            champion.tags.get("synthetic") == "true",
+            champion.synthetic,
             lambda: registry.classifier_of(champion),
         )
 
@@ -186,11 +191,10 @@ class ModelCache:
         stored = self._store.find("classifiers", key)
         if stored is None:
             return None
-        folder = self._store.open_all
-        provenance = Provenance.of_partitions([stored])
+        folder, provenance = self._store.open_all, stored.metadata.get("provenance", {})
         return _Candidate(
             "the newest in the store",
             stored.version,
-            provenance is not None and provenance.synthetic,
+            provenance.get("synthetic", False),
             lambda: contextlib.nullcontext(folder(stored)),
         )

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import base64
 import binascii
+import io
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, unquote_to_bytes
 
 import numpy as np
+from PIL import Image
 
 from qd_pipeline.errors import BadDrawing
 from qd_pipeline.learning.inputs import prepare
 from qd_pipeline.quickdraw.raster import rasterize
 from qd_pipeline.quickdraw.sketches.pictures import sketch_of_picture
-from qd_pipeline.quickdraw.sketches.points import strokes_of_points
+from qd_pipeline.quickdraw.sketches.points import strokes_of_points, whole_strokes
 from qd_pipeline.quickdraw.sketches.sketch import to_column
 
 if TYPE_CHECKING:
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
     from qd_pipeline.quickdraw.sketches.points import Layout
     from qd_pipeline.quickdraw.sketches.simplify import Stroke
 
-_FORMS: Final = "give strokes, [[[x, …], [y, …]], …], or a picture as Base64"
+_FORMS: Final = "give strokes, [[[x, …], [y, …]], …], or a picture as Base64 or as an array"
+_LEAST: Final = 8
+"""Pixels of the smallest side of a picture as an array; strokes have two or three rows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,9 +112,11 @@ def strokes_of(
 
     Args:
         given: Strokes `[[[x, …], [y, …]], …]`, or lists of points where the shape leaves no
-            doubt, or an object with them under the name `drawing`, or either as JSON text; a
-            picture (PNG, JPEG, WebP, SVG) as bytes, as Base64 text, as data URL, or an SVG as
-            text.
+            doubt, or strokes as the stroke table has them, `[{"x": […], "y": […]}, …]`, or an
+            object with any of them under the name `drawing`, or all of these as JSON text, a line
+            of NDJSON for example; a picture (PNG, JPEG, WebP, SVG) as bytes, as Base64 text, as
+            data URL, or an SVG as text; or its pixels as an array, (height, width) in grey, of 0
+            to 255 or as floats of 0 to 1, or `uint8 (height, width, 3 or 4)` in colour.
         simplified: Whether strokes are simplified already; None to tell by their geometry.
         layout: How strokes are laid out, which few points do not show; None to tell by shape.
 
@@ -135,14 +141,49 @@ def strokes_of(
         return strokes_of(given.get("drawing"), simplified=simplified, layout=layout)
     if not isinstance(given, list | tuple | np.ndarray):
         raise BadDrawing("the drawing", f"is a {type(given).__name__}", _FORMS)
+    return _of_rows(given, simplified, layout)
+
+
+def _of_rows(
+    given: Sequence[Any] | NDArray[Any],
+    simplified: bool | None,  # noqa: FBT001 (as `strokes_of` takes it)
+    layout: Layout | None,
+) -> list[Stroke]:
+    """Read pixels, or strokes as rows, points or structs."""
+    picture = _png(given)
+    if picture is not None:
+        return sketch_of_picture(picture).strokes
+    if len(given) and all(isinstance(stroke, dict) for stroke in given):
+        given = [[np.asarray(each.get(axis, ())).tolist() for axis in "xy"] for each in given]
+        # The stroke table's are simplified, whether or not they fill the box.
+        if simplified is None and whole_strokes(given) is not None:
+            simplified, layout = True, "columns"
     if any(isinstance(each, str | bytes) for each in given):
         raise BadDrawing("the drawing", "is a list of texts", "give each drawing a row of its own")
     return strokes_of_points(
-        given,  # type: ignore[arg-type]
+        given,  # type: ignore[arg-type]  # what it takes is checked there
         simplified=simplified,
         layout=layout,
         ambiguous="columns",
     )
+
+
+def _png(pixels: Sequence[Any] | NDArray[Any]) -> bytes | None:
+    """Return a picture of an array of pixels, or None for strokes, which nest one level deeper."""
+    try:
+        array = np.asarray(pixels)
+    except ValueError:  # rows of different lengths
+        return None
+    grey = array.ndim == 2 and array.dtype.kind in "buif"  # noqa: PLR2004 (height and width)
+    # Strokes as points with times have three numbers too, but are no bytes.
+    coloured = array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] in {3, 4}  # noqa: PLR2004
+    if not (grey or coloured) or min(array.shape[:2]) < _LEAST:
+        return None
+    if array.dtype.kind in "bf" and array.max() <= 1:
+        array = array * 255.0
+    stream = io.BytesIO()
+    Image.fromarray(np.clip(array, 0, 255).astype(np.uint8)).save(stream, "PNG")
+    return stream.getvalue()
 
 
 def _decoded(text: str) -> bytes:

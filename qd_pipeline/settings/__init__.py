@@ -4,6 +4,6 @@ Nothing else in the package reads the environment, except for what a library dem
 """
 
 from qd_pipeline.settings.fields import ScheduleSettings
-from qd_pipeline.settings.settings import FILE_VARIABLE, Settings
+from qd_pipeline.settings.settings import Settings
 
-__all__ = ["FILE_VARIABLE", "ScheduleSettings", "Settings"]
+__all__ = ["ScheduleSettings", "Settings"]

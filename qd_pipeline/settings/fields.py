@@ -2,11 +2,10 @@
 
 import ipaddress
 import json
-import re
 from dataclasses import fields
 from datetime import time
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -20,7 +19,6 @@ WEEKDAYS: Final = ("sunday", "monday", "tuesday", "wednesday", "thursday", "frid
 """In the order in which cron counts them."""
 
 _YEAR: Final = 365 * 86400
-_HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?", re.ASCII)
 
 
 def _absolute(path: Path) -> Path:
@@ -49,12 +47,6 @@ def _web_address(text: str) -> str:
     raise ValueError
 
 
-def _host_name(text: str) -> str:
-    if _HOST.fullmatch(text):
-        return text
-    raise ValueError
-
-
 def _class_sets(given: Any) -> ClassSets:
     """Read class sets from a TOML file's path, from JSON, or from a table of the settings file."""
     if isinstance(given, str | Path) and not str(given).lstrip().startswith("{"):
@@ -69,19 +61,22 @@ Directory = Annotated[Path, AfterValidator(_absolute)]
 Seconds = Annotated[float, Field(gt=0, le=_YEAR)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Address = Annotated[str, AfterValidator(lambda text: str(ipaddress.IPv4Address(text)))]
-HostName = Annotated[str, AfterValidator(_host_name)]
+HostName = Annotated[str, Field(pattern="^[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$")]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 TrackingUri = Annotated[str, AfterValidator(checked)]
 GivenClassSets = Annotated[ClassSets, BeforeValidator(_class_sets)]
 
-HttpSettings = create_model(
-    "HttpSettings",
-    __config__=ConfigDict(extra="forbid"),
-    **{  # type: ignore[call-overload] # the fields are those of `Limits`
-        limit.name: (limit.type, Field(default=limit.default, gt=0, allow_inf_nan=False))
-        for limit in fields(Limits)
-    },
-)
+if TYPE_CHECKING:
+    HttpSettings = BaseModel
+else:
+    HttpSettings = create_model(
+        "HttpSettings",
+        __config__=ConfigDict(extra="forbid"),
+        **{
+            limit.name: (limit.type, Field(default=limit.default, gt=0, allow_inf_nan=False))
+            for limit in fields(Limits)
+        },
+    )
 """`QD_HTTP_…`: the fields of `qd_pipeline.quickdraw.download.limits.Limits`, each above 0."""
 
 

@@ -6,7 +6,6 @@ import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
-from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import AliasChoices, Field, PositiveInt, ValidationError
 from pydantic_settings import (
@@ -35,6 +34,7 @@ from qd_pipeline.settings.fields import (
     WebAddress,
 )
 from qd_pipeline.settings.messages import FORM, bad_setting, variable_of
+from qd_pipeline.tracking_uri import is_server, split_credentials
 
 FILE_VARIABLE: Final = "QD_SETTINGS"
 
@@ -42,7 +42,7 @@ _LONGEST_HOME: Final = 400  # SQLite takes paths of 512 bytes, and ours end belo
 
 
 class Settings(BaseSettings):
-    """Where data lies and what is wanted.
+    """All settings of the pipeline.
 
     Each field is an environment variable: `QD_` and its name in capitals. A TOML file named by
     `QD_SETTINGS` may hold them too; the environment wins over the file, options over both.
@@ -146,10 +146,9 @@ class Settings(BaseSettings):
     @property
     def mlflow_ui(self) -> str:
         """Address of MLflow's UI: the tracking server's own, or that of `qd ui`."""
-        if self.mlflow_uri.startswith(("http://", "https://")):
+        if is_server(self.mlflow_uri):
             # Links are shown and stored: without the server's user and password.
-            parts = urlsplit(self.mlflow_uri)
-            return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+            return split_credentials(self.mlflow_uri)[0]
         return f"http://{self.link_host}:{self.mlflow_port}"
 
     @property

@@ -11,8 +11,8 @@ import obstore.store
 
 from qd_pipeline.errors import BadSetting, StoreFailed
 
-# With any one of these sets of variables, obstore does not ask the metadata address of a cloud's
-# machines; the last of each allows it to.
+# Sets of variables, any one of which gives obstore credentials without a query of the cloud's
+# instance metadata service. The last set of each cloud names that service.
 _CREDENTIALS: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
     "s3": (
         ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
@@ -51,29 +51,29 @@ _GCLOUD_LOGIN: Final = Path(".config/gcloud/application_default_credentials.json
 _ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 
 
-def has_credentials(scheme: str, environment: Mapping[str, str] = os.environ) -> bool:
-    """Return whether obstore finds credentials for a cloud without asking its metadata address."""
+def has_credentials(scheme: str) -> bool:
+    """Return whether obstore finds credentials in the environment or in gcloud's login file."""
     if scheme == "gs" and (Path.home() / _GCLOUD_LOGIN).is_file():
         return True
-    return any(all(environment.get(name) for name in names) for names in _CREDENTIALS[scheme])
+    return any(all(os.environ.get(name) for name in names) for names in _CREDENTIALS[scheme])
 
 
-def check_credentials(url: str, environment: Mapping[str, str] = os.environ) -> None:
+def check_credentials(url: str) -> None:
     """Check that the environment holds credentials for a cloud's store.
 
-    obstore would otherwise ask the metadata address of the cloud's machines, and wait for it.
+    obstore would otherwise query the cloud's instance metadata service until a time-out.
 
     Raises:
         StoreFailed: It holds none.
     """
     scheme = urlsplit(url).scheme
-    if not has_credentials(scheme, environment):
-        *_, machine = _CREDENTIALS[scheme]
+    if not has_credentials(scheme):
+        *_, metadata_service = _CREDENTIALS[scheme]
         raise StoreFailed(
             url,
             "cannot be used without credentials",
             f"set {' and '.join(_CREDENTIALS[scheme][0])} (for the role of a machine in the "
-            f"cloud, set {machine[0]})",
+            f"cloud, set {metadata_service[0]})",
         )
 
 
@@ -83,25 +83,23 @@ def open_bucket(
     anonymous: bool = False,
     client: "obstore.store.ClientConfig | None" = None,
     retry: "obstore.store.RetryConfig | None" = None,
-    environment: Mapping[str, str] = os.environ,
 ) -> "obstore.store.ObjectStore":
     """Return obstore's client for a bucket. Credentials and endpoints come from the environment.
 
     Args:
         url: `s3://bucket/prefix`, `gs://…` or `az://…`.
-        anonymous: Whether requests are not signed, as public buckets allow.
+        anonymous: Whether requests are left unsigned, for public buckets.
         client: Timeouts.
-        retry: How failed requests are tried again.
-        environment: Where obstore looks for credentials and endpoints.
+        retry: Number of retries and the pauses between them.
 
     Raises:
-        BadSetting: obstore cannot make sense of the address or of a variable.
+        BadSetting: obstore refuses the address or the value of a variable.
     """
     options: dict[str, Any] = dict(client or {})
     # `client_options` override obstore's own reading of AWS_ALLOW_HTTP. An address that begins
     # with http:// has been written by the user, and says the same.
-    endpoint = next((environment[name] for name in _ENDPOINTS if environment.get(name)), "")
-    allowed = environment.get("AWS_ALLOW_HTTP", "").lower() in {"1", "true"}
+    endpoint = next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), "")
+    allowed = os.environ.get("AWS_ALLOW_HTTP", "").lower() in {"1", "true"}
     if url.startswith("s3:") and (allowed or endpoint.startswith("http://")):
         options["allow_http"] = True
     config: dict[str, Any] = {"skip_signature": True} if anonymous else {}
@@ -118,7 +116,7 @@ def open_bucket(
 
 
 def reason(error: Exception) -> str:
-    """Return what is short and not secret in obstore's report of an error.
+    """Return the short cause in obstore's text of an error, without addresses or secrets.
 
     >>> reason(Exception("Generic S3 error: Error performing GET http://h/x in 1s - HTTP error"))
     'HTTP error'

@@ -36,6 +36,8 @@ _RETRY: Final["RetryConfig"] = {  # a server that is away for half a minute is w
 _CHUNK_BYTES: Final = 1 << 20
 _IN_MEMORY: dict[str, MemoryStore] = {}
 
+# ruff: noqa: D102 - the methods are documented in `Objects`
+
 
 class CloudObjects(Objects):
     """Objects in a bucket.
@@ -61,11 +63,6 @@ class CloudObjects(Objects):
         bucket.check_credentials(url)
         return cls(url, bucket.open_bucket(url, client=_CLIENT, retry=_RETRY))
 
-    @property
-    def local_root(self) -> None:
-        """None: the objects are not files of this machine."""
-        return
-
     def check_writable(self) -> None:
         """Check that the server refuses to create what exists: some ignore the condition.
 
@@ -82,7 +79,6 @@ class CloudObjects(Objects):
             )
 
     def create(self, path: str, content: bytes) -> bool:
-        """Write a new object by a conditional put."""
         with self._failures():
             try:
                 obstore.put(self._bucket, path, content, mode="create")
@@ -91,12 +87,10 @@ class CloudObjects(Objects):
             return True
 
     def put(self, path: str, content: bytes) -> None:
-        """Write an object."""
         with self._failures():
             obstore.put(self._bucket, path, content)
 
     def get(self, path: str) -> bytes | None:
-        """Return an object's content."""
         with self._failures():
             try:
                 return obstore.get(self._bucket, path).bytes().to_bytes()
@@ -106,7 +100,6 @@ class CloudObjects(Objects):
                 return None
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
-        """Yield the objects below a path, by requests of a thousand."""
         with self._failures():
             for page in obstore.list(self._bucket, prefix.rstrip("/"), chunk_size=1000):
                 for found in page:
@@ -115,26 +108,22 @@ class CloudObjects(Objects):
                     yield StoredObject(found["path"], found["size"], modified, tag)
 
     def top_level(self) -> set[str]:
-        """Return the first parts of all paths."""
         with self._failures():
             found = obstore.list_with_delimiter(self._bucket)
         paths = [*found["common_prefixes"], *(each["path"] for each in found["objects"])]
         return {path.rstrip("/").rpartition("/")[2] for path in paths}
 
     def delete(self, paths: Iterable[str]) -> None:
-        """Remove objects, many by one request where the server can."""
         if gone := list(paths):
             with self._failures():
                 obstore.delete(self._bucket, gone)
 
     def store_files(self, folder: Path, names: Iterable[str], target: str) -> None:
-        """Upload files, large ones in parts."""
         for name in names:
             with self._failures():
                 obstore.put(self._bucket, f"{target}/{name}", folder / name)
 
     def stream(self, path: str) -> Iterator[bytes]:
-        """Yield an object's content."""
         with self._failures():
             yield from obstore.get(self._bucket, path).stream(min_chunk_size=_CHUNK_BYTES)
 

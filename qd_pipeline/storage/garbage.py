@@ -5,6 +5,7 @@ up: they may have run on another machine.
 """
 
 import logging
+import shutil
 import time
 from collections import defaultdict
 from contextlib import suppress
@@ -14,7 +15,6 @@ from pathlib import Path
 
 from qd_pipeline.errors import DamagedPartition
 from qd_pipeline.storage import lease, manifest
-from qd_pipeline.storage.local import remove_folder
 from qd_pipeline.storage.objects import Objects, StoredObject
 from qd_pipeline.storage.reading import Manifests
 
@@ -120,7 +120,7 @@ def _sweep(scratch: Path | None, live: frozenset[str], older_than: timedelta) ->
             if entry.name in live or time.time() - _written(entry) < age:
                 continue
             if entry.is_dir() and not entry.is_symlink():
-                remove_folder(entry)
+                shutil.rmtree(entry, ignore_errors=True)
             else:
                 entry.unlink()
             removed += 1

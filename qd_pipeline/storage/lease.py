@@ -9,18 +9,15 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
 from typing import Final
 
 from qd_pipeline.errors import QdError
-from qd_pipeline.storage import renewal
+from qd_pipeline.renewal import RENEWED_EVERY, renewing
 from qd_pipeline.storage.objects import Objects
-
-RENEWED_EVERY: Final = timedelta(seconds=30)
-"""How often the holder of a lease renews it."""
 
 EXPIRY: Final = timedelta(hours=2)
 """A lease that has not been renewed for so long has expired: its holder was killed.
@@ -38,19 +35,6 @@ def process_id() -> str:
 
 
 os.register_at_fork(after_in_child=process_id.cache_clear)
-
-
-@contextmanager
-def renewing(renew: Callable[[], object], every: timedelta = RENEWED_EVERY) -> Iterator[None]:
-    """Call a function regularly in the background while the block runs.
-
-    A call that fails is tried again at the next time.
-    """
-    task = renewal.start(renew, every.total_seconds())
-    try:
-        yield
-    finally:
-        renewal.stop(task)
 
 
 @contextmanager

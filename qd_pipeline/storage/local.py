@@ -7,7 +7,6 @@ import contextlib
 import errno
 import os
 import secrets
-import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,8 @@ from qd_pipeline.storage.objects import Objects, StoredObject
 _NO_HARD_LINKS: Final = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 _CHUNK_BYTES: Final = 1 << 20
 
+# ruff: noqa: D102 - the methods are documented in `Objects`
+
 
 class LocalObjects(Objects):
     """Objects as files below a folder.
@@ -29,20 +30,15 @@ class LocalObjects(Objects):
 
     def __init__(self, root: Path) -> None:
         self.name = str(root)
-        self._root = root
-
-    @property
-    def local_root(self) -> Path:
-        """The folder."""
-        return self._root
+        self.local_root: Path = root
 
     def check_writable(self) -> None:
-        """Check nothing: the file system creates a name once, or not at all."""
+        pass  # the file system creates a name once, or not at all
 
     def create(self, path: str, content: bytes) -> bool:
-        """Write a new object: first under another name, then under its own by a hard link."""
+        # First under another name, then under its own by a hard link.
         target = self.place(path)
-        staged = self._root / "scratch" / f"{secrets.token_hex(8)}.new"
+        staged = self.local_root / "scratch" / f"{secrets.token_hex(8)}.new"
         with self._failures("written"):
             # Where the power fails now, a new folder may be gone with the manifest in it: the
             # partition is missing then, not damaged, and needs no sync of the folders above.
@@ -61,14 +57,13 @@ class LocalObjects(Objects):
             return created
 
     def put(self, path: str, content: bytes) -> None:
-        """Write an object in place: used for leases, of which only the time counts."""
+        # In place: used for leases, of which only the modification time counts.
         target = self.place(path)
         with self._failures("written"):
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
 
     def get(self, path: str) -> bytes | None:
-        """Return a file's content."""
         with self._failures("read"):
             try:
                 return self.place(path).read_bytes()
@@ -80,23 +75,20 @@ class LocalObjects(Objects):
         yield from self._walk(self.place(prefix), prefix.rstrip("/"))
 
     def top_level(self) -> set[str]:
-        """Return the names in the folder."""
         with self._failures("read"):
-            folder = self._root
+            folder = self.local_root
             return {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
 
     def delete(self, paths: Iterable[str]) -> None:
-        """Remove files, and the folders of content that are empty then."""
         for path in paths:
             target = self.place(path)
             with self._failures("written"):
                 target.unlink(missing_ok=True)
             if path.startswith("content/"):
-                with contextlib.suppress(OSError):  # not empty
+                with contextlib.suppress(OSError):  # the folder is not empty yet
                     target.parent.rmdir()
 
     def store_files(self, folder: Path, names: Iterable[str], target: str) -> None:
-        """Move a whole folder to its place."""
         place = self.place(target)
         with self._failures("written"):
             grown = _make_folder(place.parent)
@@ -107,7 +99,6 @@ class LocalObjects(Objects):
             _sync_folders(place, place.parent, *grown)
 
     def stream(self, path: str) -> Iterator[bytes]:
-        """Yield a file's content."""
         with self.place(path).open("rb") as stream:
             while chunk := stream.read(_CHUNK_BYTES):
                 yield chunk
@@ -118,7 +109,7 @@ class LocalObjects(Objects):
         Raises:
             DamagedPartition: A link on the way leads elsewhere.
         """
-        place = self._root
+        place = self.local_root
         for name in path.rstrip("/").split("/"):
             place /= name
             if place.is_symlink():
@@ -150,7 +141,7 @@ class LocalObjects(Objects):
         try:
             yield
         except OSError as error:
-            raise disk_failure(error, self._root, doing) from error
+            raise disk_failure(error, self.local_root, doing) from error
 
 
 def _make_folder(folder: Path) -> list[Path]:
@@ -160,11 +151,6 @@ def _make_folder(folder: Path) -> list[Path]:
     grown = _make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
     return [folder.parent, *grown]
-
-
-def remove_folder(folder: Path) -> None:
-    """Remove a folder with all that is in it, as far as that is possible."""
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _sync_folders(*folders: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -9,12 +10,14 @@ from pathlib import Path
 from typing import Final
 
 from qd_pipeline.errors import disk_failure
-from qd_pipeline.storage.local import LocalObjects, remove_folder
+from qd_pipeline.storage.local import LocalObjects
 from qd_pipeline.storage.objects import Objects
 from qd_pipeline.storage.partition import Partition, digest, sha256
 
 IN_USE_SECONDS: Final = 3600.0
 """A cached partition that was opened so recently is not evicted: its paths may be in use."""
+
+# ruff: noqa: D102 - `open` is documented in `LocalFiles`
 
 
 class LocalFiles(ABC):
@@ -22,19 +25,10 @@ class LocalFiles(ABC):
 
     @abstractmethod
     def open(self, partition: Partition, name: str) -> Path:
-        """Return the path of a file with the content that was published.
-
-        Raises:
-            DamagedPartition: The stored file is missing, truncated or altered.
-            KeyError: The partition has no such file.
-        """
+        """Return a verified file of a partition: see `PartitionStore.open_local`."""
 
     def open_all(self, partition: Partition) -> Path:
-        """Return a folder with all files of a partition under their names.
-
-        Raises:
-            DamagedPartition: A stored file is missing, truncated or altered.
-        """
+        """Return a folder with all files of a partition: see `PartitionStore.open_all`."""
         for name in partition.files:
             self.open(partition, name)
         return self._folder(partition)
@@ -45,17 +39,12 @@ class LocalFiles(ABC):
 
 
 class InPlace(LocalFiles):
-    """The stored files themselves, where the store is a folder.
-
-    Args:
-        objects: The store.
-    """
+    """The stored files themselves, where the store is a folder."""
 
     def __init__(self, objects: LocalObjects) -> None:
         self._objects = objects
 
     def open(self, partition: Partition, name: str) -> Path:
-        """Return the stored file."""
         wanted = partition.files[name]
         path = self._objects.place(partition.path_of(name))
         try:
@@ -91,7 +80,6 @@ class Cached(LocalFiles):
         self._unchecked = largest
 
     def open(self, partition: Partition, name: str) -> Path:
-        """Return a copy, made now unless there is one."""
         wanted, folder = partition.files[name], self._folder(partition)
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -141,7 +129,7 @@ class Cached(LocalFiles):
         for at, path in used:
             if excess <= 0 or time.time() - at < IN_USE_SECONDS:
                 return
-            remove_folder(Path(path))
+            shutil.rmtree(path, ignore_errors=True)
             excess -= sizes[path]
 
 

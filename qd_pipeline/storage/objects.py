@@ -28,11 +28,13 @@ class Objects(ABC):
 
     Attributes:
         name: The store's address, without secrets, for messages.
+        local_root: The folder that holds the objects as files, None where none does.
 
     Every method raises `StoreFailed` or `HomeFailed` where the place does not answer or refuses.
     """
 
     name: str
+    local_root: Path | None = None
 
     @abstractmethod
     def create(self, path: str, content: bytes) -> bool:
@@ -72,11 +74,6 @@ class Objects(ABC):
         Raises:
             FileNotFoundError: There is none.
         """
-
-    @property
-    @abstractmethod
-    def local_root(self) -> Path | None:
-        """The folder that holds the objects as files, None where none does."""
 
     @abstractmethod
     def check_writable(self) -> None:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -96,9 +95,7 @@ def digest(body: Json) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
-def sha256(path: Path, *, durable: bool = False) -> str:
-    """Return the SHA-256 of a file, with `durable` after it has reached the disk."""
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file."""
     with path.open("rb") as stream:
-        if durable:
-            os.fsync(stream.fileno())
         return hashlib.file_digest(stream, "sha256").hexdigest()

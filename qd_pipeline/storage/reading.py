@@ -1,4 +1,4 @@
-"""Finding published partitions: by a look at the store, or in one listing of all of it."""
+"""Find published partitions: by a query for each, or in one listing of the whole store."""
 
 import json
 from abc import ABC, abstractmethod
@@ -17,11 +17,7 @@ _READERS: Final = 16
 
 
 class Manifests:
-    """Reads manifests, each one once: they never change.
-
-    Args:
-        objects: The store.
-    """
+    """Reads manifests, each one once: they never change."""
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
@@ -46,14 +42,14 @@ class Manifests:
         return partition
 
     def read_all(self, found: Iterable[StoredObject]) -> None:
-        """Read many at once, so that `read` has them; damage is reported by `read`."""
+        """Read many manifests in parallel into the cache; `read` reports the damaged ones."""
 
         def read(each: StoredObject) -> None:
             with suppress(DamagedPartition):
                 self.read(each)
 
         if self._objects.local_root is not None:
-            return  # a file is read as fast alone
+            return  # threads do not make local files faster
         with ThreadPoolExecutor(_READERS) as pool:
             list(pool.map(read, found))
 
@@ -125,12 +121,7 @@ class PartitionReader(ABC):
 
 
 class Snapshot(PartitionReader):
-    """All partitions as two listings of the store showed them.
-
-    Args:
-        objects: The store.
-        manifests: Reads its manifests.
-    """
+    """All partitions as two listings of the store showed them."""
 
     def __init__(self, objects: Objects, manifests: Manifests) -> None:
         super().__init__(manifests)
@@ -151,6 +142,6 @@ class Snapshot(PartitionReader):
 
 
 def as_stored(body: Json) -> Json:
-    """Return JSON as it reads back: tuples have become lists, and numbers as keys texts."""
+    """Return JSON as it reads back: tuples become lists, and keys become text."""
     stored: Json = json.loads(json.dumps(body))
     return stored

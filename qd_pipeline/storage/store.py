@@ -13,6 +13,7 @@ for a grace period, so that its readers are not disturbed.
 
 import atexit
 import json
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,10 +23,11 @@ from pathlib import Path
 from typing import Final
 
 from qd_pipeline.errors import StoreFailed, disk_failure, is_about_disk
+from qd_pipeline.renewal import RENEWED_EVERY
 from qd_pipeline.storage import address, garbage
 from qd_pipeline.storage import lease as leases
 from qd_pipeline.storage.cloud import CloudObjects
-from qd_pipeline.storage.local import LocalObjects, remove_folder
+from qd_pipeline.storage.local import LocalObjects
 from qd_pipeline.storage.local_files import Cached, InPlace, LocalFiles
 from qd_pipeline.storage.objects import Objects, StoredObject
 from qd_pipeline.storage.partition import Partition, check_names
@@ -36,7 +38,7 @@ FORMAT: Final = 2
 """Version of the store's layout. 1 had a manifest that was replaced, and its files beside it."""
 
 GRACE: Final = timedelta(days=1)
-"""How long superseded content and what killed writers have left stay by default."""
+"""How long superseded content stays for its readers, and what killed writers have left."""
 
 CACHE_BYTES: Final = 20 * 2**30
 """Size above which local copies of an object store's files are removed, by default."""
@@ -55,7 +57,6 @@ class PartitionStore(PartitionReader):
         cache: Folder for local copies and staged partitions where the store is not a folder
             itself; by default one of this process, removed when it ends.
         cache_bytes: Size above which the least recently used copies are removed, in bytes.
-        grace: How long superseded content stays for its readers.
 
     Raises:
         BadSetting: It is not the address of a store.
@@ -68,13 +69,11 @@ class PartitionStore(PartitionReader):
         *,
         cache: Path | None = None,
         cache_bytes: int = CACHE_BYTES,
-        grace: timedelta = GRACE,
     ) -> None:
         scheme = address.check_url(url)
         self.url = url
         self._cache = cache
         self._cache_bytes = cache_bytes
-        self._grace = grace
         self._objects: Objects = (
             LocalObjects(address.folder_of(url)) if scheme == "file" else CloudObjects.open(url)
         )
@@ -103,7 +102,7 @@ class PartitionStore(PartitionReader):
                     raise
                 raise disk_failure(error, self._objects.local_root or self._scratch) from error
             finally:
-                remove_folder(folder)
+                shutil.rmtree(folder, ignore_errors=True)
 
     def open_local(self, partition: Partition, name: str) -> Path:
         """Return a file of a partition as a file of this machine, with the published content.
@@ -125,13 +124,12 @@ class PartitionStore(PartitionReader):
         """
         return self._files.open_all(partition)
 
-    def location(self, partition: Partition, name: str = "") -> str:
-        """Return where a partition or one of its files is stored, for people and links.
+    def location(self, partition: Partition) -> str:
+        """Return where a partition's files are stored, for people and links.
 
         A path where the store is a folder, else a URL. Nothing is checked.
         """
-        path = partition.path_of(name) if name else partition.content_path
-        root = self._objects.local_root
+        path, root = partition.content_path, self._objects.local_root
         return str(root / path) if root else f"{self.url.rstrip('/')}/{path}"
 
     def keys(self, stage: str) -> list[str]:
@@ -144,21 +142,20 @@ class PartitionStore(PartitionReader):
         self._check_format()
         return Snapshot(self._objects, self._manifests)
 
-    def collect_garbage(self, older_than: timedelta | None = None) -> int:
+    def collect_garbage(self, older_than: timedelta = GRACE) -> int:
         """Remove superseded content, and what killed writers have left.
 
         What a live lease covers stays in any case.
 
         Args:
-            older_than: What was superseded or left more recently stays; by default the grace
-                period. Readers of superseded content fail if it is shorter than they take.
+            older_than: What was superseded or left more recently stays. Readers of superseded
+                content fail if it is shorter than they take.
 
         Returns:
             Number of manifests and folders removed.
         """
         self._check_format()
-        age = self._grace if older_than is None else older_than
-        return garbage.collect(self._objects, self._manifests, self._scratch, age)
+        return garbage.collect(self._objects, self._manifests, self._scratch, older_than)
 
     @contextmanager
     def lease(
@@ -166,7 +163,7 @@ class PartitionStore(PartitionReader):
         name: str,
         about: Mapping[str, str] | None = None,
         *,
-        every: timedelta = leases.RENEWED_EVERY,
+        every: timedelta = RENEWED_EVERY,
     ) -> Iterator[None]:
         """Hold a lease of the name while the block runs, renewed regularly.
 
@@ -205,7 +202,7 @@ class PartitionStore(PartitionReader):
         if self._cache is not None:
             return self._cache
         folder = Path(tempfile.mkdtemp(prefix="qd_pipeline-"))
-        atexit.register(remove_folder, folder)
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
         return folder
 
     @cached_property

@@ -35,11 +35,13 @@ with garbage_collection.paused():
     from qd_pipeline.tracking.experiments import CLASSIFIERS, DATA, EXPERIMENTS, STUDIES
     from qd_pipeline.tracking.logged import LoggedRun
     from qd_pipeline.tracking.runs import Identity, LoggedDataset, TrackedRun
+    from qd_pipeline.tracking.schemas import DRAWINGS
     from qd_pipeline.tracking.tracker import Tracker
 
 __all__ = [
     "CLASSIFIERS",
     "DATA",
+    "DRAWINGS",
     "EXPERIMENTS",
     "STUDIES",
     "Identity",

@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -38,8 +39,9 @@ _NOT_SERVED: Final = (
 
 _ANY: Final = AnyType()  # type: ignore[no-untyped-call]  # MLflow's
 _SIGNATURE: Final = ModelSignature(
-    # Strokes are lists or JSON text, pictures are bytes or Base64 text: no one type fits.
-    inputs=Schema([ColSpec(_ANY, "drawing"), ColSpec(_ANY, "simplified", required=False)]),
+    # Strokes are lists, structs or JSON text, pictures are bytes, text or arrays: no one type fits.
+    # Nothing is required here, so that the model itself says what to give where it is missing.
+    inputs=Schema([ColSpec(_ANY, name, required=False) for name in ("drawing", "simplified")]),
     outputs=Schema(
         [
             ColSpec(DataType.string, "category"),
@@ -51,7 +53,12 @@ _SIGNATURE: Final = ModelSignature(
 )
 _EXAMPLE: Final[dict[str, Any]] = {
     "columns": ["drawing"],
-    "data": [["[[[0, 255, 128, 0], [255, 255, 0, 255]]]"]],
+    "data": [
+        ["[[[0, 255, 128, 0], [255, 255, 0, 255]]]"],
+        ['{"word": "cow", "drawing": [[[0, 255, 128, 0], [255, 255, 0, 255]]]}'],
+        [[[[0, 255, 128, 0], [255, 255, 0, 255]]]],
+        [[{"x": [0, 255, 128, 0], "y": [255, 255, 0, 255]}]],
+    ],
 }
 _REQUIREMENTS: Final = (
     "keras",
@@ -91,7 +98,7 @@ class DrawingModel:
             client.log_outputs(run, [LoggedModelOutput(model.model_id, step=0)])
         with tempfile.TemporaryDirectory() as folder:
             place = Path(folder) / "model"
-            self._save(place, model, run, _code(Path(folder)))
+            self._save(place, model, logged, _code(Path(folder)))
             client.log_model_artifacts(model.model_id, str(place))
         client.finalize_logged_model(model.model_id, "READY")
 
@@ -103,7 +110,7 @@ class DrawingModel:
             shutil.copyfile(Path(self.path) / name, place / name)
         return replace(self, path=str(place.relative_to(folder)))
 
-    def _save(self, place: Path, model: LoggedModel, run: str, code: Path) -> None:
+    def _save(self, place: Path, model: LoggedModel, logged: Run, code: Path) -> None:
         # MLflow's flavour takes time to import, and most runs log no model.
         from mlflow import pyfunc  # noqa: PLC0415
 
@@ -112,15 +119,19 @@ class DrawingModel:
             path=str(place),
             mlflow_model=Model(
                 artifact_path=model.artifact_location,
-                run_id=run,
+                run_id=logged.info.run_id,
                 model_uuid=model.model_id,
                 model_id=model.model_id,
             ),
             python_model=str(code / _SERVED),
             code_paths=[str(code)],
-            artifacts={"network": str(files / NETWORK_FILE), "facts": str(files / METADATA_FILE)},
+            artifacts={
+                "network": str(files / NETWORK_FILE),
+                "metadata": str(files / METADATA_FILE),
+            },
             signature=_SIGNATURE,
             input_example=_example(),
+            metadata=_metadata(logged.data.tags),
             pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],
         )
 
@@ -154,6 +165,16 @@ def _models_of(client: MlflowClient, run: Run) -> list[LoggedModel]:
         [run.info.experiment_id], f"source_run_id = '{run.info.run_id}' AND name = '{NAME}'"
     )
     return sorted(found, key=lambda model: model.creation_timestamp)
+
+
+def _metadata(tags: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the model's file says of the drawings that it was trained on."""
+    synthetic = tags.get("synthetic") == "true"
+    return {
+        "source": tags.get("source", ""),
+        "synthetic": synthetic,
+        **({"notice": "Trained on synthetic drawings."} if synthetic else {}),
+    }
 
 
 def _code(folder: Path) -> Path:

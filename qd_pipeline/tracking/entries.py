@@ -10,7 +10,7 @@ from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Self, get_args
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
@@ -23,8 +23,13 @@ from qd_pipeline.tracking.drawing_models import DrawingModel, model_id_of
 # ruff: noqa: D102 - what `send` and `copied_to` do is said once, above
 
 
+class _WithoutFiles:
+    def copied_to(self, _folder: Path) -> Self:
+        return self
+
+
 @dataclass(frozen=True)
-class Batch:
+class Batch(_WithoutFiles):
     """Parameters, metrics of one step and tags, at a time in milliseconds since 1970.
 
     Attributes:
@@ -58,19 +63,15 @@ class Batch:
             tags=[RunTag(key, value) for key, value in self.tags.items()],
         )
 
-    def copied_to(self, _folder: Path) -> Self:
-        return self
-
 
 @dataclass(frozen=True)
 class File:
-    """A file, to be stored under a folder of the run's artifacts."""
+    """A file, to be stored among the run's artifacts."""
 
     path: str
-    folder: str | None
 
     def send(self, client: MlflowClient, run: str) -> None:
-        client.log_artifact(run, self.path, self.folder)
+        client.log_artifact(run, self.path)
 
     def copied_to(self, folder: Path) -> Self:
         # In a folder of its own, for it keeps its name.
@@ -81,7 +82,7 @@ class File:
 
 
 @dataclass(frozen=True)
-class Picture:
+class Picture(_WithoutFiles):
     """A PNG for the run's page, as base64 of its bytes, under a name there."""
 
     png: str
@@ -91,17 +92,14 @@ class Picture:
         with Image.open(io.BytesIO(b64decode(self.png))) as picture:
             client.log_image(run, picture, artifact_file=self.name)
 
-    def copied_to(self, _folder: Path) -> Self:
-        return self
-
 
 @dataclass(frozen=True)
-class Inputs:
+class Inputs(_WithoutFiles):
     """Datasets that the run worked on.
 
     Attributes:
         datasets: The fields of MLflow's `Dataset`, for each.
-        context: What they were used for: `training` or `testing`.
+        context: What they were used for: `training`, `validation` or `test`.
     """
 
     datasets: Sequence[Mapping[str, str]]
@@ -113,12 +111,9 @@ class Inputs:
         for first in range(0, len(inputs), MAX_DATASETS_PER_BATCH):
             client.log_inputs(run, inputs[first : first + MAX_DATASETS_PER_BATCH])
 
-    def copied_to(self, _folder: Path) -> Self:
-        return self
-
 
 @dataclass(frozen=True)
-class End:
+class End(_WithoutFiles):
     """The end of the run, as FINISHED, FAILED or KILLED, in milliseconds since 1970."""
 
     status: str
@@ -127,12 +122,7 @@ class End:
     def send(self, client: MlflowClient, run: str) -> None:
         client.set_terminated(run, self.status, self.time)
 
-    def copied_to(self, _folder: Path) -> Self:
-        return self
-
 
 Entry = Batch | File | Picture | DrawingModel | Inputs | End
 
-KINDS: Final[Mapping[str, type[Entry]]] = {
-    kind.__name__: kind for kind in (Batch, File, Picture, DrawingModel, Inputs, End)
-}
+KINDS: Final[Mapping[str, type[Entry]]] = {kind.__name__: kind for kind in get_args(Entry)}

@@ -11,7 +11,7 @@ CLASSIFIERS: Final = "quickdraw-classifiers"
 """Experiment of training and evaluation."""
 
 STUDIES: Final = "quickdraw-studies"
-"""Experiment of cross-validations, searches, data studies and comparisons."""
+"""Experiment of cross-validations, label quality, searches, data studies and comparisons."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,14 @@ class Experiment:
 
 EXPERIMENTS: Final = {
     DATA: Experiment(
-        ["metrics.`drawings`", "tags.`source`", "attributes.`Duration`", "tags.`data_version`"],
-        "Downloads, stroke tables and bitmaps: a run for each materialization.",
+        [
+            *(f"metrics.`{name}/partitions`" for name in ("raw_drawings", "strokes", "bitmaps")),
+            "metrics.`raw_drawings/drawings`",
+            "tags.`source`",
+            "attributes.`Duration`",
+        ],
+        "Downloads, stroke tables and bitmaps: a run for each Dagster run, with a table of its "
+        "partitions (`partitions.csv`).",
     ),
     CLASSIFIERS: Experiment(
         [
@@ -59,7 +65,8 @@ EXPERIMENTS: Final = {
             "tags.`source`",
             "attributes.`Duration`",
         ],
-        "Cross-validations, searches with a run for each trial, data studies and comparisons.",
+        "Cross-validations, label quality, searches with a run for each trial, data studies and "
+        "comparisons.",
     ),
 }
 """Each experiment, by its name."""

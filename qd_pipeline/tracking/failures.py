@@ -75,9 +75,10 @@ def translate_opening_errors(uri: str) -> Iterator[None]:
             f"`pip install {driver}`",
         ) from error
     except (TrackingFailed, CommandError) as error:
-        if not _is_of_another_schema(error):
-            if isinstance(error, TrackingFailed):
-                raise
+        other_schema = "database schema" in str(error) or "Can't locate revision" in str(error)
+        if isinstance(error, TrackingFailed) and not other_schema:
+            raise
+        if not other_schema:
             raise TrackingFailed("MLflow", f"cannot open its store ({error})", _REMEDY) from error
         version = mlflow.__version__
         if _is_of_an_older_schema(error):
@@ -99,10 +100,6 @@ def _is_transient(error: MlflowException | OSError) -> bool:
         return True
     status = int(error.get_http_status_code())  # type: ignore[no-untyped-call] # MLflow's
     return status >= _SERVER_ERRORS or status in _TRANSIENT
-
-
-def _is_of_another_schema(error: Exception) -> bool:
-    return "database schema" in str(error) or "Can't locate revision" in str(error)
 
 
 def _is_of_an_older_schema(error: Exception) -> bool:

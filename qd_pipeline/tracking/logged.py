@@ -14,7 +14,6 @@ class LoggedRun:
 
     Attributes:
         id: Its id.
-        name: What the run list shows.
         link: Its page in MLflow's UI.
         started: Start time.
         params: Settings, as text.
@@ -23,7 +22,6 @@ class LoggedRun:
     """
 
     id: str
-    name: str
     link: str
     started: datetime
     params: Mapping[str, str]
@@ -35,7 +33,6 @@ class LoggedRun:
         """Return the values of a run of MLflow's."""
         return cls(
             id=run.info.run_id,
-            name=run.info.run_name,
             link=link,
             started=datetime.fromtimestamp(run.info.start_time / 1000, UTC),
             params=dict(run.data.params),

@@ -1,4 +1,4 @@
-"""Model registry of classifiers: which version of each is the champion, and who decided it."""
+"""Model registry of classifiers: which version of each is the champion, and what decided it."""
 
 import json
 import tempfile
@@ -17,7 +17,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from qd_pipeline.errors import BadSetting, MissingPartition
-from qd_pipeline.tracking.drawing_models import FILES, NAME
+from qd_pipeline.tracking.drawing_models import FILES, model_id_of
 from qd_pipeline.tracking.failures import translate_errors
 
 CHAMPION: Final = "champion"
@@ -39,7 +39,7 @@ _REMEDY: Final = (
 
 
 class DecidedBy(StrEnum):
-    """Who made a version the champion, or took that from it; a tag of the version."""
+    """What promoted or demoted a version last: a person or an evaluation. A tag of the version."""
 
     PERSON = "person"
     EVALUATION = "evaluation"
@@ -70,6 +70,11 @@ class Version:
         return tuple(json.loads(self.tags.get(_CATEGORIES, "[]")))
 
     @property
+    def synthetic(self) -> bool:
+        """Whether it was trained on generated drawings."""
+        return self.tags.get("synthetic") == "true"
+
+    @property
     def was_champion(self) -> bool:
         """Whether it is or ever was the champion."""
         return _SINCE in self.tags
@@ -91,11 +96,7 @@ class Version:
 
 
 class Registry:
-    """MLflow's model registry, with one registered model a class set.
-
-    Args:
-        client: The store's client.
-    """
+    """MLflow's model registry, with one registered model a class set."""
 
     def __init__(self, client: MlflowClient) -> None:
         self._client = client
@@ -148,6 +149,7 @@ class Registry:
         classifier: str,
         categories: Collection[str],
         tags: Mapping[str, str],
+        description: str = "",
     ) -> Version:
         """Register the classifier that a run logged.
 
@@ -156,23 +158,34 @@ class Registry:
             run: The MLflow run.
             classifier: The classifier's data version.
             categories: What it tells apart.
-            tags: What else the registry is to say about it.
+            tags: Further tags of the version.
+            description: Of the version, in Markdown.
 
         Raises:
             MissingPartition: The run logged no classifier.
         """
         with translate_errors():
-            logged = self._logged(run)
+            logged = model_id_of(self._client, self._client.get_run(run))
+            if logged is None:
+                raise MissingPartition(
+                    f"MLflow run {run}", "holds no classifier", "train it again with `qd run`"
+                )
             if not self._client.search_registered_models(f"name = '{model}'"):
-                self._client.create_registered_model(model)
-            said = {
+                apart = f"Tells {', '.join(categories)} apart; the alias champion predicts."
+                self._client.create_registered_model(model, description=apart)
+            all_tags = {
                 **tags,
                 _CLASSIFIER: classifier,
                 _CATEGORIES: json.dumps(list(categories), ensure_ascii=False),
             }
             return _version(
                 self._client.create_model_version(
-                    model, f"models:/{logged}", run_id=run, tags=said, model_id=logged
+                    model,
+                    f"models:/{logged}",
+                    run_id=run,
+                    tags=all_tags,
+                    description=description,
+                    model_id=logged,
                 )
             )
 
@@ -268,18 +281,6 @@ class Registry:
                 if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
                     return set()
                 raise
-
-    def _logged(self, run: str) -> str:
-        """Return the id of the classifier that a run logged last; it logs a bare network too."""
-        outputs = self._client.get_run(run).outputs
-        ids = [] if outputs is None else [output.model_id for output in outputs.model_outputs]
-        models = [self._client.get_logged_model(model) for model in ids]
-        classifiers = [model for model in models if model.name == NAME]
-        if not classifiers:
-            raise MissingPartition(
-                f"MLflow run {run}", "holds no classifier", "train it again with `qd run`"
-            )
-        return str(max(classifiers, key=lambda model: model.creation_timestamp).model_id)
 
     def _versions(self, model: str) -> list[Version]:
         with translate_errors():

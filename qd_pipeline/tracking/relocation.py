@@ -1,6 +1,6 @@
-"""A data directory that was moved or copied, with its SQLite store.
+"""Relocation of an SQLite store whose data directory was moved or copied.
 
-MLflow keeps where artifacts lie as absolute URIs. They are changed to where the artifacts lie
+MLflow stores absolute URIs of artifacts. They are rewritten to the folder that holds the artifacts
 now, before anything is read or written: what a run writes stays in the data directory in use.
 """
 
@@ -25,11 +25,11 @@ _LOCATIONS: Final = (
 _SECONDS_TO_WAIT: Final = 60.0
 
 
-def follow(database: Path, artifacts: Path) -> None:
-    """Make the artifact URIs of a store lead to the artifacts of the data directory in use.
+def relocate(database: Path, artifacts: Path) -> None:
+    """Rewrite the artifact URIs of a store to the artifacts of the data directory in use.
 
-    A database in the data directory follows it: moved or copied, both came with all artifacts.
-    One elsewhere is left as it is while the artifacts lie where they were written.
+    A database inside the data directory was moved or copied together with the artifacts. One
+    elsewhere is left as it is while the recorded folder of artifacts exists.
 
     Args:
         database: The SQLite file; nothing is done if it does not exist.
@@ -41,21 +41,21 @@ def follow(database: Path, artifacts: Path) -> None:
     """
     if not database.is_file():
         return
-    now = artifacts.absolute()
-    inside = database.absolute().parent == now.parent
-    for before in _recorded(database):
-        if _is_same(before, now) or (before.is_dir() and not inside):
+    new = artifacts.absolute()
+    inside = database.absolute().parent == new.parent
+    for old in _recorded(database):
+        if _is_same(old, new) or (old.is_dir() and not inside):
             continue
-        if before.is_dir() and not now.is_dir():
+        if old.is_dir() and not new.is_dir():
             raise TrackingFailed(
                 f"MLflow's store {database}",
-                f"was moved without its artifacts, which lie in {before}",
-                f"move or copy that folder to {now}",
+                f"was moved without its artifacts, which lie in {old}",
+                f"move or copy that folder to {new}",
             )
         with contextlib.closing(_connected(database)) as connection, connection:
             # Another process that does the same waits here, and then finds nothing left to do.
             connection.execute("BEGIN IMMEDIATE")
-            _rewrite(connection, f"{before.as_uri()}/", f"{now.as_uri()}/")
+            _rewrite(connection, f"{old.as_uri()}/", f"{new.as_uri()}/")
 
 
 def _recorded(database: Path) -> set[Path]:
@@ -72,14 +72,14 @@ def _recorded(database: Path) -> set[Path]:
     return {Path(unquote(each.path)).parent for each in locations if each.scheme == "file"}
 
 
-def _rewrite(connection: sqlite3.Connection, before: str, now: str) -> None:
+def _rewrite(connection: sqlite3.Connection, old: str, new: str) -> None:
     for table, column in _LOCATIONS:
         columns = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
         if column in columns:
             connection.execute(
                 f"UPDATE {table} SET {column} = ? || substr({column}, ?) "  # noqa: S608 (ours)
                 f"WHERE substr({column}, 1, ?) = ?",
-                (now, len(before) + 1, len(before), before),
+                (new, len(old) + 1, len(old), old),
             )
 
 

@@ -1,4 +1,4 @@
-"""Tags that every run has: who ran it, which code, which software."""
+"""Tags of every run: its user, the commit of the code, the versions of the libraries."""
 
 import getpass
 import subprocess
@@ -15,7 +15,7 @@ _SOFTWARE: Final = ("qd_pipeline", "dagster", "keras", "mlflow", "numpy", "tenso
 
 @cache
 def run_tags() -> dict[str, str]:
-    """Return them; the same for the life of the process."""
+    """Return the tags of every run; they are read once a process."""
     return {
         MLFLOW_SOURCE_NAME: _PACKAGE.name,
         **{f"version.{name}": version(name) for name in _SOFTWARE},

@@ -54,12 +54,14 @@ class LoggedDataset:
         version: Its data version.
         source: Where the drawings came from.
         metadata: Figures to show beside it.
+        schema: Its columns, as MLflow takes them; empty where they are not told.
     """
 
     name: str
     version: str
     source: str
     metadata: Mapping[str, Any]
+    schema: str = ""
 
     @property
     def digest(self) -> str:
@@ -89,7 +91,6 @@ class TrackedRun:
         self._pending: PendingLog | None = None
         self._has_model = has_model
         self.id: str = run.info.run_id
-        self.name: str = run.info.run_name
         self.link = link
 
     @property
@@ -137,15 +138,14 @@ class TrackedRun:
         """
         with translate_errors():
             self._client.update_run(self.id, name=name)
-        self.name = name
 
     def describe(self, markdown: str) -> None:
         """Set the description on the run's page."""
         self.log(tags={MLFLOW_RUN_NOTE: markdown})
 
-    def log_file(self, path: Path, folder: str | None = None) -> None:
+    def log_file(self, path: Path) -> None:
         """Store a file among the run's artifacts."""
-        self._log(File(str(path), folder))
+        self._log(File(str(path)))
 
     def log_picture(self, png: bytes, name: str) -> None:
         """Store a PNG among the run's artifacts, for its page."""
@@ -166,21 +166,12 @@ class TrackedRun:
         self._log(DrawingModel(str(folder)))
         self._has_model = True
 
-    def log_dataset(self, dataset: LoggedDataset, context: str = "training") -> None:
-        """Log a dataset as an input of the run.
-
-        Args:
-            dataset: The dataset; metrics that were measured on it are logged with it.
-            context: What it was used for: `training` or `testing`.
-        """
-        self.log_datasets([dataset], context)
-
     def log_datasets(self, datasets: Iterable[LoggedDataset], context: str = "training") -> None:
         """Log datasets as inputs of the run, in one request.
 
         Args:
             datasets: The datasets.
-            context: What they were used for: `training` or `testing`.
+            context: What they were used for: `training`, `validation` or `test`.
         """
         fields = [
             {
@@ -189,16 +180,14 @@ class TrackedRun:
                 "source_type": "quickdraw",
                 "source": json.dumps({"source": dataset.source}),
                 "profile": json.dumps(dataset.metadata, default=str),
+                **({"schema": dataset.schema} if dataset.schema else {}),
             }
             for dataset in datasets
         ]
         self._log(Inputs(fields, context))
 
     def renew(self, lease: Mapping[str, str]) -> None:
-        """Show other processes that this one still works on the run.
-
-        Args:
-            lease: Tags to set.
+        """Set the tags of the lease, and touch the pending log if there is one.
 
         Raises:
             TrackingFailed: MLflow cannot be reached.

@@ -1,9 +1,9 @@
-"""What MLflow could not take while a run was under way, kept on disk until it can.
+"""Pending logs: what MLflow could not take while a run was open, kept on disk until it can.
 
-    spool/<run>~<owner>~<random>/     a run that logs there now, or that is being sent
-    spool/<run>-<random>/             what waits to be sent
-        entries.ndjson                what was logged, in its order
-        sent                          how many of those have been sent
+    spool/<run>~<owner>~<random>/     in use: a run logs to it, or it is being sent
+    spool/<run>-<random>/             waits to be sent
+        entries.ndjson                what was logged, in order
+        sent                          number of entries that have been sent
         0/, 1/, …                     the files among them
 
 A sender claims by renaming, which only one of several processes can do.
@@ -23,13 +23,14 @@ from typing import Final
 from mlflow import MlflowClient
 
 from qd_pipeline.errors import TrackingFailed, disk_failure
-from qd_pipeline.leases import Leases, renewed
+from qd_pipeline.leases import Leases
+from qd_pipeline.renewal import renewing
 from qd_pipeline.tracking.drawing_models import DrawingModel
 from qd_pipeline.tracking.entries import KINDS, Entry, File
 from qd_pipeline.tracking.failures import TrackingUnreachable, translate_errors
 
 _SCHEMA: Final = 1
-"""Version of the lines' form."""
+"""Version of the format of `entries.ndjson`."""
 
 _ENTRIES: Final = "entries.ndjson"
 _SENT: Final = "sent"
@@ -65,11 +66,11 @@ class PendingLog:
                 os.fsync(entries.fileno())
 
     def renew(self) -> None:
-        """Show other processes that it is still written to."""
-        _touch(self._folder)
+        """Renew the modification time that shows other processes that it is in use."""
+        (self._folder / _ENTRIES).touch()
 
     def close(self) -> None:
-        """Leave it to be sent."""
+        """Release it: from now on it waits to be sent."""
         _put_back(self._folder)
 
 
@@ -135,7 +136,7 @@ class Spool:
             except FileNotFoundError:
                 continue  # another process sends it
             try:
-                with _on_disk(claim), renewed(lambda claim=claim: _touch(claim)):  # type: ignore[misc]
+                with _on_disk(claim), renewing((claim / _ENTRIES).touch):
                     _send(claim, client)
                     rmtree(claim)
                 sent += 1
@@ -206,10 +207,6 @@ def _run_of(place: Path) -> str:
 
 def _put_back(claim: Path) -> None:
     claim.rename(claim.with_name(f"{_run_of(claim)}-{secrets.token_hex(4)}"))
-
-
-def _touch(folder: Path) -> None:
-    (folder / _ENTRIES).touch()
 
 
 @contextmanager

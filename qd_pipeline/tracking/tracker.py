@@ -3,9 +3,9 @@
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import mlflow
 from mlflow import MlflowClient
@@ -13,7 +13,8 @@ from mlflow.entities import Run, RunTag
 
 from qd_pipeline import tracking_uri
 from qd_pipeline.errors import TrackingFailed
-from qd_pipeline.leases import Leases, renewed
+from qd_pipeline.leases import Leases
+from qd_pipeline.renewal import renewing
 from qd_pipeline.tracking import database, relocation, views
 from qd_pipeline.tracking.experiment_creation import ensure_experiment
 from qd_pipeline.tracking.experiments import CLASSIFIERS, EXPERIMENTS
@@ -27,6 +28,9 @@ from qd_pipeline.tracking.registry import Registry
 from qd_pipeline.tracking.run_tags import run_tags
 from qd_pipeline.tracking.runs import Identity, TrackedRun
 from qd_pipeline.tracking.spool import Spool
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _OWNER: Final = "lease_owner"
 _RENEWED: Final = "lease_renewed"
@@ -63,7 +67,7 @@ class Tracker:
         with translate_opening_errors(self._uri):
             file = tracking_uri.file_of(self._uri)
             if file is not None:
-                relocation.follow(file, artifacts)
+                relocation.relocate(file, artifacts)
             database.prepare(self._uri, self._leases)
             # MLflow's registry looks for logged models with the URI in force.
             mlflow.set_tracking_uri(self._uri)
@@ -100,10 +104,10 @@ class Tracker:
         """
         all_tags = {**run_tags(), **tags, **identity.tags, **self._lease()}
         with translate_opening_errors(self._uri):
-            home = self._experiment_id(experiment)
-            found = self._find(home, identity) if may_exist else None
+            experiment_id = self._experiment_id(experiment)
+            found = self._find(experiment_id, identity) if may_exist else None
             if found is None:
-                run = self._client.create_run(home, run_name=name, tags=all_tags)
+                run = self._client.create_run(experiment_id, run_name=name, tags=all_tags)
             else:
                 run = self._resumed(found, all_tags)
         with self._closing(run) as tracked:
@@ -140,8 +144,8 @@ class Tracker:
             TrackingFailed: MLflow cannot be reached.
         """
         with translate_opening_errors(self._uri):
-            home = self._experiment_id(experiment)
-        return f"{self._ui}/#/experiments/{home}/runs?viewStateShareKey={views.KEY}"
+            experiment_id = self._experiment_id(experiment)
+        return f"{self._ui}/#/experiments/{experiment_id}/runs?viewStateShareKey={views.KEY}"
 
     def last_runs(self, partition: str, count: int) -> tuple[LoggedRun, ...]:
         """Return the last runs that trained and evaluated a classifier, the newest first.
@@ -154,20 +158,43 @@ class Tracker:
             TrackingFailed: MLflow cannot be reached.
         """
         with translate_errors():
-            home = self._client.get_experiment_by_name(CLASSIFIERS)
-            if home is None:
+            found = self._client.get_experiment_by_name(CLASSIFIERS)
+            if found is None:
                 return ()
-            found = self._client.search_runs(
-                [home.experiment_id],
+            runs = self._client.search_runs(
+                [found.experiment_id],
                 f"tags.asset = 'classifiers' and tags.partition = '{partition}' "
                 "and metrics.test_accuracy >= 0",
                 order_by=["attributes.start_time DESC"],
                 max_results=count,
             )
-        return tuple(LoggedRun.of(run, self._link(run)) for run in found)
+        return tuple(LoggedRun.of(run, self._link(run)) for run in runs)
+
+    def table(self) -> "pd.DataFrame":
+        """Return all runs of the experiments as a table, the newest first.
+
+        Returns:
+            A row a run: `run_id`, `name`, `experiment`, `status`, `start_time`, `end_time`,
+            `metrics.…`, `params.…` (numbers where all are) and `tags.…` but for MLflow's own.
+
+        Raises:
+            TrackingFailed: MLflow cannot be reached.
+        """
+        with translate_errors():
+            known = [self._client.get_experiment_by_name(name) for name in EXPERIMENTS]
+            homes = {home.experiment_id: home.name for home in known if home}
+            found = mlflow.search_runs(list(homes))
+        own = [name for name in found.columns if str(name).startswith("tags.mlflow.")]
+        table = found.drop(columns=[*own, "experiment_id", "artifact_uri"])
+        table.insert(1, "name", found.get("tags.mlflow.runName"))
+        table.insert(2, "experiment", found["experiment_id"].map(homes))
+        for name in table.filter(like="params."):
+            with suppress(ValueError, TypeError):  # a setting that is no number
+                table[name] = table[name].astype(float)
+        return table
 
     def fetch(self, run_id: str, name: str, folder: Path) -> Path:
-        """Copy a file that a run kept into a folder.
+        """Download one of a run's artifacts into a folder.
 
         Returns:
             Its path there.
@@ -181,7 +208,7 @@ class Tracker:
     def reconcile(self) -> None:
         """Send pending logs, and close the runs whose leases have expired.
 
-        What cannot be sent stays, and counts in `waiting`; `send_waiting` tells why.
+        What cannot be sent stays, and counts in `waiting`; `send_waiting` raises the reason.
 
         Raises:
             TrackingUnreachable: MLflow does not answer.
@@ -248,7 +275,7 @@ class Tracker:
         tracked = TrackedRun(self._client, run, link, self._spool, has_model=has_model)
         status = "KILLED"
         try:
-            with renewed(lambda: tracked.renew(self._lease())):
+            with renewing(lambda: tracked.renew(self._lease())):
                 yield tracked
             status = "FINISHED"
         except Exception:

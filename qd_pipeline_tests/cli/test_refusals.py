@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from qd_pipeline.cli import main
-from qd_pipeline.quickdraw.sample import write_ndjson
+from qd_pipeline.quickdraw.sample import ndjson_lines
 from qd_pipeline.storage import PartitionStore
 from qd_pipeline_tests.commands import qd
 
@@ -123,7 +123,7 @@ def refused_chain(folder: Path, source: str) -> str:
 def test_a_mirror_that_lacks_a_file_is_named_and_the_others_are_made(tmp_path: Path) -> None:
     folder = tmp_path / "mirror" / "full" / "simplified"
     folder.mkdir(parents=True)
-    write_ndjson(folder / "panda.ndjson", "panda", 10, 0)
+    (folder / "panda.ndjson").write_bytes(b"".join(ndjson_lines("panda", 10, 0)))
     said = refused_chain(tmp_path, (tmp_path / "mirror").as_uri())
     assert "cow.ndjson cannot be read" in said
     assert "class set 2 needs cow, which failed" in said

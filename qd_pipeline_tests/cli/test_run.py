@@ -1,20 +1,30 @@
 """`qd run` as one types it: what it shows, and what it leaves alone the second time."""
 
+import contextlib
+import json
 import logging
 import os
+import pty
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
+import numpy as np
+import pandas as pd
 import pytest
 
+import qd_pipeline
+from qd_pipeline.errors import BadSetting, DamagedPartition, MissingPartition
 from qd_pipeline.orchestration import instance
-from qd_pipeline.quickdraw.sample import write_ndjson
+from qd_pipeline.quickdraw.raster import rasterize
+from qd_pipeline.quickdraw.sample import ndjson_lines
 from qd_pipeline.storage import PartitionStore
-from qd_pipeline_tests.commands import qd
+from qd_pipeline_tests.commands import ROOT, qd
 
 SMALL = ("--class-set", "2", "--epochs", "1")
 CHOSEN = (*SMALL, "--drawings", "60")
@@ -26,16 +36,26 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("run") / "home"
 
 
-@pytest.fixture(scope="module")
-def first(home: Path) -> Sequence[str]:
-    """Return the lines that the first run prints.
+IMPORTED = """
+import sys
+from qd_pipeline.cli import main
+try:
+    main()
+finally:
+    print("imported:", *(name for name in sys.modules if "." not in name))
+"""
 
-    Its process imports its libraries itself: a fork of `commands.py` has them already, and
-    their noise would have gone elsewhere.
+
+def own_process(*arguments: str) -> tuple[list[str], set[str]]:
+    """Run `qd` in a process that imports its libraries itself.
+
+    A fork of `commands.py` has them already, and their noise would have gone elsewhere.
+
+    Returns:
+        The lines that it prints, and the packages that it imported.
     """
-    command = [sys.executable, "-c", "from qd_pipeline.cli import main; main()", "run"]
     ended = subprocess.run(
-        [*command, *CHOSEN, "--home", str(home)],
+        [sys.executable, "-c", IMPORTED, *arguments],
         # The address that a test before this one may have left behind.
         env={name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"},
         stdout=subprocess.PIPE,
@@ -44,16 +64,44 @@ def first(home: Path) -> Sequence[str]:
         check=False,
     )
     assert ended.returncode == 0, ended.stdout
-    return ended.stdout.splitlines()
+    *lines, imported = ended.stdout.splitlines()
+    return lines, set(imported.split())
+
+
+@pytest.fixture(scope="module")
+def first(home: Path) -> Sequence[str]:
+    """Return the lines that the first run prints."""
+    lines, _ = own_process("run", *CHOSEN, "--home", str(home))
+    return lines
 
 
 @pytest.fixture(scope="module")
 def second(home: Path, first: Sequence[str]) -> Sequence[str]:
     """Return the lines that the second run prints."""
     assert first
-    with qd(home.parent / "output.txt", "run", *CHOSEN, "--home", str(home)) as again:
-        assert again.end() == 0, again.printed
-    return again.printed.splitlines()
+    lines, imported = own_process("run", *CHOSEN, "--home", str(home))
+    # They take 1 to 6 seconds of processor time each, and there is nothing to do.
+    assert not imported & {"mlflow", "keras", "tensorflow", "numba", "pandas", "matplotlib"}
+    return lines
+
+
+def test_help_imports_next_to_nothing() -> None:
+    lines, imported = own_process("--help")
+    assert any(line.startswith("Exit codes:") for line in map(str.strip, lines))
+    assert not imported & {"numpy", "pyarrow", "pydantic", "pydantic_settings", "dagster"}
+
+
+def test_status_tells_what_there_is_how_good_and_of_which_source(
+    home: Path, first: Sequence[str]
+) -> None:
+    assert first
+    lines, imported = own_process("status", "--home", str(home))
+    assert not imported & {"mlflow", "keras", "tensorflow", "numba", "pandas", "matplotlib"}
+    (cow,) = [line for line in lines if line.startswith("│ cow ")]
+    assert re.search(r"│ 60 +│ \d{4}-\d\d-\d\d \d\d:\d\d +│ up to date +│", cow)
+    (two,) = [line for line in lines if line.startswith("│ 2 ")]
+    assert re.search(r"│ [\d.]+ % \([\d.]+–[\d.]+\) +│ .* │ none +│ up to date +│", two)
+    assert "cow, panda, 2: of the synthetic sample (seed 0)." in lines
 
 
 def cells(lines: Sequence[str]) -> list[str]:
@@ -84,11 +132,11 @@ def test_the_table_shows_the_classifier_with_its_figures_report_and_run(
 
 def test_beside_the_table_stands_nothing_but_our_own_sentences(first: Sequence[str]) -> None:
     assert re.fullmatch(
-        r"1 of 3: cow 2 of 3: panda 3 of 3: class set 2 "
+        r"1 of 8: cow 4 of 8: panda 7 of 8: class set 2 "
         r"Classifiers on the synthetic sample \(seed 0\) Report of 2: \S+report\.html "
         r"(! [a-z]+ \w+ failed its check [^!]+ )*"
         r"8 partitions materialized, 0 already up to date; \d+ s\. "
-        r"Next: `make ui` shows .* lists the rest\. "
+        r"Next: `qd report` opens .* lists the rest\. "
         r"These figures are of a synthetic sample; .* takes people's drawings\.",
         sentences(first),
     )
@@ -108,7 +156,8 @@ def test_a_category_with_fewer_drawings_than_asked_for_says_so_materialized_or_u
     mirror = tmp_path / "mirror" / "full" / "simplified"
     mirror.mkdir(parents=True)
     for category in ("cow", "panda"):
-        write_ndjson(mirror / f"{category}.ndjson", category, 10, 0)
+        lines = b"".join(ndjson_lines(category, 10, 0))
+        (mirror / f"{category}.ndjson").write_bytes(lines)
     home, source = tmp_path / "home", (tmp_path / "mirror").as_uri()
     chosen = (*SMALL, "--source", source, "--drawings", "25", "--home", str(home))
     for state in ("8 partitions materialized", "Everything is up to date"):
@@ -122,5 +171,84 @@ def test_a_category_with_fewer_drawings_than_asked_for_says_so_materialized_or_u
         (record,) = dagster.fetch_materializations(wanted, limit=1).records
         logged = [(entry.level, entry.user_message) for entry in dagster.all_logs(record.run_id)]
     assert record.asset_materialization is not None
+    shortage = "The source has 10 of the 25 drawings asked for."
     assert record.asset_materialization.metadata["asked for"].value == 25
-    assert (logging.WARNING, "The source has 10 of the 25 drawings asked for.") in logged
+    assert (logging.WARNING, f"{shortage} (cow, panda)") in logged
+
+
+def test_python_reads_the_same_tables_arrays_and_classifier(
+    home: Path, first: Sequence[str]
+) -> None:
+    assert first
+    data = qd_pipeline.open(home)
+    strokes, bitmaps = data.strokes("cow"), data.bitmaps("cow")
+    assert strokes.num_rows == len(bitmaps) == 60
+    np.testing.assert_array_equal(rasterize(strokes["drawing"]), bitmaps)
+    splits = data.class_set("2")
+    assert sum(map(len, (splits.train, splits.validation, splits.test))) == 120
+    classifier = data.classifier("2")
+    assert classifier.synthetic
+    of_table = classifier.predict(strokes)
+    for same in (strokes["drawing"], strokes.to_pandas(), strokes["drawing"].to_pylist()):
+        pd.testing.assert_frame_equal(classifier.predict(same), of_table)
+    assert len(classifier.predict(bitmaps[:3])) == 3
+    with pytest.raises(MissingPartition, match="class set 2 has no champion"):
+        data.champion("2")
+    with pytest.raises(BadSetting, match="class set '9' is not known: give one of 2, 4, 8"):
+        data.evaluation("9")
+    damaged = Path(data.evaluation("2").report).parent / "predictions.parquet"
+    content = damaged.read_bytes()
+    damaged.chmod(0o644)
+    damaged.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(DamagedPartition):
+        data.evaluation("2")
+    damaged.write_bytes(content)
+
+
+def test_the_example_notebook_runs(
+    home: Path, first: Sequence[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert first
+    monkeypatch.setenv("QD_HOME", str(home))
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    notebook = json.loads((ROOT / "docs" / "example.ipynb").read_text(encoding="utf-8"))
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    names: dict[str, Any] = {}
+    for cell in cells:
+        exec("".join(cell["source"]), names)  # noqa: S102 (as a notebook does)
+    assert list(names["trained"]["params.epochs"]) == [1.0]
+    assert not any(cell["outputs"] for cell in cells)
+
+
+def test_a_terminal_shows_the_epochs_while_they_pass_and_80_columns_are_enough(
+    home: Path, second: Sequence[str]
+) -> None:
+    assert second
+    chosen = ("--class-set", "2", "--epochs", "30", "--home", str(home))
+    ours, theirs = pty.openpty()
+    terminal, seen = Path(os.ttyname(theirs)), bytearray()
+
+    def watch() -> None:
+        with contextlib.suppress(OSError):  # the end of a pseudo-terminal
+            while chunk := os.read(ours, 65536):
+                seen.extend(chunk)
+
+    size = {"COLUMNS": "80", "LINES": "40", "TERM": "xterm"}
+    with qd(terminal, "run", *chosen, environment=size) as command:
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        code = command.end()
+    os.close(theirs)
+    watcher.join()
+    os.close(ours)
+    shown = seen.decode()
+    assert code == 0, shown
+    frames = [frame for frame in shown.split("\x1b[2K") if "epoch" in frame]
+    epochs = [re.search(r"epoch (\d+) of 30, loss [\d.]+, validation accuracy", f) for f in frames]
+    assert len({found[1] for found in epochs if found}) > 5, shown
+    last = shown.rpartition("\x1b[2K")[2]
+    plain = re.sub(r"\x1b(\[[\d;?]*[a-zA-Z]|\]8;[^\x1b]*\x1b\\)", "", last).splitlines()
+    (report,) = [line for line in plain if line.startswith("Report of 2: ")]
+    assert Path(report.removeprefix("Report of 2: ")).is_file()
+    assert all(len(line) <= 80 for line in plain if line[:1] in set("┏┃┡│└"))
+    assert re.search(r"\x1b\]8;[^;]*;file:///\S+report\.html\x1b", last)

@@ -40,6 +40,27 @@ def test_a_cross_validation_shows_each_fold_and_their_mean(ask: Ask) -> None:
     assert "standard deviation of 2 folds" in said.said
 
 
+def test_label_quality_uses_a_cross_validation_again_and_a_training_leaves_its_drawings_out(
+    ask: Ask, home: Path
+) -> None:
+    first = ask("label-quality", "2", "--folds", "3", *TINY)
+    assert first.end() == 0, first.printed
+    assert "2 of 2: label_quality 2" in first.printed
+    again = ask("label-quality", "2", "--folds", "3", *TINY)
+    assert again.end() == 0, again.printed
+    assert "1 of 1: label_quality 2" in again.printed
+    store = PartitionStore((home / "store").as_uri())
+    table = store.open_local(store.read("label_quality", "2"), "label_quality.parquet")
+    assert f"qd run --class-set 2 --exclude {table}" in again.printed
+    trained = ask("run", "--class-set", "2", *TINY, "--exclude", str(table))
+    assert trained.end() == 0, trained.printed
+    # The copy in the data directory is what later commands train without.
+    table.unlink()
+    later = ask("run", "--class-set", "2")
+    assert later.end() == 0, later.printed
+    assert "Everything is up to date" in later.said
+
+
 def test_a_search_names_the_best_settings_and_how_to_train_with_them(
     ask: Ask, tmp_path: Path
 ) -> None:
@@ -73,6 +94,7 @@ def test_a_comparison_writes_its_page(ask: Ask) -> None:
         (("study", "2", "--shares", "30,x"), "give rising percentages, as 10,30,100."),
         (("cross-validate", "2", "--folds", "1"), "folds"),
         (("cross-validate", "3"), "class set '3' is not known"),
+        (("cross-validate", "2", "--exclude", "no.txt"), "exclude no.txt cannot be read"),
     ],
 )
 def test_what_cannot_be_asked_for_is_refused_in_a_sentence(

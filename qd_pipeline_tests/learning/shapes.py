@@ -94,7 +94,7 @@ def write_animals(folder: Path, animals: Sequence[str], count: int) -> ClassSetD
         ndjson, table, bitmaps = (
             folder / f"{animal}.{kind}" for kind in ("ndjson", "parquet", "npy")
         )
-        sample.write_ndjson(ndjson, animal, count, seed=0)
+        ndjson.write_bytes(b"".join(sample.ndjson_lines(animal, count, seed=0)))
         stroke_tables.convert(ndjson, animal, table, folder / "rejects.ndjson")
         drawn.draw(table, bitmaps)
         loaded.append(load_category(animal, table, bitmaps))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from qd_pipeline.learning.calibration import BINS, calibration, fit_temperature
+from qd_pipeline.learning.calibration import BINS, calibration, calibration_floor, fit_temperature
 
 
 def test_each_drawing_is_in_the_bin_of_its_confidence() -> None:
@@ -24,6 +24,19 @@ def test_confidence_that_equals_accuracy_has_no_error() -> None:
     assert calibration(probabilities, np.array([0, 0, 0, 1])).error == pytest.approx(0)
 
 
+def test_the_floor_is_the_error_of_labels_that_are_drawn_by_their_probabilities() -> None:
+    random = np.random.default_rng(4)
+    probabilities = softmax(random.normal(0, 2, (2000, 5)), axis=1)
+
+    def drawn() -> float:
+        labels = (random.random((2000, 1)) > probabilities.cumsum(axis=1)).sum(axis=1)
+        return calibration(probabilities, labels).error
+
+    floor = calibration_floor(probabilities)
+    assert floor == pytest.approx(np.mean([drawn() for _ in range(100)]), rel=0.05)
+    assert calibration_floor(np.tile(probabilities, (4, 1))) == pytest.approx(floor / 2, rel=0.1)
+
+
 @pytest.mark.parametrize("temperature", [0.4, 1.0, 2.5])
 def test_the_temperature_that_distorted_the_probabilities_is_found(temperature: float) -> None:
     random = np.random.default_rng(3)
@@ -34,6 +47,15 @@ def test_the_temperature_that_distorted_the_probabilities_is_found(temperature: 
     if temperature != 1:
         calibrated = softmax(np.log(distorted) / temperature, axis=1)
         assert calibration(calibrated, labels).error < calibration(distorted, labels).error / 5
+
+
+@pytest.mark.parametrize(("count", "found"), [(50, 0.6), (500_000, 1.0)])
+def test_few_drawings_hardly_change_the_expected_temperature(count: int, found: float) -> None:
+    random = np.random.default_rng(5)
+    probabilities = softmax(random.normal(0, 2, (count, 3)), axis=1)
+    labels = (random.random((count, 1)) > probabilities.cumsum(axis=1)).sum(axis=1)
+    temperature = fit_temperature(probabilities, labels, expected=0.6)
+    assert temperature == pytest.approx(found, rel=0.05)
 
 
 def test_the_temperature_of_correct_certainties_stays_in_its_range() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from qd_pipeline.orchestration.automation import AUTOMATED_TAGS
-from qd_pipeline.orchestration.jobs import OBSERVE_SOURCE
+from qd_pipeline.orchestration.jobs import JOB_OF, OBSERVE_SOURCE
 from qd_pipeline.orchestration.runner import PipelineRunner
 
 
@@ -55,16 +55,21 @@ class Automation:
         self._cursor = found.cursor
         return list(found.run_requests or ())
 
-    def follow(self) -> Iterator[tuple[str, list[str]]]:
-        """Execute what is requested until nothing is; yield each run's partition and stages."""
+    def follow(self) -> Iterator[tuple[list[str], list[str]]]:
+        """Execute what is requested until nothing is; yield each run's partitions and stages."""
         while requests := self.requests():
             for request in requests:
                 result = self.made.definitions.resolve_job_def(request.job_name).execute_in_process(
-                    partition_key=request.partition_key,
                     instance=self.made.instance,
                     run_config=request.run_config,
                     asset_selection=request.asset_selection,
                     tags=request.tags,
                 )
                 assert result.success
-                yield request.partition_key, [key.path[-1] for key in request.asset_selection]
+                stages = [key.path[-1] for key in request.asset_selection]
+                yield keys_of(self.made, request), stages
+
+
+def keys_of(made: PipelineRunner, request: dg.RunRequest) -> list[str]:
+    """Return the partitions that a requested run is to materialize."""
+    return [key for by in JOB_OF for key in made.pipeline.partitions.of_run(by, request.tags)]

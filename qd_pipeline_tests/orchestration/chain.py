@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from qd_pipeline.definitions import definitions_of
-from qd_pipeline.orchestration import instance, resources
 from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.runner import PipelineRunner
 from qd_pipeline.settings import Settings
@@ -29,16 +27,9 @@ def runner(
         training: Settings of the training.
     """
     pipeline = pipeline or Pipeline(Settings.load(home=home, **(settings or {})))
-    store = resources.partition_store_of(pipeline.settings)
-    source, mlflow = resources.source_of(pipeline.settings), resources.mlflow_of(pipeline.settings)
     classifiers = {"preset": "notebook", "epochs": 1, **training}
     return PipelineRunner(
         pipeline,
-        definitions_of(pipeline, {"partition_store": store, "source": source, "mlflow": mlflow}),
-        instance.of(pipeline.settings.home),
-        store.store,
-        source,
-        mlflow.tracker,
         {
             "raw_drawings": pipeline.config(pipeline.stages["raw_drawings"], drawings=drawings),
             "classifiers": pipeline.config(pipeline.stages["classifiers"], **classifiers),

@@ -1,5 +1,6 @@
 """The whole chain, through real assets, a real instance and a real MLflow store."""
 
+import csv
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -14,11 +15,13 @@ import pyarrow.parquet as pq
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from mlflow.models import get_model_info
 from typer.testing import CliRunner
 
 from qd_pipeline.cli import app
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning.data import ClassSetData
+from qd_pipeline.orchestration.jobs import JOB_OF
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.registry import STAGES
@@ -96,11 +99,29 @@ def test_a_run_again_finds_everything_fresh(made: PipelineRunner) -> None:
     assert len(again.up_to_date) == 30
 
 
-def test_every_stage_logs_a_flat_run(runs: dict[str, Run]) -> None:
-    names = {
-        f"{stage} {name}" for stage in ("raw_drawings", "strokes", "bitmaps") for name in ANIMALS
+DATA_RUN = "raw_drawings, strokes, bitmaps 8 categories"
+
+
+def test_the_data_stages_log_one_run_with_a_table_of_its_partitions(
+    made: PipelineRunner, runs: dict[str, Run], tmp_path: Path
+) -> None:
+    logged = runs[DATA_RUN]
+    assert len(runs) == 4  # and one a class set
+    for stage in CATEGORY_STAGES:
+        assert logged.data.metrics[f"{stage}/partitions"] == 8
+    assert logged.data.metrics["strokes/drawings"] == 8 * 40
+    assert logged.data.params["drawings"] == "40"
+    assert logged.data.tags["synthetic"] == "true"
+    with made.tracker.fetch(logged.info.run_id, "partitions.csv", tmp_path).open() as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["stage"], row["partition"]) for row in rows} == {
+        (stage, name) for stage in CATEGORY_STAGES for name in ANIMALS
     }
-    assert names <= set(runs)
+    for row in rows:
+        assert row["data_version"] == made.store.read(row["stage"], row["partition"]).version
+
+
+def test_every_run_is_flat_and_finished(runs: dict[str, Run]) -> None:
     assert all(found.info.status == "FINISHED" for found in runs.values())
     assert not any("mlflow.parentRunId" in found.data.tags for found in runs.values())
 
@@ -128,17 +149,41 @@ def test_classifier_runs_have_the_same_metrics_for_every_class_set_but_for_its_c
         assert each.data.params["network"] == "seed_cnn"
         assert each.data.tags["synthetic"] == "true"
         assert {"dagster_run_id", "data_version", "code_version", "source"} <= set(each.data.tags)
+        assert each.data.tags["mlflow.note.content"].startswith("**Trained on synthetic drawings.")
         assert each.inputs is not None
-        assert each.inputs.dataset_inputs
+        used = {str(one.tags[0].value): one.dataset for one in each.inputs.dataset_inputs}
+        assert {"training", "test"} <= set(used) <= {"training", "validation", "test"}
+        for dataset in used.values():
+            columns = json.loads(dataset.schema or "")["mlflow_colspec"]
+            assert [column["name"] for column in columns][::4] == ["key_id", "drawing"]
         artifacts = {entry.path for entry in client.list_artifacts(each.info.run_id)}
         assert {"report.html", "predictions.parquet", "confusion_matrix.png"} <= artifacts
+
+
+def test_a_registered_classifier_says_what_it_was_trained_on(made: PipelineRunner) -> None:
+    client = MlflowClient(made.pipeline.settings.mlflow_uri)
+    version = client.get_model_version("quickdraw-2", "1")
+    assert version.description is not None
+    assert version.description.startswith("**Trained on synthetic drawings.**")
+    assert f"/runs/{version.run_id}" in version.description
+    described = client.get_registered_model("quickdraw-2").description
+    assert described == "Tells cow, panda apart; the alias champion predicts."
+    model = get_model_info("models:/quickdraw-2/1")
+    assert model.metadata is not None
+    assert model.metadata["notice"] == "Trained on synthetic drawings."
+
+
+def test_the_page_of_a_job_lists_the_runs_of_commands(made: PipelineRunner) -> None:
+    label = {".dagster/repository": "__repository__@qd_pipeline"}
+    for job, count in ((JOB_OF[By.CATEGORY], 8), (JOB_OF[By.CLASS_SET], 3)):
+        assert len(made.instance.get_runs(dg.RunsFilter(job_name=job, tags=label))) == count
 
 
 def test_the_page_of_an_asset_leads_to_its_mlflow_run_and_back(
     made: PipelineRunner, runs: dict[str, Run]
 ) -> None:
     shown = materialization(made, "strokes", "cow")
-    logged = runs["strokes cow"]
+    logged = runs[DATA_RUN]
     assert shown.metadata["MLflow run id"].value == logged.info.run_id
     assert str(shown.metadata["MLflow run"].value).endswith(logged.info.run_id)
     dagster_run = made.instance.get_run_by_id(logged.data.tags["dagster_run_id"])
@@ -155,7 +200,7 @@ def test_data_versions_are_hashes_of_the_content(made: PipelineRunner) -> None:
 
 
 def test_every_check_of_every_stage_has_passed(made: PipelineRunner) -> None:
-    partitions = dict.fromkeys(CATEGORY_STAGES, 8) | dict.fromkeys(CLASS_SET_STAGES, 3)
+    partitions = dict.fromkeys(CATEGORY_STAGES, 1) | dict.fromkeys(CLASS_SET_STAGES, 3)
     checked = set()
     for key in made.definitions.resolve_asset_graph().asset_check_keys:
         stage = key.asset_key.to_user_string()
@@ -294,94 +339,6 @@ def test_the_same_settings_give_the_same_classifier_and_the_same_figures(
     assert figures[0] == figures[1]
 
 
-def strokes_again(two: PipelineRunner, root: str) -> str:
-    """Make a step of a run once more, as a retry does; give its MLflow run."""
-    again = two.definitions.resolve_job_def("categories").execute_in_process(
-        partition_key="cow",
-        instance=two.instance,
-        asset_selection=[dg.AssetKey("strokes")],
-        tags={"dagster/root_run_id": root, "dagster/parent_run_id": root},
-    )
-    assert again.success
-    return str(two.store.read("strokes", "cow").metadata["mlflow_run"])
-
-
-def test_a_step_that_is_tried_again_continues_its_mlflow_run(two: PipelineRunner) -> None:
-    client = MlflowClient(two.pipeline.settings.mlflow_uri)
-    first = str(two.store.read("strokes", "cow").metadata["mlflow_run"])
-    root = client.get_run(first).data.tags["dagster_run_id"]
-    client.set_terminated(first, "FAILED")
-    assert strokes_again(two, root) == first
-    assert client.get_run(first).info.status == "FINISHED"
-
-
-def test_a_step_that_had_ended_well_is_another_mlflow_run_when_it_is_made_again(
-    two: PipelineRunner,
-) -> None:
-    client = MlflowClient(two.pipeline.settings.mlflow_uri)
-    first = str(two.store.read("strokes", "cow").metadata["mlflow_run"])
-    second = strokes_again(two, client.get_run(first).data.tags["dagster_run_id"])
-    assert second != first
-    assert {client.get_run(run).info.status for run in (first, second)} == {"FINISHED"}
-
-
-def runs_of(client: MlflowClient, root: dg.DagsterRun) -> dict[str, Run]:
-    """Return the MLflow runs of a Dagster run and of all that made it again, by asset."""
-    ids = [experiment.experiment_id for experiment in client.search_experiments()]
-    found = list(client.search_runs(ids, f"tags.dagster_root_run = '{root.run_id}'"))
-    by_asset = {run.data.tags["asset"]: run for run in found}
-    assert len(by_asset) == len(found)
-    return by_asset
-
-
-def statuses(runs: dict[str, Run]) -> dict[str, str]:
-    return {asset: run.info.status for asset, run in runs.items()}
-
-
-def categories_of_two(home: str) -> dg.JobDefinition:
-    """Return the job from text alone, as Dagster needs it for a re-execution."""
-    return of_two(Path(home)).definitions.resolve_job_def("categories")
-
-
-def test_a_run_re_executed_from_its_failure_continues_the_mlflow_run_of_the_failed_step(
-    two: PipelineRunner,
-) -> None:
-    client = MlflowClient(two.pipeline.settings.mlflow_uri)
-    home = str(two.pipeline.settings.home)
-    strokes = Path(home, "store", "content", "strokes")
-    aside = strokes.rename(strokes.with_name("aside"))
-    strokes.symlink_to(aside)
-    two.materialize("cow", two.pipeline.chain(By.CATEGORY))
-    assert "remove the link" in two.failures["cow"]
-    failed = two.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))[0]
-    before = runs_of(client, failed)
-    assert statuses(before) == {"raw_drawings": "FINISHED", "strokes": "FAILED"}
-    strokes.unlink()
-
-    again = dg.execute_job(
-        dg.build_reconstructable_job(__name__, categories_of_two.__name__, (home,)),
-        instance=two.instance,
-        # What the button in Dagster's pages hands on.
-        tags={
-            **failed.tags,
-            "dagster/root_run_id": failed.run_id,
-            "dagster/parent_run_id": failed.run_id,
-        },
-        reexecution_options=dg.ReexecutionOptions.from_failure(failed.run_id, two.instance),
-    )
-    assert again.success
-    after = runs_of(client, failed)
-    assert statuses(after) == dict.fromkeys(CATEGORY_STAGES, "FINISHED")
-    assert {stage: after[stage].info.run_id for stage in before} == {
-        stage: run.info.run_id for stage, run in before.items()
-    }
-    # What had succeeded was not made again.
-    assert after["raw_drawings"].data.tags["dagster_run_id"] == failed.run_id
-    assert after["strokes"].data.tags["dagster_run_id"] == again.run_id
-    everywhere = [each.experiment_id for each in client.search_experiments()]
-    assert list(client.search_runs(everywhere, "attributes.status = 'RUNNING'")) == []
-
-
 def test_drawings_are_read_whole_while_another_run_publishes_them(two: PipelineRunner) -> None:
     store = two.store
 
@@ -395,7 +352,7 @@ def test_drawings_are_read_whole_while_another_run_publishes_them(two: PipelineR
 
     def read() -> ClassSetData:
         inputs = two.pipeline.read_inputs(two.pipeline.stages["classifiers"], "2", store)
-        context = SimpleNamespace(inputs=inputs, open=store.open_local)
+        context = SimpleNamespace(inputs=inputs, store=store)
         return read_drawings(cast("MaterializationContext", context))
 
     with ThreadPoolExecutor(1) as pool:

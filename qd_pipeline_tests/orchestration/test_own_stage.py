@@ -3,6 +3,7 @@
 import json
 import runpy
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -67,6 +68,10 @@ def test_it_is_stale_when_its_setting_or_its_input_changes(made: PipelineRunner)
     assert reason(more) == "its input bitmaps cow is stale"
 
 
+def configured(**config: int) -> dict[str, Any]:
+    return {"ops": {"data_stages": {"config": {"ink_statistics": config}}}}
+
+
 def test_dagster_shows_it_as_any_other(made: PipelineRunner) -> None:
     specs = {spec.key.to_user_string(): spec for spec in made.definitions.resolve_all_asset_specs()}
     spec = specs["ink_statistics"]
@@ -75,10 +80,9 @@ def test_dagster_shows_it_as_any_other(made: PipelineRunner) -> None:
     assert spec.code_version == "1"
     job = made.definitions.resolve_job_def("categories")
     assert dg.AssetKey("ink_statistics") in job.asset_layer.executable_asset_keys
-    config = {"ops": {"ink_statistics": {"config": {"threshold": 3}}}}
-    dg.validate_run_config(job, config)
+    dg.validate_run_config(job, configured(threshold=3))
     with pytest.raises(dg.DagsterInvalidConfigError, match="shade"):
-        dg.validate_run_config(job, {"ops": {"ink_statistics": {"config": {"shade": 3}}}})
+        dg.validate_run_config(job, configured(shade=3))
 
 
 def test_a_setting_out_of_its_range_fails_the_step_before_any_work(made: PipelineRunner) -> None:
@@ -87,7 +91,7 @@ def test_a_setting_out_of_its_range_fails_the_step_before_any_work(made: Pipelin
         partition_key="cow",
         instance=made.instance,
         asset_selection=[dg.AssetKey("ink_statistics")],
-        run_config={"ops": {"ink_statistics": {"config": {"threshold": 300}}}},
+        run_config=configured(threshold=300),
         raise_on_error=False,
     )
     (failed,) = result.filter_events(lambda event: event.is_step_failure)

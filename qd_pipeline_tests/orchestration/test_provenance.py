@@ -23,7 +23,8 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
         folder = mirror.folder / FOLDER
         folder.mkdir(parents=True)
         for category in ("cow", "panda"):
-            sample.write_ndjson(folder / f"{category}.ndjson", category, DRAWINGS, 1)
+            lines = sample.ndjson_lines(category, DRAWINGS, 1)
+            (folder / f"{category}.ndjson").write_bytes(b"".join(lines))
         yield mirror
 
 

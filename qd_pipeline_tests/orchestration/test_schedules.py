@@ -14,7 +14,7 @@ from qd_pipeline.orchestration.schedules import schedules_of
 from qd_pipeline.quickdraw import sample
 from qd_pipeline.settings import ScheduleSettings
 from qd_pipeline_tests.mirror import FOLDER, Mirror, status
-from qd_pipeline_tests.orchestration.automated import Automation, observe, tick
+from qd_pipeline_tests.orchestration.automated import Automation, keys_of, observe, tick
 from qd_pipeline_tests.orchestration.chain import run, runner
 
 CATEGORIES = ("cow", "panda", "frog", "rabbit", "elephant", "duck")
@@ -26,7 +26,7 @@ def draw(mirror: Mirror, category: str, seed: int) -> None:
     """Put drawings of a category into the mirror, other ones for another seed."""
     path = mirror.folder / FOLDER / f"{category}.ndjson"
     path.parent.mkdir(parents=True, exist_ok=True)
-    sample.write_ndjson(path, category, DRAWINGS + 10, seed)
+    path.write_bytes(b"".join(sample.ndjson_lines(category, DRAWINGS + 10, seed)))
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +100,8 @@ def test_a_change_at_the_source_is_followed_to_what_depends_on_it_and_no_further
     assert observe(made).success
     automation = Automation(made)
     assert list(automation.follow()) == [
-        ("frog", CHAIN),
-        ("4", ["classifiers", "evaluations"]),
+        (["frog"], CHAIN),
+        (["4"], ["classifiers", "evaluations"]),
     ]
     assert automation.requests() == []
     after = versions(made)
@@ -121,7 +121,7 @@ def test_new_lines_beyond_those_taken_train_nothing(made: PipelineRunner, mirror
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([*lines, lines[-1]]))
     assert observe(made).success
-    assert [key for key, _ in Automation(made).follow()] == ["duck"]
+    assert [keys for keys, _ in Automation(made).follow()] == [["duck"]]
     after = versions(made)
     assert {name: version for name, (_, version) in after.items()} == {
         name: version for name, (_, version) in before.items()
@@ -139,15 +139,18 @@ def test_what_is_made_by_hand_sets_off_nothing(made: PipelineRunner, mirror: Mir
     run(made, ["2"])
 
 
-def test_each_request_has_a_key_of_its_own(made: PipelineRunner, mirror: Mirror) -> None:
+def test_neighbours_are_requested_in_one_run_under_a_key_of_the_observation(
+    made: PipelineRunner, mirror: Mirror
+) -> None:
     for category in ("rabbit", "elephant"):
         draw(mirror, category, seed=1)
-    ticks = []
+    keys = set()
     for _ in range(2):
         assert observe(made).success
-        ticks.append({request.run_key for request in Automation(made).requests()})
-    assert [len(keys) for keys in ticks] == [2, 2]
-    assert not ticks[0] & ticks[1]
+        (request,) = Automation(made).requests()
+        assert keys_of(made, request) == ["rabbit", "elephant"]
+        keys.add(request.run_key)
+    assert len(keys) == 2
 
 
 def test_a_run_that_failed_is_not_repeated_before_the_next_observation(
@@ -158,13 +161,14 @@ def test_a_run_that_failed_is_not_repeated_before_the_next_observation(
         failed = dg.DagsterRun(
             request.job_name,
             status=dg.DagsterRunStatus.FAILURE,
-            tags={**request.tags, "dagster/partition": request.partition_key},
+            tags=request.tags,
         )
         made.instance.add_run(failed)
     # Neither is anything trained on what they left stale.
     assert automation.requests() == []
     assert observe(made).success
-    assert {request.partition_key for request in automation.requests()} == {"rabbit", "elephant"}
+    (request,) = automation.requests()
+    assert keys_of(made, request) == ["rabbit", "elephant"]
 
 
 def test_a_category_that_no_class_set_has_any_more_is_not_asked_for(
@@ -184,8 +188,8 @@ def test_a_file_that_cannot_be_asked_for_is_one_line_in_the_log_and_keeps_no_oth
 ) -> None:
     mirror.always("panda", status(503))
     assert observe(made).success
-    found = [request.partition_key for request in Automation(made).requests()]
-    assert set(found) == {"rabbit", "elephant"}
+    (request,) = Automation(made).requests()
+    assert keys_of(made, request) == ["rabbit", "elephant"]
     log = made.pipeline.settings.home / "logs" / LOG
     (line,) = log.read_text(encoding="utf-8").splitlines()
     assert "quickdraw_files 1 of 6 categories failed" in line

@@ -25,7 +25,7 @@ from qd_pipeline.orchestration.staleness import Staleness
 from qd_pipeline.quickdraw import sample
 from qd_pipeline.settings import Settings
 from qd_pipeline_tests.mirror import FOLDER
-from qd_pipeline_tests.orchestration.automated import observe
+from qd_pipeline_tests.orchestration.automated import keys_of, observe
 from qd_pipeline_tests.orchestration.chain import run, runner
 
 COW = ["raw_drawings cow", "strokes cow", "bitmaps cow"]
@@ -42,7 +42,7 @@ class Home:
 
     def draw(self, category: str, seed: int) -> None:
         self.file(category).parent.mkdir(parents=True, exist_ok=True)
-        sample.write_ndjson(self.file(category), category, 45, seed)
+        self.file(category).write_bytes(b"".join(sample.ndjson_lines(category, 45, seed)))
 
     def file(self, category: str) -> Path:
         return self.mirror / FOLDER / f"{category}.ndjson"
@@ -178,9 +178,10 @@ def test_commands_dagsters_ui_and_automation_agree_on_what_is_stale(
     assert stale_at_first(made, staleness) == first
     assert stale_for_dagster(made) == first
     requested = [
-        f"{key.path[-1]} {request.partition_key}"
+        f"{asset.path[-1]} {key}"
         for request in requests(staleness, "1", set())
-        for key in request.asset_selection or ()
+        for key in keys_of(made, request)
+        for asset in request.asset_selection or ()
     ]
     run(made)
     assert made.failures == {}

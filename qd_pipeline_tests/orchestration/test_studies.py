@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pyarrow.parquet as pq
 import pytest
 from mlflow import MlflowClient
 
@@ -21,7 +22,7 @@ from qd_pipeline.storage import Partition
 from qd_pipeline.tracking import STUDIES
 from qd_pipeline_tests.orchestration.chain import run, runner
 
-STUDY_ASSETS = ("cross_validations", "searches", "data_studies", "comparisons")
+STUDY_ASSETS = ("cross_validations", "label_quality", "searches", "data_studies", "comparisons")
 TINY: dict[str, Any] = {"network": "dense_baseline", "epochs": 1, "units": 8}
 
 
@@ -80,6 +81,29 @@ def test_a_cross_validation_is_logged_with_its_mean_and_spread(chain: PipelineRu
     assert mlflow_run.data.tags["partition"] == "2"
     written = json.loads(text_of(chain, made, "cross_validation.json"))
     assert len(written["folds"]) == 2
+
+
+def test_label_quality_is_found_from_a_cross_validation(chain: PipelineRunner) -> None:
+    validated = study(chain, "cross_validations", **TINY, folds=2)
+    made = study(chain, "label_quality")
+    assert made.fingerprint["inputs"] == {"cross_validations/2": validated.version}
+    table = pq.read_table(chain.store.open_local(made, "label_quality.parquet"))
+    issues = made.metadata["issues"]
+    assert (issues["hits"], issues["count"]) == (
+        sum(table["is_label_issue"].to_pylist()),
+        len(table),
+    )
+    assert len(table) == sum(fold["accuracy"]["count"] for fold in validated.metadata["folds"])
+    (mlflow_run,) = logged(chain, "label_quality")
+    assert mlflow_run.data.metrics["label_issues"] == issues["hits"]
+    assert "Synthetic sample" in text_of(chain, made, "label_quality.html")
+
+
+def test_label_quality_without_a_cross_validation_names_the_command(chain: PipelineRunner) -> None:
+    made = with_config(chain, "label_quality")
+    made.materialize("4", [made.pipeline.stages["label_quality"]])
+    assert "cross_validations 4 is needed for label_quality 4" in made.failures["4"]
+    assert "make it with `qd make cross_validations 4`" in made.failures["4"]
 
 
 def test_each_trial_is_a_run_and_the_best_settings_train_the_next_classifier(
@@ -162,3 +186,39 @@ def test_a_comparison_needs_nothing_but_mlflow(chain: PipelineRunner, tmp_path: 
     assert shown
     assert all(drawing.bitmap is not None for drawing in shown)
     assert last_runs(tracker, "4", class_sets["4"], 5).runs == ()
+
+
+def test_a_training_without_some_drawings_says_so_wherever_the_file_lies(
+    chain: PipelineRunner, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def figures(stage: str) -> Any:
+        return chain.store.read(stage, "2").metadata
+
+    before, tested = figures("classifiers"), figures("evaluations")["figures"]
+    strokes = chain.store.open_local(chain.store.read("strokes", "cow"), "table.parquet")
+    excluded = pq.read_table(strokes)["key_id"].to_pylist()[:20]
+    first, moved = tmp_path / "keys.txt", tmp_path / "moved.txt"
+    first.write_text("\n".join(map(str, [*excluded, 7, 9])))
+    config = {"preset": "notebook", **TINY}
+    fewer = run(with_config(chain, "classifiers", **config, exclude=str(first)), ["2"])
+    assert fewer.failures == {}
+    (told,) = [each.getMessage() for each in caplog.records if "key_ids" in str(each.msg)]
+    assert told == f"2 key_ids of {first} are of no drawing of class set 2."
+    trained = chain.store.read("classifiers", "2")
+    described = trained.fingerprint["settings"]["excluded_key_ids"]
+    assert described.startswith("22 (sha256 ")
+    client = MlflowClient(chain.pipeline.settings.mlflow_uri)
+    assert (
+        client.get_run(trained.metadata["mlflow_run"]).data.params["excluded_key_ids"] == described
+    )
+    assert trained.metadata["training_drawings"] < before["training_drawings"]
+    assert figures("evaluations")["figures"]["test_drawings"] == tested["test_drawings"]
+
+    first.rename(moved)
+    elsewhere = with_config(chain, "classifiers", **config, exclude=str(moved)).configs
+    stage = chain.pipeline.stages["classifiers"]
+    assert Staleness(chain.pipeline, chain.store, elsewhere).reason(stage, "2") is None
+    moved.write_text(f"{excluded[0]}\n")
+    assert "excluded key ids changed from 22" in str(
+        Staleness(chain.pipeline, chain.store, elsewhere).reason(stage, "2")
+    )

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qd_pipeline.quickdraw.ndjson.blocks import BLOCK_BYTES, Block, read_blocks
-from qd_pipeline.quickdraw.ndjson.columns import parse, parsed_blocks, room
+from qd_pipeline.quickdraw.ndjson.columns import empty_columns, parse, parsed_blocks
 from qd_pipeline.quickdraw.ndjson.lines import Lines, count_lines, read_lines
 from qd_pipeline.quickdraw.ndjson.objects import Columns
 from qd_pipeline_tests.quickdraw import plain_ndjson
@@ -127,7 +127,7 @@ def test_nothing_is_read_or_written_beyond_the_arrays(
         for behind in (b'"]}0', b"\n   ", b"\xff\x00\x80["):
             data = np.frombuffer(bytearray(line + b"\n" + behind * 8), np.uint8)[: len(line) + 1]
             count = count_lines(data)
-            like: list[np.ndarray[Any, Any]] = [*room(len(data), count)]
+            like: list[np.ndarray[Any, Any]] = [*empty_columns(len(data), count)]
             like += [np.empty(count, np.int32), np.empty(count, np.uint8)]
             arrays, wholes = zip(*map(guarded, like), strict=True)
             found = read_lines(data, word, Columns(*arrays[:-2]), Lines(*arrays[-2:]))

@@ -13,9 +13,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from qd_pipeline.errors import BadDrawing, BadSetting, HomeFailed
+from qd_pipeline.errors import BadDrawing, HomeFailed
 from qd_pipeline.quickdraw import rejects as rejects_module
-from qd_pipeline.quickdraw.strokes import BLOCK_BYTES, SCHEMA, StrokeFacts, convert, read_ndjson
+from qd_pipeline.quickdraw.strokes import BLOCK_BYTES, SCHEMA, StrokeMetadata, convert, read_ndjson
 from qd_pipeline_tests.quickdraw import plain_ndjson
 
 FIELDS: dict[str, Any] = {
@@ -128,7 +128,7 @@ class Converted:
     def __init__(self, folder: Path, content: bytes, **options: Any) -> None:
         (folder / "cat.ndjson").write_bytes(content)
         paths = folder / "table.parquet", folder / "rejects.ndjson"
-        self.facts: StrokeFacts = convert(folder / "cat.ndjson", "cat", *paths, **options)
+        self.facts: StrokeMetadata = convert(folder / "cat.ndjson", "cat", *paths, **options)
         self.table = pq.read_table(paths[0])
         self.drawings = plain_ndjson.drawings(self.table)
         self.key_ids = [drawing.key_id for drawing in self.drawings]
@@ -222,16 +222,6 @@ def test_the_table_reads_back_by_its_schema(tmp_path: Path) -> None:
     assert made.table.schema == SCHEMA == read_ndjson(tmp_path / "cat.ndjson").schema
     frame = pd.read_parquet(tmp_path / "table.parquet")
     assert frame["drawing"][0][0]["x"].tolist() == [130, 113, 9]
-
-
-def test_a_limit_ends_the_reading_there(tmp_path: Path) -> None:
-    content = b"\n".join([b"?", line(key_id="1"), b"?", line(key_id="2"), b"?", line(key_id="3")])
-    made = Converted(tmp_path, content, limit=2)
-    assert made.key_ids == [1, 2]
-    assert [entry["line"] for entry in made.rejects] == [1, 3]
-    assert Converted(tmp_path, content, limit=9).key_ids == [1, 2, 3]
-    with pytest.raises(BadSetting, match="is 0"):
-        Converted(tmp_path, content, limit=0)
 
 
 def test_a_file_without_a_drawing_is_one_clear_error(tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from mlflow.artifacts import download_artifacts
 from mlflow.exceptions import MlflowException
@@ -93,6 +95,22 @@ def test_it_takes_a_drawing_in_any_form(model: Any, classifier: Classifier, give
     assert list(answer["probabilities"]) == list(wanted)
     assert answer["category"] == next(iter(wanted))
     assert answer["probability"] == pytest.approx(max(wanted.values()), abs=1e-6)
+
+
+def test_it_takes_the_stroke_table_and_pictures_as_arrays(
+    model: Any, classifier: Classifier
+) -> None:
+    column = to_column([strokes_of(SIMPLIFIED), strokes_of(RAW)])
+    table = pa.table({"key_id": [1, 2], "drawing": column}).to_pandas()
+    wanted = [expected(classifier, each) for each in (SIMPLIFIED, RAW)]
+    line = json.dumps({"word": "cow", "drawing": SIMPLIFIED})
+    for given in (table, table["drawing"], pd.DataFrame({"drawing": [line, json.dumps(RAW)]})):
+        for found, probabilities in zip(model.predict(given)["probabilities"], wanted, strict=True):
+            assert found == pytest.approx(probabilities, abs=1e-6)
+    pixels = np.array(Image.open(io.BytesIO(drawn("PNG"))))
+    forms = [pixels, pixels / 255, pixels.tolist(), np.stack([pixels] * 3, axis=-1)]
+    for found in model.predict(pd.DataFrame({"drawing": forms}))["probabilities"]:
+        assert found == pytest.approx(expected(classifier, drawn("PNG")), abs=1e-6)
 
 
 def test_a_row_may_say_that_its_strokes_are_simplified(model: Any, classifier: Classifier) -> None:
@@ -260,8 +278,8 @@ def test_over_http_the_layout_of_short_strokes_may_be_told(
     [
         ({"inputs": [{"drawing": RAW}], "params": {"layout": "rows"}}, "give columns or points"),
         ({"inputs": [{"drawing": "a cow"}]}, "neither JSON nor Base64"),
-        ({"inputs": [TEXT]}, "missing inputs ['drawing']"),
-        ({"dataframe_split": {"data": [[TEXT]]}}, "missing inputs ['drawing']"),
+        ({"inputs": [TEXT]}, "no column drawing: give a table with one"),
+        ({"dataframe_split": {"data": [[TEXT]]}}, "no column drawing: give a table with one"),
         ({"inputs": [{"drawing": [TEXT, TEXT]}, {"drawing": TEXT}]}, "a row of its own"),
         ({"drawing": [TEXT]}, "dataframe_split"),
     ],

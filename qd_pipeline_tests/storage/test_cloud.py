@@ -52,10 +52,14 @@ def test_a_cloud_without_credentials_is_told_at_once_without_asking_it(
     ],
 )
 def test_credentials_are_found_under_the_names_that_obstore_reads(
-    scheme: str, environment: dict[str, str]
+    scheme: str, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert bucket.has_credentials(scheme, environment)
-    assert not bucket.has_credentials(scheme, dict.fromkeys(environment, ""))
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert bucket.has_credentials(scheme)
+    for name in environment:
+        monkeypatch.setenv(name, "")
+    assert not bucket.has_credentials(scheme)
 
 
 @pytest.mark.parametrize(

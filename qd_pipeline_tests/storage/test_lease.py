@@ -47,20 +47,6 @@ def test_a_lease_that_is_not_renewed_ends(local: PartitionStore) -> None:
         assert local.live_leases(timedelta(minutes=5)) == frozenset()
 
 
-def test_leases_are_renewed_after_one_of_them_could_not_be() -> None:
-    calls = []
-
-    def fail() -> None:
-        calls.append("failed")
-        raise OSError
-
-    with lease.renewing(fail, SOON), lease.renewing(lambda: calls.append("renewed"), SOON):
-        deadline = time.monotonic() + 10
-        while not (calls.count("failed") > 1 and "renewed" in calls):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-
-
 def test_the_name_of_a_lease_is_a_plain_one(local: PartitionStore) -> None:
     with pytest.raises(BadSetting), local.lease("../x"):
         pass
@@ -89,22 +75,3 @@ if os.fork():
 print(lease.process_id(), flush=True)
 """)
     assert first != second
-
-
-def test_a_forked_process_does_not_renew_what_its_parent_holds() -> None:
-    renewed = run("""
-import os, time
-from datetime import timedelta
-from qd_pipeline.storage import lease
-parent, soon = os.getpid(), timedelta(milliseconds=20)
-def renew():
-    os.write(1, b"parent\\n" if os.getpid() == parent else b"child\\n")
-with lease.renewing(renew, soon):
-    time.sleep(0.1)
-    if os.fork() == 0:
-        with lease.renewing(lambda: os.write(1, b"own\\n"), soon):
-            time.sleep(0.2)
-        os._exit(0)
-    os.wait()
-""")
-    assert set(renewed) == {"parent", "own"}

@@ -66,7 +66,6 @@ def test_a_partition_says_where_its_files_are(store: PartitionStore, tmp_path: P
     partition = write(store, "drawings")
     place = str(tmp_path / "store") if store.url.startswith("file:") else store.url
     assert store.location(partition) == f"{place}/content/strokes/{partition.content}"
-    assert store.location(partition, "table") == f"{store.location(partition)}/table"
 
 
 def test_a_stage_that_fails_leaves_the_old_partition_and_nothing_else(

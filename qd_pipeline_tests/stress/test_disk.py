@@ -227,7 +227,8 @@ def test_a_damaged_file_of_any_stage_is_told_with_the_command_that_rebuilds_it(
     for partition in [store.read(stage, key) for stage in STAGES for key in store.keys(stage)]:
         stage, key = partition.stage, partition.key
         manifest = f"{made}/store/manifests/{stage}/{key}/{partition.sequence:08}.json"
-        for path in map(Path, (*(store.location(partition, n) for n in partition.files), manifest)):
+        files = Path(store.location(partition))
+        for path in (*(files / name for name in partition.files), Path(manifest)):
             content = path.read_bytes()
             for bad in damaged(content, times):
                 path.write_bytes(bad)
@@ -247,7 +248,7 @@ def test_what_is_damaged_is_not_learned_from_and_what_is_rebuilt_is(
     chosen = ("--class-set", "2", "--epochs", "1", "--drawings", "30", "--home", str(home))
     before = contents(home)
     for stage, name in (("strokes", "table.parquet"), ("bitmaps", "bitmaps.npy")):
-        path = Path(store.location(store.read(stage, "cow"), name))
+        path = Path(store.location(store.read(stage, "cow")), name)
         content = path.read_bytes()
         path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
         with qd(output, "run", *chosen, "--seed", "1") as command:
@@ -256,7 +257,7 @@ def test_what_is_damaged_is_not_learned_from_and_what_is_rebuilt_is(
         path.write_bytes(content)
     assert contents(home) == before
     trained = store.read("classifiers", "2")
-    path = Path(store.location(trained, "network.keras"))
+    path = Path(store.location(trained), "network.keras")
     path.write_bytes(path.read_bytes()[:-1])
     with qd(output, "make", "evaluations", "2", "--home", str(home)) as command:
         assert command.end() == 1

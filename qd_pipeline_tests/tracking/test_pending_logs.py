@@ -117,7 +117,7 @@ def test_an_entry_whose_file_is_gone_is_told(tracker: Tracker, home: Path) -> No
     note = home / "note.txt"
     note.write_text("noted")
     log = spool_of(home).open(run)
-    log.add(File(str(note), None))
+    log.add(File(str(note)))
     log.close()
     (place,) = spool_of(home).waiting()
     (place / "0" / "note.txt").unlink()

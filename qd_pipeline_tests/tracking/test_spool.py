@@ -48,13 +48,14 @@ def test_what_a_dead_server_did_not_take_is_sent_when_it_is_back(
     gate: Gate, tmp_path: Path, classifier_folder: Path
 ) -> None:
     tracker, client = tracker_of(gate, tmp_path), MlflowClient(gate.url)
-    (tmp_path / "notes.txt").write_text("noted")
+    for name in ("notes.txt", "more.txt"):
+        (tmp_path / name).write_text("noted")
     with tracker.run(CLASSIFIERS, WHO, name="outlives", tags={"colour": "red"}) as tracked:
         tracked.log(metrics={"accuracy": 0.5}, step=1)
         gate.shut()
         tracked.log(metrics={"accuracy": 0.75}, params={"epochs": 2}, step=2)
         tracked.log_file(tmp_path / "notes.txt")
-        tracked.log_file(tmp_path / "notes.txt", "folder")
+        tracked.log_file(tmp_path / "more.txt")
         matrix = png(confusion_matrix(("a", "b"), np.eye(2, dtype=int).tolist()))
         tracked.log_picture(matrix, "m.png")
         cow = LoggedDataset("bitmaps/cow", "0" * 64, "sample", {"rows": 3})
@@ -79,7 +80,7 @@ def test_what_a_dead_server_did_not_take_is_sent_when_it_is_back(
     assert [(each.step, each.value) for each in history] == [(1, 0.5), (2, 0.75)]
     assert {each.path for each in client.list_artifacts(tracked.id)} == {
         "notes.txt",
-        "folder",
+        "more.txt",
         "m.png",
     }
     assert sent.inputs is not None

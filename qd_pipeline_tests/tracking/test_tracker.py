@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from mlflow import MlflowClient
 from mlflow.models import get_model_info
 
 from qd_pipeline.learning.reports.charts import confusion_matrix, png
+from qd_pipeline.renewal import renewing
 from qd_pipeline.tracking import CLASSIFIERS, DATA, Identity, LoggedDataset, Tracker
 from qd_pipeline_tests.tracking.conftest import tracker_in
 
@@ -76,9 +79,10 @@ def test_a_run_is_running_until_its_step_ends_whatever_it_logs(
         lambda run: run.log(params={"epochs": 2}, metrics={"loss": 1.0}, step=1),
         lambda run: run.log_file(tmp_path / "notes.txt"),
         lambda run: run.log_picture(picture, "matrix.png"),
-        lambda run: run.log_dataset(LoggedDataset("bitmaps/cow", "0" * 64, "sample", {"rows": 3})),
+        lambda run: run.log_datasets(
+            [LoggedDataset("bitmaps/cow", "0" * 64, "sample", {"rows": 3})]
+        ),
         lambda run: run.log_classifier(classifier_folder),
-        lambda run: run.describe("A *test*."),
         lambda run: run.rename("renamed"),
     ]
     with tracker.run(CLASSIFIERS, TRAINING, name="logs", tags={}) as run:
@@ -87,7 +91,6 @@ def test_a_run_is_running_until_its_step_ends_whatever_it_logs(
             assert client.get_run(run.id).info.status == "RUNNING"
     ended = client.get_run(run.id)
     assert (ended.info.status, ended.info.run_name) == ("FINISHED", "renamed")
-    assert ended.data.tags["mlflow.note.content"] == "A *test*."
 
 
 def test_a_training_and_its_evaluation_are_one_run_with_one_model_that_has_the_figures(
@@ -99,7 +102,7 @@ def test_a_training_and_its_evaluation_are_one_run_with_one_model_that_has_the_f
         training.log(metrics={"training_seconds": 2.0})
     with tracker.again(training.id) as evaluation:
         tested = LoggedDataset("test drawings", "f" * 64, "sample", {})
-        evaluation.log_dataset(tested, "testing")
+        evaluation.log_datasets([tested], "testing")
         evaluation.log(metrics={"test_accuracy": 0.75}, dataset=tested)
     run = client.get_run(training.id)
     assert run.info.status == "FINISHED"
@@ -189,6 +192,7 @@ def test_a_run_says_who_made_it_with_which_code_and_software(
 KILLED = """
 import os, signal
 from pathlib import Path
+from qd_pipeline.renewal import renewing
 from qd_pipeline.tracking import CLASSIFIERS, Identity, Tracker
 home = Path({home!r})
 tracker = Tracker(f"sqlite:///{{home}}/mlflow.db", home / "mlartifacts", "http://x")
@@ -271,7 +275,8 @@ def test_a_run_of_another_machine_is_closed_when_its_lease_was_not_renewed_for_h
 def test_a_lease_is_renewed_while_its_owner_works(
     tracker: Tracker, client: MlflowClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qd_pipeline.leases.RENEWED_EACH", 0.05)
+    often = partial(renewing, every=timedelta(seconds=0.05))
+    monkeypatch.setattr("qd_pipeline.tracking.tracker.renewing", often)
     with tracker.run(DATA, WHO, name="long", tags={}) as run:
         client.set_tag(run.id, "lease_renewed", "0")
         for _ in range(200):

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning.evaluation.intervals import Proportion, tango
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+MIN_SHARED: Final = 30
+"""Fewest shared test drawings for which a p-value is shown."""
 
-FEWEST_SHARED: Final = 30
-"""Shared test drawings from which on a p-value is shown."""
-
-_LEAST_SHOWN: Final = 0.001
+_MIN_P: Final = 0.001
 
 
 @dataclass(frozen=True)
@@ -94,19 +92,19 @@ class Comparison:
 
     @property
     def p_value(self) -> float | None:
-        """Two-sided p-value; None on fewer than `FEWEST_SHARED` drawings, where it says nothing."""
-        return self.test.different if self.drawings >= FEWEST_SHARED else None
+        """Two-sided p-value; None on fewer than `MIN_SHARED` drawings, where it says nothing."""
+        return self.test.different if self.drawings >= MIN_SHARED else None
 
     @property
     def p_text(self) -> str:
-        """The p-value as people read it after a "p"."""
+        """The p-value as text that follows "p": "= 0.041", "< 0.001", or why there is none."""
         if self.p_value is None:
             return "not shown, for too few drawings"
-        return f"= {self.p_value:.3f}" if self.p_value >= _LEAST_SHOWN else f"< {_LEAST_SHOWN}"
+        return f"= {self.p_value:.3f}" if self.p_value >= _MIN_P else f"< {_MIN_P}"
 
-    def gain(self, confidence: float = 0.95) -> tuple[float, float]:
-        """Return Tango's interval of the second's accuracy minus the first's."""
-        return tango(self.test.only_second, self.test.only_first, self.drawings, confidence)
+    def gain(self) -> tuple[float, float]:
+        """Return Tango's 95 % interval of the second's accuracy minus the first's."""
+        return tango(self.test.only_second, self.test.only_first, self.drawings)
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures by name; p-values are None where there are too few drawings."""
@@ -132,15 +130,12 @@ def compare(first: pa.Table, second: pa.Table) -> Comparison:
         second: The same; only drawings in both tables count.
 
     Raises:
-        BadSetting: The two disagree about what a drawing is.
+        BadSetting: The same drawing has different categories in the two tables.
     """
-    columns = ["key_id", "true", "predicted"]
-    both = _as_text(first.select(columns)).join(
-        _as_text(second.select(columns)),
-        "key_id",
-        join_type="inner",
-        right_suffix=" of the second",
-    )
+    # Decoded, since the dictionaries of two tables may be in another order.
+    schema = pa.schema({"key_id": pa.uint64(), "true": pa.string(), "predicted": pa.string()})
+    one, other = (table.select(schema.names).cast(schema) for table in (first, second))
+    both = one.join(other, "key_id", join_type="inner", right_suffix=" of the second")
     truth = both["true"]
     if not pc.all(pc.equal(truth, both["true of the second"])).as_py() and both.num_rows:
         raise BadSetting(
@@ -159,15 +154,6 @@ def compare(first: pa.Table, second: pa.Table) -> Comparison:
             _count(pc.and_not(second_right, first_right)),
         ),
     )
-
-
-def _as_text(predictions: pa.Table) -> pa.Table:
-    """Decode categories, whose dictionaries differ in order between tables."""
-    for name in ("true", "predicted"):
-        place = predictions.column_names.index(name)
-        text = pc.cast(predictions[name], "string")
-        predictions = predictions.set_column(place, name, text)
-    return predictions
 
 
 def _count(mask: pa.ChunkedArray) -> int:

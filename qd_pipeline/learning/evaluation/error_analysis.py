@@ -1,7 +1,7 @@
 """Error analysis by slice: where mistakes come from.
 
 The notebook named three causes: drawings that the game itself did not recognise, categories that
-look alike, and countries that draw differently. The number of strokes is a fourth.
+look alike, and differences between countries. The number of strokes is a fourth.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from qd_pipeline.learning.evaluation.intervals import Proportion
 
-COUNTRY_DRAWINGS: Final = 30
-"""A country enters the comparison from this many test drawings on."""
+MIN_COUNTRY_DRAWINGS: Final = 30
+"""Fewest test drawings of a country that is compared."""
 
 _STROKE_BOUNDS: Final = (1, 2, 3, 4, 5, 6, 8, 11, 16)
 _STROKE_NAMES: Final = ("1", "2", "3", "4", "5", "6–7", "8–10", "11–15", "16 or more")
@@ -60,7 +60,7 @@ def by_category_pair(
 
     Args:
         class_set: The categories in the order of the labels.
-        labels: `(n,)`, place of each drawing's category.
+        labels: `(n,)`, index of each drawing's category in the class set.
         probabilities: `(n, classes)`.
         pairs: Places of the two categories; None for all pairs.
 
@@ -73,7 +73,7 @@ def by_category_pair(
         a, b = probabilities[labels == first], probabilities[labels == second]
         correct = np.concatenate((a[:, first] > a[:, second], b[:, second] > b[:, first]))
         slices.append(_slice(f"{class_set[first]} – {class_set[second]}", correct))
-    return tuple(sorted(slices, key=_weakness))
+    return tuple(sorted(slices, key=_accuracy))
 
 
 def confused_pairs(confusion: NDArray[np.integer], most: int) -> list[tuple[int, int]]:
@@ -97,22 +97,22 @@ def by_country(correct: NDArray[np.bool_], countrycodes: NDArray[np.generic]) ->
 
     Args:
         correct: `bool (n,)`.
-        countrycodes: `str (n,)`; drawings without a country (empty) take no part.
+        countrycodes: `str (n,)`; drawings without a country (empty) are left out.
 
     Returns:
-        A slice for each country of at least `COUNTRY_DRAWINGS` test drawings.
+        A slice for each country of at least `MIN_COUNTRY_DRAWINGS` test drawings.
     """
     texts = countrycodes.astype(str)
     names, counts = np.unique(texts, return_counts=True)
     slices = (
         _slice(str(name), correct[texts == name])
         for name, count in zip(names, counts, strict=True)
-        if count >= COUNTRY_DRAWINGS and name
+        if count >= MIN_COUNTRY_DRAWINGS and name
     )
-    return tuple(sorted(slices, key=_weakness))
+    return tuple(sorted(slices, key=_accuracy))
 
 
-def _weakness(part: Slice) -> float:
+def _accuracy(part: Slice) -> float:
     return part.correct.share or 0.0
 
 

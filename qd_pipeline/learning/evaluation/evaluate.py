@@ -1,4 +1,4 @@
-"""Evaluation of a classifier on the test split: figures, mistakes, a table of predictions."""
+"""Evaluation of a classifier on the test split: metrics, mistakes, a table of predictions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from qd_pipeline.learning.evaluation.averages import Average, macro_averages, ma
 from qd_pipeline.learning.evaluation.coverage import Coverage, coverage
 from qd_pipeline.learning.evaluation.examples import Predictions
 from qd_pipeline.learning.evaluation.intervals import Proportion
-from qd_pipeline.learning.evaluation.metrics import are_unequal, as_json
+from qd_pipeline.learning.evaluation.metrics import are_imbalanced, as_json
 from qd_pipeline.learning.evaluation.predictions_table import FEW, table_of
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ class CategoryScores:
 
     Args:
         category: Its name.
-        precision: Of the drawings called it, the share that are.
-        recall: Of its drawings, the share that are called it.
+        precision: Share of the drawings predicted as it that are of it, 0–1.
+        recall: Share of its drawings that are predicted as it, 0–1.
         f1: Harmonic mean of the two.
         support: Test drawings of it.
     """
@@ -73,13 +73,13 @@ class Evaluation:
         map_at_3: Mean average precision of the three most probable categories.
         balanced: Mean recall of the categories that have test drawings.
         macro: Mean F1 of the categories that occur among the true or predicted ones.
-        log_loss: Mean of -ln(probability of the right category), that cut off at 10⁻⁷.
+        log_loss: Mean of -ln(probability of the true category), clipped at 10⁻⁷.
         calibration: How its confidence agrees with its accuracy.
         coverage: Accuracy on growing shares of the drawings, the most confident first.
         scores: By category, in the class set's order.
         confusion: Drawings by true (row) and predicted (column) category.
         confusions: Its cells off the diagonal, most frequent first, with drawings.
-        mistakes: Those of the highest confidence, highest first.
+        mistakes: The wrong predictions of highest confidence, highest first.
         random: Random test drawings (the same ones for the same test split).
         galleries: By category, some drawings that were classified correctly.
         missed: By category, those of its mistakes that have the highest confidence.
@@ -129,9 +129,9 @@ class Evaluation:
         return self.macro.value
 
     @property
-    def is_unequal(self) -> bool:
+    def is_imbalanced(self) -> bool:
         """Whether the categories' test drawings differ so much that accuracy misleads."""
-        return are_unequal(self.chance, len(self.class_set))
+        return are_imbalanced(self.chance, len(self.class_set))
 
     def to_json(self) -> dict[str, Any]:
         """Return all figures but the predictions, as JSON takes them."""
@@ -199,15 +199,15 @@ def evaluate_predictions(
     """
     labels, predicted = test.labels, probabilities.argmax(axis=1)
     correct = predicted == labels
-    own = probabilities[np.arange(len(test)), labels]
-    rank = (probabilities > own[:, np.newaxis]).sum(axis=1)
+    of_truth = probabilities[np.arange(len(test)), labels]
+    rank = (probabilities > of_truth[:, np.newaxis]).sum(axis=1)
     finite = bool(np.isfinite(probabilities).all())
     # scikit-learn takes a second to import, and loading the definitions should not.
     from sklearn.metrics import confusion_matrix  # noqa: PLC0415
 
     matrix = confusion_matrix(labels, predicted, labels=range(len(class_set)))
     confidence = probabilities.max(axis=1)
-    made = Predictions(test, predicted, confidence, side)
+    examples = Predictions(test, predicted, confidence, side)
     balanced, macro = macro_averages(matrix)
     pairs = None if len(class_set) <= FEW else error_analysis.confused_pairs(matrix, _PAIRS)
     return Evaluation(
@@ -222,16 +222,16 @@ def evaluate_predictions(
         map_at_3=map_at_3(rank) if finite else None,
         balanced=balanced,
         macro=macro,
-        log_loss=_log_loss(own) if finite else None,
+        log_loss=_log_loss(of_truth) if finite else None,
         calibration=calibration(probabilities, labels) if finite else None,
         coverage=coverage(confidence, correct) if finite else (),
         scores=_scores(class_set, labels, predicted),
         confusion=tuple(tuple(int(count) for count in row) for row in matrix),
-        confusions=made.confusions(matrix),
-        mistakes=made.mistakes,
-        random=made.random,
-        galleries=made.galleries,
-        missed=made.missed,
+        confusions=examples.confusions(matrix),
+        mistakes=examples.mistakes,
+        random=examples.random,
+        galleries=examples.galleries,
+        missed=examples.missed,
         recognized=error_analysis.by_recognized(correct, test.column("recognized").astype(bool)),
         category_pairs=error_analysis.by_category_pair(class_set, labels, probabilities, pairs),
         countries=error_analysis.by_country(correct, test.column("countrycodes")),
@@ -242,8 +242,8 @@ def evaluate_predictions(
     )
 
 
-def _log_loss(own: NDArray[np.float32]) -> float:
-    return float(-np.log(np.maximum(own.astype(np.float64), 1e-7)).mean())
+def _log_loss(of_truth: NDArray[np.float32]) -> float:
+    return float(-np.log(np.maximum(of_truth.astype(np.float64), 1e-7)).mean())
 
 
 def _predict(classifier: Classifier, drawings: LabelledDrawings) -> NDArray[np.float32]:

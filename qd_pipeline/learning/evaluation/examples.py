@@ -28,8 +28,8 @@ class Prediction:
 
     Args:
         key_id: The drawing's identity.
-        category: What it is.
-        predicted: What the classifier calls it.
+        category: The true category.
+        predicted: The predicted one.
         probability: Of `predicted`, 0–1.
         bitmap: `uint8 (side, side)`, as the classifier saw it.
     """
@@ -57,18 +57,18 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Confusion:
-    """One cell of the confusion matrix: drawings of a category that are called another.
+    """One cell off the diagonal of the confusion matrix.
 
     Args:
-        category: What they are.
-        predicted: What they were called.
-        taken: How many, of the category's test drawings.
+        category: The true category.
+        predicted: The predicted one.
+        proportion: How many of the category's test drawings.
         examples: Those with the highest confidence.
     """
 
     category: str
     predicted: str
-    taken: Proportion
+    proportion: Proportion
     examples: tuple[Prediction, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -76,7 +76,7 @@ class Confusion:
         return {
             "category": self.category,
             "predicted": self.predicted,
-            **self.taken.to_json(),
+            **self.proportion.to_json(),
             "examples": [example.to_json() for example in self.examples],
         }
 
@@ -99,32 +99,34 @@ class Predictions:
 
     @property
     def mistakes(self) -> tuple[Prediction, ...]:
-        """The mistakes with the highest confidence, that of the highest first."""
-        return self._shown(self._wrong()[:_MISTAKES])
+        """The mistakes of highest confidence, highest first."""
+        return self._predictions(self._mistaken()[:_MISTAKES])
 
     @property
     def random(self) -> tuple[Prediction, ...]:
-        """Random ones, the same for the same drawings."""
+        """Random drawings, the same for the same test split."""
         places = np.random.default_rng(0).permutation(len(self.predicted))
-        return self._shown(places[:_RANDOM])
+        return self._predictions(places[:_RANDOM])
 
     @property
     def galleries(self) -> tuple[tuple[Prediction, ...], ...]:
         """By category, some of its drawings that were classified correctly."""
         places = np.random.default_rng(0).permutation(len(self.predicted))
-        labels, right = self.drawings.labels[places], self._right()[places]
+        labels = self.drawings.labels[places]
+        right = self.predicted[places] == labels
         return tuple(
-            self._shown(places[right & (labels == label)][:_GALLERY])
+            self._predictions(places[right & (labels == label)][:_GALLERY])
             for label in range(len(self._names()))
         )
 
     @property
     def missed(self) -> tuple[tuple[Prediction, ...], ...]:
         """By category, its wrongly classified drawings with the highest confidence."""
-        wrong = self._wrong()
+        wrong = self._mistaken()
         labels = self.drawings.labels[wrong]
         return tuple(
-            self._shown(wrong[labels == label][:_MISSED]) for label in range(len(self._names()))
+            self._predictions(wrong[labels == label][:_MISSED])
+            for label in range(len(self._names()))
         )
 
     def confusions(self, matrix: NDArray[np.integer]) -> tuple[Confusion, ...]:
@@ -134,31 +136,28 @@ class Predictions:
             matrix: `(classes, classes)`, drawings by true (row) and predicted category.
         """
         names = self._names()
-        wrong = self._wrong()
+        wrong = self._mistaken()
         labels, predicted = self.drawings.labels[wrong], self.predicted[wrong]
         return tuple(
             Confusion(
                 names[true],
-                names[taken],
-                Proportion(int(matrix[true, taken]), int(matrix[true].sum())),
-                self._shown(wrong[(labels == true) & (predicted == taken)][:_EXAMPLES]),
+                names[other],
+                Proportion(int(matrix[true, other]), int(matrix[true].sum())),
+                self._predictions(wrong[(labels == true) & (predicted == other)][:_EXAMPLES]),
             )
-            for true, taken in _most_confused(matrix)
+            for true, other in _most_confused(matrix)
         )
 
-    def _wrong(self) -> NDArray[np.integer]:
-        """Return the places of all mistakes, that of the highest confidence first."""
-        surest = np.argsort(-self.confidence, kind="stable")
-        wrong: NDArray[np.integer] = surest[self.predicted[surest] != self.drawings.labels[surest]]
+    def _mistaken(self) -> NDArray[np.integer]:
+        """Return the places of all mistakes, highest confidence first."""
+        order = np.argsort(-self.confidence, kind="stable")
+        wrong: NDArray[np.integer] = order[self.predicted[order] != self.drawings.labels[order]]
         return wrong
-
-    def _right(self) -> NDArray[np.bool_]:
-        return np.asarray(self.predicted == self.drawings.labels)
 
     def _names(self) -> tuple[str, ...]:
         return tuple(category.category for category in self.drawings.categories)
 
-    def _shown(self, places: NDArray[np.integer]) -> tuple[Prediction, ...]:
+    def _predictions(self, places: NDArray[np.integer]) -> tuple[Prediction, ...]:
         names, drawings = self._names(), self.drawings
         return tuple(
             Prediction(
@@ -182,4 +181,4 @@ def _most_confused(matrix: NDArray[np.integer]) -> list[tuple[int, int]]:
     mistaken = matrix - np.diag(np.diag(matrix))
     order = np.argsort(-mistaken, axis=None, kind="stable")[:_CONFUSIONS]
     pairs = zip(*np.unravel_index(order, matrix.shape), strict=True)
-    return [(int(true), int(taken)) for true, taken in pairs if mistaken[true, taken]]
+    return [(int(true), int(other)) for true, other in pairs if mistaken[true, other]]

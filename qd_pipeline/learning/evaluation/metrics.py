@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from qd_pipeline.learning.classifier import Training
     from qd_pipeline.learning.evaluation.evaluate import Evaluation
 
-_UNEQUAL_FROM: Final = 1.1
+_IMBALANCED_FROM: Final = 1.1
 _RECALL: Final = "recall/"
 
 
@@ -53,7 +53,7 @@ def metrics_of(evaluation: Evaluation, training: Training) -> dict[str, float]:
 
 
 def headline(figures: Mapping[str, float]) -> str:
-    """Return the accuracy in one line, with what tells more where the categories are unequal.
+    """Return the accuracy in one line; for imbalanced categories, with the figures that say more.
 
     Args:
         figures: What `metrics_of` returned.
@@ -66,7 +66,7 @@ def headline(figures: Mapping[str, float]) -> str:
     drawings = round(figures["test_drawings"])
     accuracy = str(Proportion(round(figures["test_accuracy"] * drawings), drawings))
     categories = sum(name.startswith(_RECALL) for name in figures)
-    if not are_unequal(figures["test_chance"], categories):
+    if not are_imbalanced(figures["test_chance"], categories):
         return accuracy
     balanced, f1, chance = (
         f"{figures[f'test_{name}'] * 100:.1f} %"
@@ -78,13 +78,13 @@ def headline(figures: Mapping[str, float]) -> str:
     )
 
 
-def are_unequal(chance: float, categories: int) -> bool:
+def are_imbalanced(chance: float, categories: int) -> bool:
     """Return whether accuracy misleads: the largest category exceeds an equal share by a tenth.
 
-    >>> are_unequal(0.988, 2), are_unequal(0.52, 2)
+    >>> are_imbalanced(0.988, 2), are_imbalanced(0.52, 2)
     (True, False)
     """
-    return chance * categories > _UNEQUAL_FROM
+    return chance * categories > _IMBALANCED_FROM
 
 
 def chance_of(predictions: pa.Table) -> float:
@@ -101,7 +101,7 @@ def as_json(value: Any) -> Any:
     {'loss': [0.5, None], 'name': 'cow'}
     """
     if isinstance(value, dict):
-        return {key: as_json(held) for key, held in value.items()}
+        return {key: as_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [as_json(held) for held in value]
+        return [as_json(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -71,7 +71,7 @@ def table_of(
     return pa.table(columns).replace_schema_metadata({_CATEGORIES: json.dumps(list(class_set))})
 
 
-def categories_of(predictions: pa.Table) -> tuple[str, ...]:
+def class_set_of(predictions: pa.Table) -> tuple[str, ...]:
     """Return the categories that a table of predictions tells apart, in its order."""
     told = (predictions.schema.metadata or {}).get(_CATEGORIES)
     if told is not None:

@@ -1,4 +1,4 @@
-"""Promotion: does a new classifier take the champion's place?"""
+"""Promotion: the decision whether a new classifier replaces the champion."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow.compute as pc
 
 from qd_pipeline.learning.evaluation.comparison import Comparison, compare
-from qd_pipeline.learning.evaluation.intervals import Proportion, wilson
+from qd_pipeline.learning.evaluation.intervals import Proportion
 from qd_pipeline.learning.evaluation.metrics import chance_of
-from qd_pipeline.learning.evaluation.predictions_table import categories_of
+from qd_pipeline.learning.evaluation.predictions_table import class_set_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+_CONFIDENCE: Final = 0.95
 
 
 class Outcome(StrEnum):
@@ -54,18 +57,16 @@ class PromotionDecision:
     Attributes:
         outcome: `kept` and `cannot tell` leave the champion as it is, or leave none.
         reason: Why, in one sentence without a full stop.
-        margin: Loss of accuracy that is put up with, 0–1.
-        confidence: Level of the interval of the difference.
+        margin: Largest acceptable loss of accuracy, 0–1.
         champion: Name of the champion before the decision; None where there was none.
         comparison: Champion (first) and new classifier (second); None where they were not
             compared.
-        repeated: Whether it was taken before, for the same classifier: nothing is decided anew.
+        repeated: Whether this is the earlier decision about the same classifier.
     """
 
     outcome: Outcome
     reason: str
     margin: float
-    confidence: float = 0.95
     champion: str | None = None
     comparison: Comparison | None = None
     repeated: bool = False
@@ -90,7 +91,7 @@ class PromotionDecision:
             "promoted": self.promoted,
             "reason": self.reason,
             "margin": self.margin,
-            "confidence": self.confidence,
+            "confidence": _CONFIDENCE,
             "champion": self.champion,
             "comparison": self.comparison.to_json() if self.comparison else None,
             "repeated": self.repeated,
@@ -103,37 +104,34 @@ def decide(
     *,
     synthetic: bool,
     margin: float = 0.01,
-    confidence: float = 0.95,
 ) -> PromotionDecision:
     """Decide by non-inferiority whether a new classifier becomes champion.
 
-    It does when it is better than chance, which is to name the largest category always, and
-    when the interval of the paired difference in accuracy excludes that it is worse than the
+    It does when it is better than chance (always naming the largest category), and when the
+    95 % interval of the paired difference in accuracy excludes that it is worse than the
     champion by more than the margin (non-inferiority as in ICH E9, "Statistical principles for
     clinical trials", 3.3.2, with the interval of `intervals.tango`). Where the test drawings
     are too few to exclude it, the outcome is "cannot tell" and the champion stays.
 
     A classifier of real drawings replaces one of synthetic drawings, with which it shares no
-    drawing. So does a classifier of other categories: the class set was changed since.
+    drawing. A classifier of a changed class set replaces one of the former categories.
 
     Args:
         champion: The present one, or None.
         predictions: The new classifier's, as `Evaluation.predictions`.
         synthetic: Whether the new classifier was trained on synthetic drawings.
-        margin: Loss of accuracy that is put up with, above 0 and below 1.
-        confidence: Level of the two-sided intervals, above 0 and below 1.
+        margin: Largest acceptable loss of accuracy, above 0 and below 1.
 
     Raises:
-        BadSetting: The two disagree about what a drawing is.
+        BadSetting: The same drawing has different categories in the two tables.
     """
-    outcome, reason, comparison = _not_above_chance(predictions, confidence) or _against(
-        champion, predictions, synthetic=synthetic, margin=margin, confidence=confidence
+    outcome, reason, comparison = _not_above_chance(predictions) or _against(
+        champion, predictions, synthetic=synthetic, margin=margin
     )
     return PromotionDecision(
         outcome=outcome,
         reason=reason,
         margin=margin,
-        confidence=confidence,
         champion=champion.name if champion else None,
         comparison=comparison,
     )
@@ -142,11 +140,11 @@ def decide(
 _Finding = tuple[Outcome, str, Comparison | None]
 
 
-def _not_above_chance(predictions: pa.Table, confidence: float) -> _Finding | None:
+def _not_above_chance(predictions: pa.Table) -> _Finding | None:
     true, predicted = (predictions[name].cast("string") for name in ("true", "predicted"))
     accuracy = Proportion(pc.sum(pc.equal(true, predicted)).as_py() or 0, predictions.num_rows)
     chance = chance_of(predictions)
-    if wilson(accuracy.hits, accuracy.count, confidence)[0] > chance:
+    if accuracy.interval[0] > chance:
         return None
     is_worse = (accuracy.share or 0.0) <= chance
     better = "better than chance" if is_worse else "clearly better than chance"
@@ -155,12 +153,7 @@ def _not_above_chance(predictions: pa.Table, confidence: float) -> _Finding | No
 
 
 def _against(
-    champion: Champion | None,
-    predictions: pa.Table,
-    *,
-    synthetic: bool,
-    margin: float,
-    confidence: float,
+    champion: Champion | None, predictions: pa.Table, *, synthetic: bool, margin: float
 ) -> _Finding:
     if champion is None:
         return Outcome.PROMOTED, "there was no champion yet", None
@@ -170,14 +163,14 @@ def _against(
     if champion.predictions is None:
         reason = f"the predictions of {name} are lost, so the two cannot be compared"
         return Outcome.CANNOT_TELL, reason, None
-    categories = categories_of(champion.predictions)
-    if set(categories) != set(categories_of(predictions)):
+    categories = class_set_of(champion.predictions)
+    if set(categories) != set(class_set_of(predictions)):
         reason = f"{name} tells other categories apart: {', '.join(categories)}"
         return Outcome.PROMOTED, reason, None
     comparison = compare(champion.predictions, predictions)
     if not comparison.drawings:
         return Outcome.CANNOT_TELL, f"it shares no test drawing with {name}", None
-    low, high = comparison.gain(confidence)
+    low, high = comparison.gain()
     if low > -margin:
         outcome, finding = Outcome.PROMOTED, "it is better" if low > 0 else "it is not worse"
     elif high < 0:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning.evaluation.comparison import Comparison, compare
-from qd_pipeline.learning.evaluation.metrics import are_unequal, as_json
+from qd_pipeline.learning.evaluation.metrics import are_imbalanced, as_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,12 +30,12 @@ class ComparedRun:
     """One run that trained a classifier and evaluated it.
 
     Args:
-        id: Of the run.
-        link: Its page.
-        started: When it began.
+        id: Id of the MLflow run.
+        link: Its page in MLflow's UI.
+        started: Start time.
         class_set: Categories that its classifier tells apart; empty where that is not known.
         settings: Of its training, as text.
-        accuracy: Of its test drawings.
+        accuracy: On its test drawings.
         chance: Share of the largest category among them, 0–1; None where it was not logged.
         balanced_accuracy: Mean recall, 0–1; None likewise, as are the following.
         macro_f1: Mean F1, 0–1.
@@ -43,7 +43,7 @@ class ComparedRun:
         seconds: Wall time of its training.
         source: Where its drawings are from.
         synthetic: Whether they were generated rather than drawn by people.
-        predictions: As `Evaluation.predictions`; None where they are kept no longer.
+        predictions: As `Evaluation.predictions`; None where MLflow no longer has them.
     """
 
     id: str
@@ -62,9 +62,9 @@ class ComparedRun:
     predictions: pa.Table | None = field(compare=False, repr=False)
 
     @property
-    def is_unequal(self) -> bool:
+    def is_imbalanced(self) -> bool:
         """Whether its test drawings differ so much between categories that accuracy misleads."""
-        return self.chance is not None and are_unequal(self.chance, len(self.class_set))
+        return self.chance is not None and are_imbalanced(self.chance, len(self.class_set))
 
     def to_json(self) -> dict[str, Any]:
         """Return all but the predictions, as JSON takes it."""
@@ -92,8 +92,8 @@ class Disagreement:
 
     Args:
         key_id: The drawing's identity.
-        category: What it is.
-        wrong: What the run that errs calls it.
+        category: The true category.
+        wrong: The prediction of the run that errs.
         bitmap: `uint8 (side, side)`, as that run saw it; None where it kept none.
     """
 
@@ -110,9 +110,9 @@ class PairwiseComparison:
     Args:
         other: Place of the earlier one among the runs.
         comparison: Newest (first) and earlier (second); None where they are not compared.
-        obstacle: Why they are not.
-        only_newest: Drawings that the newest alone gets right, first those whose category it
-            gives so much more probability.
+        obstacle: Why they are not compared; empty where they are.
+        only_newest: Drawings that the newest alone gets right, by how much more probability it
+            gives to the true category, most first.
         only_other: The same for the earlier.
     """
 
@@ -139,7 +139,7 @@ class RunComparison:
 
     Args:
         key: Its partition key.
-        class_set: Its categories now; runs of before it was changed may tell others apart.
+        class_set: Its categories now; earlier runs may be of others.
         runs: The newest first.
         pairs: The newest run of its categories against each other run.
     """
@@ -147,16 +147,17 @@ class RunComparison:
     key: str
     class_set: tuple[str, ...]
     runs: tuple[ComparedRun, ...]
-    pairs: tuple[PairwiseComparison, ...]
+    pairs: tuple[PairwiseComparison, ...] = ()
 
     @property
     def newest(self) -> int | None:
         """Place of the newest run of the class set's categories; None where there is none."""
-        return _newest(self.class_set, self.runs)
+        places = enumerate(self.runs)
+        return next((place for place, run in places if _is_of(run, self.class_set)), None)
 
     @property
     def differences(self) -> tuple[str, ...]:
-        """By run, the settings in which the runs differ, and its categories if not the set's."""
+        """For each run, the settings that differ between runs, and other categories than now."""
         names = dict.fromkeys(name for run in self.runs for name in run.settings)
         varied = [name for name in names if len({run.settings.get(name) for run in self.runs}) > 1]
         return tuple(
@@ -178,7 +179,7 @@ class RunComparison:
 
 
 def _setting(run: ComparedRun, name: str) -> str:
-    """Return a setting as one reads it: a dash where it is left to the network, or unknown."""
+    """Return a setting as text; a dash where the network's own holds, or none is known."""
     text = run.settings.get(name, "None")
     return "–" if text == "None" else text
 
@@ -191,20 +192,6 @@ def _other_categories(run: ComparedRun) -> str:
     return f"other categories: {', '.join(run.class_set) or 'not known'}"
 
 
-def _newest(class_set: tuple[str, ...], runs: Sequence[ComparedRun]) -> int | None:
-    return next((place for place, run in enumerate(runs) if _is_of(run, class_set)), None)
-
-
-def check_count(count: int) -> None:
-    """Raise unless so many runs can be compared.
-
-    Raises:
-        BadSetting: There would be none.
-    """
-    if count < 1:
-        raise BadSetting("runs", f"is {count}", "give a whole number from 1")
-
-
 def compare_runs(
     key: str, class_set: tuple[str, ...], runs: Sequence[ComparedRun]
 ) -> RunComparison:
@@ -215,21 +202,18 @@ def compare_runs(
         class_set: Its categories now. Runs of other categories are shown, and not compared.
         runs: The newest first.
     """
-    newest = _newest(class_set, runs)
-    pairs = (
-        ()
-        if newest is None
-        else tuple(
-            _pair(runs[newest], run, place) for place, run in enumerate(runs) if place != newest
-        )
-    )
-    return RunComparison(key, class_set, tuple(runs), pairs)
+    compared = RunComparison(key, class_set, tuple(runs))
+    newest = compared.newest
+    if newest is None:
+        return compared
+    others = ((place, run) for place, run in enumerate(runs) if place != newest)
+    return replace(compared, pairs=tuple(_pair(runs[newest], run, at) for at, run in others))
 
 
 def _pair(first: ComparedRun, second: ComparedRun, other: int) -> PairwiseComparison:
     if not _is_of(second, first.class_set):
-        told = ", ".join(second.class_set) or "categories that are not known"
-        return PairwiseComparison(other, None, f"It tells other categories apart: {told}.")
+        names = ", ".join(second.class_set) or "categories that are not known"
+        return PairwiseComparison(other, None, f"It tells other categories apart: {names}.")
     if first.predictions is None or second.predictions is None:
         return PairwiseComparison(
             other, None, "The predictions of one of them are not in MLflow any more."
@@ -254,7 +238,7 @@ def _disagreements(
     )
     truth = _text(first, "true")[here]
     answers = _text(first, "predicted")[here], _text(second, "predicted")[there]
-    advantage = _own(first, truth, here) - _own(second, truth, there)
+    advantage = _of_truth(first, truth, here) - _of_truth(second, truth, there)
     right = answers[0] == truth, answers[1] == truth
 
     def shown(
@@ -277,23 +261,23 @@ def _bitmaps(predictions: pa.Table, rows: NDArray[np.intp]) -> pa.ChunkedArray |
 
 
 def _bitmap(bitmaps: pa.ChunkedArray | None, place: int) -> NDArray[np.uint8] | None:
-    held = None if bitmaps is None else bitmaps[int(place)].as_py()
-    if held is None:
+    content = None if bitmaps is None else bitmaps[int(place)].as_py()
+    if content is None:
         return None
-    side = math.isqrt(len(held))
-    return np.frombuffer(held, np.uint8).reshape(side, side)
+    side = math.isqrt(len(content))
+    return np.frombuffer(content, np.uint8).reshape(side, side)
 
 
 def _text(predictions: pa.Table, column: str) -> NDArray[np.object_]:
     return np.asarray(predictions[column].cast("string").to_numpy(), dtype=np.object_)
 
 
-def _own(
+def _of_truth(
     predictions: pa.Table, truth: NDArray[np.object_], rows: NDArray[np.intp]
 ) -> NDArray[np.float32]:
-    """Return the probability of each drawing's own category."""
-    own = np.zeros(len(rows), np.float32)
+    """Return the probability of each drawing's true category."""
+    probability = np.zeros(len(rows), np.float32)
     for category in set(truth):
         here = truth == category
-        own[here] = predictions[category].to_numpy()[rows[here]]
-    return own
+        probability[here] = predictions[category].to_numpy()[rows[here]]
+    return probability

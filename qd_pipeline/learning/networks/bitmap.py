@@ -67,7 +67,7 @@ def dense_baseline(class_count: int, side: int = 56, units: int = 512) -> keras.
 
 @network
 def compact_cnn(class_count: int, side: int = BITMAP_SIDE) -> keras.Model:
-    """Build the network of the preset `default`: small and fast to train.
+    """Build a small network that is fast to train.
 
     Ours, of known parts: convolutions with batch normalisation (Ioffe and Szegedy, 2015) and
     global average pooling (Lin et al., "Network in network", 2014) in place of wide dense
@@ -81,7 +81,7 @@ def compact_cnn(class_count: int, side: int = BITMAP_SIDE) -> keras.Model:
 
 @network
 def deep_cnn(class_count: int, side: int = BITMAP_SIDE) -> keras.Model:
-    """Build the network of the preset `best`: `compact_cnn`, half as wide again, twice as deep.
+    """Build `compact_cnn`, half as wide again and twice as deep.
 
     Two convolutions at each size, as in VGG (Simonyan and Zisserman, 2015), and dropout before
     the last layer. 658,112 parameters with 8 classes, 20.3 million multiplications a bitmap:

@@ -27,11 +27,11 @@ _WIDTHS: Final = (32, 64, 128)
 
 @network
 def stroke_cnn(class_count: int, length: int = PLACES) -> keras.Model:
-    """Build a network of the strokes alone: the fastest to train.
+    """Build the network of the preset `fast`: the strokes alone, the fastest to train.
 
     Three normalised convolutions along the ink, then mean and maximum over all places. 55,112
     parameters with 8 classes; training takes about a quarter of `seed_cnn`'s time. It needs the
-    order in which a drawing was drawn, and so misjudges strokes that were traced from pictures.
+    order in which a drawing was drawn: it misjudges many that were traced from pictures.
     """
     keras = backend.keras
     sequence = _sequence(length)
@@ -43,7 +43,7 @@ def stroke_cnn(class_count: int, length: int = PLACES) -> keras.Model:
 def picture_and_strokes(
     class_count: int, side: int = BITMAP_SIDE, length: int = PLACES
 ) -> keras.Model:
-    """Build `compact_cnn` and `stroke_cnn` side by side: the finished picture and its making.
+    """Build the network of the preset `default`: `compact_cnn` and `stroke_cnn` side by side.
 
     The features of both go into one dense softmax layer. 154,264 parameters with 8 classes;
     training takes a quarter longer than `seed_cnn`'s. Trained as `compact_cnn`.
@@ -55,10 +55,10 @@ def picture_and_strokes(
 def wide_picture_and_strokes(
     class_count: int, side: int = BITMAP_SIDE, length: int = 128
 ) -> keras.Model:
-    """Build `picture_and_strokes` with half as many channels again along the ink, and dropout.
+    """Build the network of the preset `best`: `picture_and_strokes`, wider, and with dropout.
 
-    220,216 parameters with 8 classes. It improves for dozens of epochs with strong augmentation
-    and a smooth warp.
+    It has half as many channels again along the ink. 220,216 parameters with 8 classes. It
+    improves for dozens of epochs with strong augmentation and a smooth warp.
     """
     widths = tuple(width * 3 // 2 for width in _WIDTHS)
     return _both("wide_picture_and_strokes", class_count, side, length, widths, dropout=0.3)

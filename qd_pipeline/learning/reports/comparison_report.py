@@ -28,7 +28,7 @@ class _Shown:
     @property
     def unequal(self) -> bool:
         """Whether accuracy misleads for one of the runs."""
-        return any(run.is_unequal for run in self.compared.runs)
+        return any(run.is_imbalanced for run in self.compared.runs)
 
 
 def html(found: Sequence[RunComparison], *, made: datetime) -> str:

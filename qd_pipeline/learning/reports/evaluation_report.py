@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow.parquet as pq
 
-from qd_pipeline.learning.evaluation.error_analysis import COUNTRY_DRAWINGS
+from qd_pipeline.learning.evaluation.error_analysis import MIN_COUNTRY_DRAWINGS
 from qd_pipeline.learning.evaluation.metrics import as_json
 from qd_pipeline.learning.evaluation.predictions_table import FEW
 from qd_pipeline.learning.reports import charts, many_categories
@@ -203,9 +203,9 @@ def _slices(evaluation: Evaluation) -> tuple[SliceChart, ...]:
         similar += f" The {_PAIRS_SHOWN} hardest of those that are most often confused."
     elif len(pairs) > _PAIRS_SHOWN:
         similar += f" The {_PAIRS_SHOWN} hardest of {len(pairs)} pairs."
-    countries = f"Of at least {COUNTRY_DRAWINGS} test drawings, the weakest first."
+    countries = f"Of at least {MIN_COUNTRY_DRAWINGS} test drawings, the weakest first."
     if not evaluation.countries:
-        countries = f"No country has {COUNTRY_DRAWINGS} test drawings here."
+        countries = f"No country has {MIN_COUNTRY_DRAWINGS} test drawings here."
     return (
         _chart(
             "Recognised by the game?",

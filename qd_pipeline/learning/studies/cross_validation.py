@@ -7,10 +7,12 @@ drawings than a training does, so the figures lie somewhat below those of a test
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import nan
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, Final, Self
+
+import pyarrow as pa
 
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning import backend
@@ -18,7 +20,8 @@ from qd_pipeline.learning.bounds import Bounds
 from qd_pipeline.learning.data import ClassSetData, LabelledDrawings
 from qd_pipeline.learning.evaluation.evaluate import evaluate
 from qd_pipeline.learning.evaluation.intervals import Proportion
-from qd_pipeline.learning.training.train import train, training_drawings
+from qd_pipeline.learning.training.selection import training_drawings
+from qd_pipeline.learning.training.train import train
 from qd_pipeline.quickdraw.split import TEST, TRAIN, VALIDATION, folds, split_of
 
 if TYPE_CHECKING:
@@ -75,9 +78,13 @@ class CrossValidation:
 
     Args:
         folds: Those that were trained; a search may stop before the last, or before any.
+        predictions: Out-of-fold predictions, each drawing's by the network that was not trained
+            on it: the table of `Evaluation.predictions`, and `recognized` (bool). None in a
+            search, which has no use for those of every trial.
     """
 
     folds: tuple[Fold, ...]
+    predictions: pa.Table | None = field(default=None, compare=False, repr=False)
 
     @property
     def accuracies(self) -> tuple[float, ...]:
@@ -133,12 +140,14 @@ def cross_validate(
         BadSetting: The number of folds is out of range, or there are too few drawings.
         TrainingDiverged: A training diverged.
     """
-    done = []
-    for number, fold in enumerate(each_fold(data, config, count=count, on_progress=on_progress)):
+    done, predictions = [], []
+    each = _each_fold(data, config, count=count, on_progress=on_progress)
+    for number, (fold, predicted) in enumerate(each):
         done.append(fold)
+        predictions.append(predicted)
         if on_fold:
             on_fold(number, fold)
-    return CrossValidation(tuple(done))
+    return CrossValidation(tuple(done), pa.concat_tables(predictions))
 
 
 def each_fold(
@@ -149,6 +158,18 @@ def each_fold(
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Fold]:
     """Train and evaluate fold by fold, as `cross_validate` does; a caller may stop early."""
+    for fold, _ in _each_fold(data, config, count=count, on_progress=on_progress):
+        yield fold
+
+
+def _each_fold(
+    data: ClassSetData,
+    config: TrainingConfig,
+    *,
+    count: int,
+    on_progress: Callable[[int, int], None] | None,
+) -> Iterator[tuple[Fold, pa.Table]]:
+    """Train and evaluate fold by fold; yield figures and the predictions of held-out drawings."""
     FOLD_BOUNDS.check("folds", count)
     parts = [hold_out(data, fold, count) for fold in range(count)]
     drawings = [len(training_drawings(part, config)) for part in parts]
@@ -162,12 +183,14 @@ def each_fold(
 
         classifier = train(part, config, on_progress=progress)
         measured = evaluate(classifier, part)
-        yield Fold(
+        fold = Fold(
             measured.accuracy,
             nan if measured.log_loss is None else measured.log_loss,
             classifier.training.seconds,
             learned,
         )
+        recognized = pa.array(part.test.column("recognized"))
+        yield fold, measured.predictions.append_column("recognized", recognized)
         before += config.epochs * learned
         # Keras would keep the graphs of every network that a search trains.
         backend.keras.utils.clear_session()

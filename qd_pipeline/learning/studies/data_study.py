@@ -14,7 +14,8 @@ from qd_pipeline.learning.evaluation.intervals import Proportion
 from qd_pipeline.learning.reports import charts
 from qd_pipeline.learning.reports import page as pages
 from qd_pipeline.learning.training.config import TrainingConfig
-from qd_pipeline.learning.training.train import train, training_drawings
+from qd_pipeline.learning.training.selection import training_drawings
+from qd_pipeline.learning.training.train import train
 from qd_pipeline.quickdraw.split import folds
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 from qd_pipeline.learning import backend
 from qd_pipeline.learning.inputs import Inputs, signature
 from qd_pipeline.learning.training.augmentation import augment
-from qd_pipeline.quickdraw.kernels import prefetch
+from qd_pipeline.quickdraw.threads import prefetch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,13 +45,22 @@ def training_batches(
     chunk = config.batch_size * _steps(_CHUNK, config.batch_size)
 
     def chunks() -> Iterator[tuple[Inputs, Labels]]:
+        tracing = None
+        if config.traced and spec.length is not None:
+            # It imports scikit-image.
+            from qd_pipeline.learning.training.tracing import Tracing  # noqa: PLC0415
+
+            tracing = Tracing(len(drawings), config)
         for epoch in range(config.epochs):
             random = np.random.default_rng([config.seed, epoch])
             order = random.permutation(len(drawings))
             for start in range(0, len(order), chunk):
                 which = order[start : start + chunk]
-                if config.augmentation or config.warp:
-                    inputs = augment(drawings.drawings(which), spec, config, random)
+                if config.augmentation or config.warp or tracing:
+                    strokes = drawings.drawings(which)
+                    if tracing:
+                        strokes = tracing.mix(strokes, which, random)
+                    inputs = augment(strokes, spec, config, random)
                 else:
                     inputs = drawings.inputs(which, spec)
                 yield inputs, drawings.labels[which]

@@ -1,5 +1,6 @@
 """Stage 4: trained Keras models, one partition per class set."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,7 @@ from qd_pipeline.orchestration.context import MaterializationContext
 from qd_pipeline.orchestration.embedded import png
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.stage import Check, CheckResult, Result, Stage
-from qd_pipeline.orchestration.stages.drawings import DRAWINGS, read_drawings
+from qd_pipeline.orchestration.stages.drawings import DRAWINGS, log_split, read_drawings
 from qd_pipeline.orchestration.stages.training_config import TrainingStageConfig, declared_training
 
 
@@ -24,12 +25,19 @@ def materialize(context: MaterializationContext, config: TrainingStageConfig) ->
     title = f"{context.key} categories, {training.network}, {training.epochs} epochs"
     context.run.rename(title)
     context.run.log(params=training.to_json())
-    data = read_drawings(context)
-    context.log_inputs()
+    data = read_drawings(context, training)
+    log_split(context, data.train, "training")
+    if len(data.validation):
+        log_split(context, data.validation, "validation")
+
+    def on_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
+        context.run.log(metrics=metrics, step=epoch + 1)
+        context.note(_epoch(epoch + 1, training.epochs, metrics))
+
     classifier = train(
         data,
         training,
-        on_epoch=lambda epoch, metrics: context.run.log(metrics=metrics, step=epoch + 1),
+        on_epoch=on_epoch,
         on_progress=context.on_progress("drawings"),
     )
     classifier.save(context.staged.folder)
@@ -37,10 +45,20 @@ def materialize(context: MaterializationContext, config: TrainingStageConfig) ->
     return Result(
         metadata=classifier.training.to_json(),
         metrics=_metrics(classifier),
-        shown=_shown(classifier, context.path(NETWORK_FILE)),
+        shown={
+            **_shown(classifier, context.path(NETWORK_FILE)),
+            "training drawings left out": len(data.train) - classifier.training.training_drawings,
+        },
         checks=_checks(data, classifier),
         version=classifier.fingerprint(),
     )
+
+
+def _epoch(number: int, epochs: int, metrics: Mapping[str, float]) -> str:
+    """Return one epoch in a line."""
+    accuracy = metrics.get("val_accuracy")
+    measured = "" if accuracy is None else f", validation accuracy {accuracy * 100:.1f} %"
+    return f"epoch {number} of {epochs}, loss {metrics['loss']:.3f}{measured}"
 
 
 def _metrics(classifier: Classifier) -> dict[str, float]:
@@ -82,7 +100,7 @@ def _checks(data: ClassSetData, classifier: Classifier) -> list[CheckResult]:
         CheckResult(
             "learned_something",
             accuracy > chance,
-            f"accuracy {accuracy:.1%} in training, chance {chance:.1%}",
+            f"accuracy {accuracy * 100:.1f} % in training, chance {chance * 100:.1f} %",
         ),
     ]
 
@@ -91,7 +109,7 @@ CLASSIFIERS: Final = Stage(
     name="classifiers",
     description="A network trained to tell the categories of one class set apart.",
     by=By.CLASS_SET,
-    code_version="2",
+    code_version="3",
     materialize=materialize,
     inputs=DRAWINGS,
     config=TrainingStageConfig,

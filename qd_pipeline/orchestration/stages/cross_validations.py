@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import dagster as dg
+import pyarrow.parquet as pq
 from pydantic import Field
 
 from qd_pipeline.class_sets import ClassSets
@@ -23,6 +24,8 @@ from qd_pipeline.orchestration.stages.drawings import DRAWINGS, read_drawings
 from qd_pipeline.orchestration.stages.training_config import TrainingStageConfig, declared_training
 
 FIGURES: Final = "cross_validation.json"
+PREDICTIONS: Final = "predictions.parquet"
+"""Out-of-fold predictions of every drawing of the training and validation splits."""
 
 
 class CrossValidationConfig(TrainingStageConfig):
@@ -42,11 +45,12 @@ class CrossValidationConfig(TrainingStageConfig):
 
 def materialize(context: MaterializationContext, config: CrossValidationConfig) -> Result:
     """Train on folds of the training drawings, each held out in turn."""
-    data = read_drawings(context)
+    training = config.training(len(context.class_set))
+    data = read_drawings(context, training)
     context.log_inputs()
     result = cross_validate(
         data,
-        config.training(len(context.class_set)),
+        training,
         count=config.folds,
         on_fold=lambda number, fold: context.run.log(metrics=fold_metrics(fold), step=number + 1),
         on_progress=context.on_progress("drawings"),
@@ -54,6 +58,7 @@ def materialize(context: MaterializationContext, config: CrossValidationConfig) 
     text = json.dumps(result.to_json(), indent=2, allow_nan=False) + "\n"
     context.path(FIGURES).write_text(text, encoding="utf-8")
     context.run.log_file(context.path(FIGURES))
+    pq.write_table(result.predictions, context.path(PREDICTIONS), compression="zstd")
     return Result(metadata=result.to_json(), metrics=result.figures, shown=_shown(result))
 
 
@@ -84,7 +89,7 @@ CROSS_VALIDATIONS: Final = Stage(
     description="How a configuration does on folds of the training drawings, each held out in "
     "turn: mean and spread.",
     by=By.CLASS_SET,
-    code_version="2",
+    code_version="3",
     materialize=materialize,
     inputs=DRAWINGS,
     config=CrossValidationConfig,

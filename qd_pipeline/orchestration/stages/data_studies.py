@@ -36,11 +36,12 @@ class DataStudyConfig(TrainingStageConfig):
 
 def materialize(context: MaterializationContext, config: DataStudyConfig) -> Result:
     """Measure what more drawings bring and what unrecognised ones cost."""
-    data = read_drawings(context)
+    training = config.training(len(context.class_set))
+    data = read_drawings(context, training)
     context.log_inputs()
     done = data_study.study(
         data,
-        config.training(len(context.class_set)),
+        training,
         shares=config.shares,
         on_progress=context.on_progress("drawings"),
     )

@@ -1,9 +1,8 @@
 """Stage 5: evaluation reports, one partition per class set."""
 
-import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import dagster as dg
 from pydantic import Field
@@ -19,10 +18,7 @@ from qd_pipeline.orchestration.context import MaterializationContext
 from qd_pipeline.orchestration.embedded import png
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.stage import Check, CheckResult, Input, Result, Stage, StageConfig
-from qd_pipeline.orchestration.stages.drawings import DRAWINGS, read_drawings
-
-if TYPE_CHECKING:
-    from qd_pipeline import tracking
+from qd_pipeline.orchestration.stages.drawings import DRAWINGS, log_split, read_drawings
 
 REPORT: Final = "report.html"
 
@@ -55,11 +51,13 @@ def materialize(context: MaterializationContext, config: EvaluationConfig) -> Re
         predictions=evaluation.predictions,
         source=context.provenance.source,
         synthetic=context.provenance.synthetic,
+        description=_description(context, evaluation),
     )
     decision = promotion.decide(registry, candidate, config.promotion_margin)
     checks = _checks(len(data.test), evaluation, decision)
     context.require(checks)
     metrics = metrics_of(evaluation, classifier.training)
+    context.run.describe(candidate.description)
     version = promotion.register(registry, candidate, decision)
     _write(context, classifier, evaluation, decision, model=str(version))
     return Result(
@@ -71,23 +69,20 @@ def materialize(context: MaterializationContext, config: EvaluationConfig) -> Re
             "registered": f"{version}, {decision.outcome}",
         },
         checks=checks,
-        dataset=_test_drawings(context, len(data.test)),
+        dataset=log_split(context, data.test, "test"),
     )
 
 
-def _test_drawings(context: MaterializationContext, count: int) -> "tracking.LoggedDataset":
-    """Log the test drawings as a dataset; which they are follows from the inputs alone."""
-    from qd_pipeline import tracking  # noqa: PLC0415 (as above)
-
-    versions = [context.inputs[stage][key].version for stage, key in _drawings_read(context)]
-    dataset = tracking.LoggedDataset(
-        f"class set {context.key}, test drawings",
-        hashlib.sha256("".join(versions).encode()).hexdigest(),
-        context.provenance.source,
-        {"drawings": count},
+def _description(context: MaterializationContext, evaluation: Evaluation) -> str:
+    """Return what the pages of the run and of the registered version say, in Markdown."""
+    told = (
+        f"Tells {', '.join(evaluation.class_set)} apart: accuracy {evaluation.accuracy} on "
+        f"{evaluation.accuracy.count:,} test drawings of the {context.provenance.source}.\n\n"
+        f"Its [run]({context.run.link}) has settings, figures and datasets, and the "
+        f"[report]({context.run.link_to(REPORT)})."
     )
-    context.run.log_dataset(dataset, "testing")
-    return dataset
+    synthetic = "**Trained on synthetic drawings.**\n\n" if context.provenance.synthetic else ""
+    return synthetic + told
 
 
 def _drawings_read(context: MaterializationContext) -> list[tuple[str, str]]:
@@ -195,7 +190,7 @@ def _compared(decision: PromotionDecision) -> Mapping[str, Any]:
     compared = decision.comparison
     if compared is None:
         return shown
-    low, high = compared.gain(decision.confidence)
+    low, high = compared.gain()
     return shown | {
         "test drawings of both": compared.drawings,
         "only the champion is right": compared.test.only_first,

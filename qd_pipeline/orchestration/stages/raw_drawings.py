@@ -66,10 +66,9 @@ def materialize(context: MaterializationContext, config: RawDrawingsConfig) -> R
         limits=resource.download_limits,
         on_progress=context.on_progress("drawings" if config.wanted else "bytes"),
     )
+    notes = []
     if config.wanted and fetched.drawings < config.wanted:
-        context.dagster.log.warning(
-            "The source has %d of the %d drawings asked for.", fetched.drawings, config.wanted
-        )
+        notes = [f"The source has {fetched.drawings} of the {config.wanted} drawings asked for."]
     return Result(
         metadata={"fetched": fetched.to_json(), "drawings": fetched.drawings},
         metrics={"drawings": fetched.drawings, "bytes": fetched.bytes},
@@ -79,6 +78,7 @@ def materialize(context: MaterializationContext, config: RawDrawingsConfig) -> R
         ],
         version=fetched.sha256,
         external=version,
+        notes=notes,
     )
 
 

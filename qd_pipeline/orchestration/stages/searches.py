@@ -73,7 +73,7 @@ class SearchConfig(TrainingStageConfig):
 def materialize(context: MaterializationContext, config: SearchConfig) -> Result:
     """Search a space trial by trial; an interrupted search goes on."""
     training = config.training(len(context.class_set))
-    data = read_drawings(context)
+    data = read_drawings(context, training)
     context.log_inputs()
     study = _study_name(context, config)
     found = search(
@@ -143,7 +143,7 @@ def _accuracy(trial: Trial) -> str:
     figures = trial.result.figures
     if not figures:
         return "none"
-    return f"{figures['cv_accuracy']:.2%} ± {figures['cv_accuracy_sd']:.2%}"
+    return f"{figures['cv_accuracy'] * 100:.1f} % ± {figures['cv_accuracy_sd'] * 100:.1f}"
 
 
 def _shown(class_set: str, study: str, found: Search) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """Stage 2: Parquet stroke tables, one partition per category."""
 
 from collections import Counter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import dagster as dg
 
@@ -10,7 +10,9 @@ from qd_pipeline.orchestration.context import MaterializationContext
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.stage import Check, CheckResult, Input, Result, Stage, StageConfig
 from qd_pipeline.orchestration.stages.raw_drawings import NDJSON
-from qd_pipeline.quickdraw.strokes import StrokeFacts, convert
+
+if TYPE_CHECKING:
+    from qd_pipeline.quickdraw.stroke_metadata import StrokeMetadata
 
 TABLE: Final = "table.parquet"
 REJECTS: Final = "rejects.ndjson"
@@ -30,6 +32,9 @@ _COLUMNS: Final = dg.TableSchema(
 
 def materialize(context: MaterializationContext, _config: StageConfig) -> Result:
     """Convert one category's NDJSON to a stroke table, with the rejected lines beside it."""
+    # Its kernels import numba, a second that `qd status` should not wait.
+    from qd_pipeline.quickdraw.strokes import convert  # noqa: PLC0415
+
     raw = context.input("raw_drawings")
     facts = convert(
         context.open(raw, NDJSON),
@@ -46,7 +51,7 @@ def materialize(context: MaterializationContext, _config: StageConfig) -> Result
     )
 
 
-def _checks(facts: StrokeFacts, lines: int) -> list[CheckResult]:
+def _checks(facts: "StrokeMetadata", lines: int) -> list[CheckResult]:
     rejected = facts.rejected
     return [
         CheckResult(
@@ -63,23 +68,17 @@ def _checks(facts: StrokeFacts, lines: int) -> list[CheckResult]:
     ]
 
 
-def _shown(facts: StrokeFacts) -> dict[str, object]:
-    countries = dg.MetadataValue.table(
-        records=[
-            dg.TableRecord({"country": code, "drawings": count})
-            for code, count in Counter(facts.countries).most_common(10)
-        ]
-    )
+def _shown(facts: "StrokeMetadata") -> dict[str, object]:
+    frequent = Counter(facts.countries).most_common(10)
     return {
         "dagster/row_count": facts.drawings,
         "strokes": facts.strokes,
         "points": facts.points,
         "recognized": round(facts.recognized_share, 4),
         "countries": len(facts.countries),
-        "most frequent countries": countries,
+        "most frequent countries": ", ".join(f"{code} {count:,}" for code, count in frequent),
         "bytes per drawing": round(facts.table_bytes_per_drawing, 1),
         "rejected lines": facts.rejected,
-        "dagster/column_schema": _COLUMNS,
     }
 
 
@@ -97,4 +96,5 @@ STROKES: Final = Stage(
     ),
     group="drawings",
     kinds=frozenset({"parquet", "arrow"}),
+    metadata={"dagster/column_schema": _COLUMNS},
 )

@@ -61,6 +61,17 @@ class TrainingStageConfig(StageConfig):
         ge=BOUNDS["seed"].ge,
         le=BOUNDS["seed"].le,
     )
+    only_recognized: bool | None = Field(
+        default=None, description="Train only on drawings that the game recognised."
+    )
+    countries: str | None = Field(
+        default=None, description="Train only on drawings from these countries, as DE,US."
+    )
+    exclude: str | None = Field(
+        default=None,
+        description="File of key_ids to train without: a table of label_quality, or Parquet, "
+        "NDJSON, CSV or text.",
+    )
     settings: dict[str, Any] = Field(
         default={},
         description="Any settings of a training by name, weight_decay for example; they win over "

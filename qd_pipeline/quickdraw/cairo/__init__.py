@@ -6,6 +6,6 @@ measures from point to point, `pen` holds the polygon that stands for the round 
 walks around the stroke, and `edges` are the outline's lines. `gather` finds where they cross the
 sub-rows of the bitmap, `lanes` holds these crossings, 15 sub-rows side by side in `slots`, whose
 operations are made of `vectors`, and `scan` measures how much of each pixel they enclose, with
-`spans` for whole pixel rows and `listed` where the order of cairo's own list of edges tells.
+`spans` for whole pixel rows and `active_list` where the order of cairo's active edge list decides.
 `compose` lays the ink on the bitmap, and `drawing` goes through the drawings of a column.
 """

@@ -7,12 +7,16 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from qd_pipeline.quickdraw.cairo.active_list import (
+    ActiveList,
+    active_list_buffers,
+    scan_active_list,
+)
 from qd_pipeline.quickdraw.cairo.compose import Canvas, canvas_buffers, lay_ink, lift
 from qd_pipeline.quickdraw.cairo.edges import Edges, edges_buffers, join
 from qd_pipeline.quickdraw.cairo.fixed import place, thin
 from qd_pipeline.quickdraw.cairo.gather import gather
 from qd_pipeline.quickdraw.cairo.lanes import Lanes, lanes_buffers
-from qd_pipeline.quickdraw.cairo.listed import Lists, lists_buffers, scan_listed
 from qd_pipeline.quickdraw.cairo.outline import Outline, outline_buffers, trace, trace_dot
 from qd_pipeline.quickdraw.cairo.pen import Pen, round_pen
 from qd_pipeline.quickdraw.cairo.scan import scan
@@ -42,7 +46,7 @@ class Scratch(NamedTuple):
     outline: Outline
     edges: Edges
     lanes: Lanes
-    lists: Lists
+    lists: ActiveList
     canvas: Canvas
 
 
@@ -89,7 +93,7 @@ def _scratch(side: int, strokes: int, points: int, longest: int) -> Scratch:
         outline,
         edges_buffers(capacity),
         lanes_buffers(side),
-        lists_buffers(side, capacity),
+        active_list_buffers(side, capacity),
         canvas_buffers(side),
     )
 
@@ -164,6 +168,6 @@ def draw(
             listed = scan(edges, lanes, canvas, low, high)
             lay_ink(canvas, low, listed)
             if listed < high:
-                scan_listed(edges, count, lists, listed, canvas)
+                scan_active_list(edges, count, lists, listed, canvas)
             start = stop
         lift(canvas, bitmaps[i, channel])

@@ -1,12 +1,12 @@
 """Buffers for the quick scan, in which the 15 sub-rows of a pixel row go side by side.
 
-What crosses a sub-row is one number, the key 4 * place + sign + 1, so that sorting the keys
-sorts the places and keeps the signs with them. On bitmaps of the dataset's size keys fit into
-16 bits, of which the processor takes on twice as many at a time as of 32.
+The crossing of an edge and a sub-row is one number, the key 4 * place + sign + 1, so that sorting
+the keys sorts the places and keeps their signs. On bitmaps of the dataset's size keys are 16-bit
+numbers, of which a vector register holds twice as many as of 32-bit ones.
 
-The keys of a pixel row lie in slots, a lane for each sub-row. Each edge goes into the row's
-last slot if its lanes are free there, as they are where the outline goes on in one direction,
-and into a new one if not.
+The keys of a pixel row lie in slots of 16 lanes, a lane for each sub-row. An edge goes into the
+row's last slot if its lanes are free there, as they are while the outline keeps its direction,
+else into a new slot.
 """
 
 from typing import Any, Final, NamedTuple
@@ -19,30 +19,29 @@ from qd_pipeline.quickdraw.cairo.sort import pairs_buffers
 from qd_pipeline.quickdraw.cairo.vectors import WIDTH
 
 DEPTH: Final = 256
-"""Slots that a pixel row may have, an even number; where more are needed, the list of edges is
-used."""
+"""Most slots of a pixel row, an even number; a row that needs more goes to `active_list`."""
 
 STRIDE: Final = (DEPTH + 8) * WIDTH
-"""From a row's slots to the next one's: more than there are, for rows 4096 bytes apart would
-share lines of the processor's cache."""
+"""Numbers from one row's slots to the next row's: padded, since rows 4096 bytes apart would map to
+the same cache sets."""
 
 SHORT: Final = 31
-"""Pixels of the widest bitmap whose keys are 16-bit numbers."""
+"""Widest bitmap, in pixels, whose keys fit into 16 bits."""
 
 LANES: Final = (1 << SUBROWS) - 1
 """All lanes of a slot, one bit each."""
 
 FULL: Final = (1 << WIDTH) - 1
-"""What is known of a pixel row before anything crosses it: nothing fits into its last slot."""
+"""State of an empty pixel row: no slots, and all lanes of the last one count as taken."""
 
 USED: Final = 16
-"""Bits below the number of slots, of what is known of a pixel row."""
+"""Shift of the number of slots in a pixel row's state; below it are the lanes taken."""
 
 COUNT: Final = (1 << 32) - 1
-"""Bits that hold the number of slots, once those below are shifted out."""
+"""Mask of the number of slots, after that shift."""
 
 BROKEN: Final = 1 << 48
-"""Bit that tells that an edge begins or ends within the pixel row."""
+"""Bit of a pixel row's state: an edge begins or ends within it."""
 
 
 class Lanes(NamedTuple):
@@ -51,12 +50,11 @@ class Lanes(NamedTuple):
     `number` is int16, or int32 for bitmaps wider than `SHORT`.
 
     Attributes:
-        nothing: number, key of lanes that a slot's edges do not cross: right of everything, with
-            the sign 0.
+        nothing: number, key of a lane without a crossing: right of everything, sign 0.
         slots: number (side * STRIDE,), keys.
-        rows: int64 (side,), what is known of each pixel row: which lanes of its last slot are
-            taken (`FULL`), how many slots it has (`COUNT`, from bit `USED` on), and `BROKEN`.
-        edge: int32 (side * DEPTH,), which edge came last into each slot.
+        rows: int64 (side,), state of each pixel row: the lanes taken of its last slot (`FULL`),
+            the number of its slots (`COUNT`, from bit `USED` on), and `BROKEN`.
+        edge: int32 (side * DEPTH,), the last edge in each slot.
         signs: number (16 * DEPTH,), whether a span opens or closes, of one pixel row.
         pairs: int32 (2, n), of slots, in the order in which a pixel row's are sorted.
         through: int32 (DEPTH,), edges through a pixel row from left to right.
@@ -93,7 +91,7 @@ def lanes_buffers(side: int) -> Lanes:
 
 
 def _in_lines(count: int, number: type[np.signedinteger[Any]]) -> NDArray[np.signedinteger[Any]]:
-    """Allocate an array that begins with a line of the processor's cache, 64 bytes."""
+    """Allocate an array aligned to a cache line, 64 bytes."""
     array = np.empty(count + 2 * WIDTH, number)
     skipped = -array.ctypes.data % 64 // array.itemsize
     return array[skipped : skipped + count]

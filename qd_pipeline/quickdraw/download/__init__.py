@@ -5,25 +5,13 @@ from qd_pipeline.quickdraw.download.fetching import Fetched, fetch, source_versi
 from qd_pipeline.quickdraw.download.limits import Limits
 from qd_pipeline.quickdraw.download.partial_download import sweep
 from qd_pipeline.quickdraw.download.source import Source
-from qd_pipeline.quickdraw.download.sources import (
-    SAMPLE_DRAWINGS,
-    CloudSource,
-    FileSource,
-    HttpSource,
-    OfficialBucket,
-    SampleSource,
-    parse_source,
-)
+from qd_pipeline.quickdraw.download.sources import parse_source
+from qd_pipeline.quickdraw.download.sources.sample import SAMPLE_DRAWINGS
 
 __all__ = [
     "SAMPLE_DRAWINGS",
-    "CloudSource",
     "Fetched",
-    "FileSource",
-    "HttpSource",
     "Limits",
-    "OfficialBucket",
-    "SampleSource",
     "Source",
     "fetch",
     "masked",

@@ -31,7 +31,7 @@ class Download:
         source: Where from.
         category: The official spelling.
         received: What has arrived so far.
-        wanted: Lines wanted; None for all.
+        wanted: Number of lines to receive; None for all.
         limits: Timeouts and sizes, for sources on a network.
         on_progress: Called with (drawings here, drawings wanted), or for all drawings with
             (bytes here, bytes in all; 0 where the source does not say).
@@ -53,13 +53,13 @@ class Download:
             Where in the file this attempt began, whether it is the whole file, its SHA-256.
 
         Raises:
-            SourceFailed: What the source sent is refused; nothing of it is kept.
+            SourceFailed: What the source sent is not valid; it is discarded.
             TransientError: Another attempt may help.
         """
         received = self.received
         try:
             with self.source.open(
-                self.category, start=received.size, since=received.version, limits=self.limits
+                self.category, start=received.size, previous=received.version, limits=self.limits
             ) as file:
                 complete = self._receive(file)
             sha256 = self._verify(complete=complete, resumed=file.start > 0)
@@ -123,7 +123,7 @@ class Download:
         )
 
     def _verify(self, *, complete: bool, resumed: bool) -> str:
-        """Compare what is on the disk with what is known about it; return its SHA-256."""
+        """Compare the file on disk with its expected size and hashes; return its SHA-256."""
         received = self.received
         received.flush()
         if received.size == 0:
@@ -148,7 +148,7 @@ class Download:
         return sha256.hexdigest()
 
     def _expected(self) -> list[tuple[str, str | None]]:
-        """Return what the source, and for the official bucket the catalog, say of the file."""
+        """Return the size and hashes from the source and, for the official bucket, the catalog."""
         version = self.received.version
         expected = [("MD5", version.md5), ("CRC32C", version.crc32c)]
         if self.source.is_official:
@@ -158,7 +158,7 @@ class Download:
         return expected
 
     def _refused(self, cause: str, remedy: str) -> SourceFailed:
-        """Keep nothing of it."""
+        """Discard what has arrived, and return the error."""
         self.received.discard()
         return SourceFailed(self.received.address, cause, remedy)
 

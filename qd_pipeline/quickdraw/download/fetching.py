@@ -1,4 +1,4 @@
-"""One category's NDJSON from a source: complete and verified, or not there."""
+"""Download of one category's NDJSON from a source: complete and verified, or not there."""
 
 import secrets
 import time
@@ -84,8 +84,8 @@ def fetch(
 
     Raises:
         BadSetting: The category or the number is not valid.
-        SourceFailed: The source does not send the file, or not as it should be; `target` is
-            as it was.
+        SourceFailed: The source does not send the file, or not a valid one; `target` is
+            unchanged.
         HomeFailed: The disk refuses; nothing is left behind.
     """
     if drawings is not None and drawings < 1:
@@ -117,8 +117,8 @@ def fetch(
 def source_version(source: Source, category: str, limits: Limits = DEFAULT_LIMITS) -> str:
     """Return the version of a category's file at the source, without downloading it.
 
-    It changes when the file does. Where the source says nothing about its files, each call
-    returns another one: such a file is never known to be unchanged.
+    It changes when the file does. Where the source gives neither entity tag nor date, each call
+    returns another version: such a file is never known to be unchanged.
 
     Args:
         source: Where from.

@@ -1,4 +1,4 @@
-"""Files over HTTP and HTTPS: what a server's replies mean, and which of them are accepted.
+"""Files over HTTP and HTTPS: validation of a server's responses.
 
 Bodies are accepted uncompressed only, and only of the version of the file that was requested.
 
@@ -33,37 +33,39 @@ _TRANSIENT: Final = {408, 425, 429, 500, 502, 503, 504}
 _MISSING: Final = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 _FORBIDDEN: Final = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
-# Last-Modified counts whole seconds: only one well before the response proves anything.
-_SETTLED_SECONDS: Final = 60
+# Last-Modified counts whole seconds: it is a strong validator only well before the response.
+_STRONG_AFTER_SECONDS: Final = 60
 
 
 @contextmanager
 def open_url(
-    url: str, start: int, since: FileVersion | None, limits: Limits
+    url: str, start: int, previous: FileVersion | None, limits: Limits
 ) -> Iterator[RemoteFile]:
     """Open a file, from an offset where the server can and the file is still the same.
 
     Args:
-        url: http:// or https://, with user and password where the server wants them.
+        url: http:// or https://, with user and password where the server requires them.
         start: Offset in bytes to resume from.
-        since: The file's version when the bytes before that offset were sent.
+        previous: The version of the file that the bytes before that offset are of.
         limits: Timeouts and the number of redirects.
 
     Raises:
-        SourceFailed: The server does not have the file, or not as it should be.
+        SourceFailed: The server does not have the file, or its response is not valid.
         TransientError: Another attempt may help; also raised while the chunks are read.
     """
     headers = {}
-    if start and since and since.validator:
-        headers = {"Range": f"bytes={start}-", "If-Range": since.validator}
+    if start and previous and previous.validator:
+        headers = {"Range": f"bytes={start}-", "If-Range": previous.validator}
     with reply_to(url, headers, limits) as response:
         if response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and headers:
             raise FileChanged("has no more bytes than were here")
         _check_status(response, url)
         _check_body(response, url)
-        begin, size = _extent(response)
+        begin, size = _offset_and_size(response)
         version = _version(response, size)
-        if begin and (begin != start or since is None or not _continues(version, since)):
+        if begin and (
+            begin != start or previous is None or not _is_same_version(version, previous)
+        ):
             raise FileChanged("changed while it was downloaded")
         yield RemoteFile(version, begin, _chunks(response))
 
@@ -74,7 +76,7 @@ def version_of(url: str, limits: Limits) -> FileVersion:
     The request is a GET of one byte: signed URLs allow no HEAD.
 
     Raises:
-        SourceFailed: The server does not have the file, or not as it should be.
+        SourceFailed: The server does not have the file, or its response is not valid.
         TransientError: Another attempt may help.
     """
     with reply_to(url, {"Range": "bytes=0-0"}, limits) as response:
@@ -82,7 +84,7 @@ def version_of(url: str, limits: Limits) -> FileVersion:
             return _version(response, 0)
         _check_status(response, url)
         _check_body(response, url)
-        return _version(response, _extent(response)[1])
+        return _version(response, _offset_and_size(response)[1])
 
 
 def _check_status(response: urllib3.BaseHTTPResponse, url: str) -> None:
@@ -90,19 +92,19 @@ def _check_status(response: urllib3.BaseHTTPResponse, url: str) -> None:
     if status in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
         return
     if status in _TRANSIENT:
-        raise TransientError(f"answered {_spelled(status)}", _retry_after(response))
+        raise TransientError(f"answered {_status_text(status)}", _retry_after(response))
     if status in _MISSING:
         raise SourceFailed(
             masked(url),
-            f"is not there (the server answered {_spelled(status)})",
+            f"is not there (the server answered {_status_text(status)})",
             "the mirror lacks this file, or its address is wrong: it should end where "
             "full/simplified/ begins",
         )
     if status in _FORBIDDEN:
         remedy = "check that you may read it, and that user and password are right"
-        raise SourceFailed(masked(url), f"was refused with {_spelled(status)}", remedy)
+        raise SourceFailed(masked(url), f"was refused with {_status_text(status)}", remedy)
     raise SourceFailed(
-        masked(url), f"answered {_spelled(status)}", "check that it is a mirror of the bucket"
+        masked(url), f"answered {_status_text(status)}", "check that it is a mirror of the bucket"
     )
 
 
@@ -123,7 +125,7 @@ def _check_body(response: urllib3.BaseHTTPResponse, url: str) -> None:
         )
 
 
-def _extent(response: urllib3.BaseHTTPResponse) -> tuple[int, int | None]:
+def _offset_and_size(response: urllib3.BaseHTTPResponse) -> tuple[int, int | None]:
     """Return where in the file the body begins, and the file's size."""
     if response.status == HTTPStatus.PARTIAL_CONTENT:
         span = re.fullmatch(
@@ -145,23 +147,23 @@ def _version(response: urllib3.BaseHTTPResponse, size: int | None) -> FileVersio
     validator = None
     if etag and not etag.startswith("W/"):
         validator = etag
-    elif modified and not etag and _is_settled(modified, headers.get("Date")):
+    elif modified and not etag and _is_strong(modified, headers.get("Date")):
         validator = modified
     return FileVersion(etag, modified, size, md5, crc32c, validator)
 
 
-def _is_settled(modified: str, answered: str | None) -> bool:
-    changed, now = _moment(modified), _moment(answered or "")
-    return bool(changed and now and (now - changed).total_seconds() >= _SETTLED_SECONDS)
+def _is_strong(modified: str, answered: str | None) -> bool:
+    changed, now = _parse_date(modified), _parse_date(answered or "")
+    return bool(changed and now and (now - changed).total_seconds() >= _STRONG_AFTER_SECONDS)
 
 
-def _continues(now: FileVersion, since: FileVersion) -> bool:
-    pairs = ((now.etag, since.etag), (now.size, since.size), (now.md5, since.md5))
+def _is_same_version(now: FileVersion, previous: FileVersion) -> bool:
+    pairs = ((now.etag, previous.etag), (now.size, previous.size), (now.md5, previous.md5))
     return all(new == old for new, old in pairs if new is not None and old is not None)
 
 
 def _chunks(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
-    # read1 returns what has arrived, so that slow bodies are seen to be slow.
+    # read1 returns what has arrived, so that `MinimumThroughput` sees slow bodies.
     while chunk := response.read1(CHUNK_BYTES):
         yield chunk
 
@@ -170,11 +172,11 @@ def _retry_after(response: urllib3.BaseHTTPResponse) -> float | None:
     text = response.headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdecimal():
         return float(text)
-    moment = _moment(text)
+    moment = _parse_date(text)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds()) if moment else None
 
 
-def _moment(text: str) -> datetime | None:
+def _parse_date(text: str) -> datetime | None:
     try:
         moment = email.utils.parsedate_to_datetime(text)
     except ValueError:
@@ -182,7 +184,7 @@ def _moment(text: str) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _spelled(status: int) -> str:
+def _status_text(status: int) -> str:
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:

@@ -1,10 +1,10 @@
-"""Partial downloads: what has arrived of a file, kept so that a later download resumes it.
+"""Partial downloads: the bytes of an unfinished download, kept so that a later one resumes it.
 
-Each is a folder, so that the bytes and what they are move together:
+Each is a folder, so that the bytes and their version move together:
 
     <name>/body                the bytes so far
-    <name>/version.json        of which version of which file they are
-    <name>~<random>/           the same, while a download is at work on it
+    <name>/version.json        address and version of the file that they are of
+    <name>~<random>/           the same, while a download writes to it
 
 A download renames the folder, which only one of several can do, and renews its modification time
 while it works. One whose time is long past belongs to a process that was killed. Nothing is written
@@ -25,13 +25,14 @@ from typing import BinaryIO, Final
 
 from qd_pipeline.errors import disk_failure, is_about_disk
 from qd_pipeline.quickdraw.download.remote_file import CHUNK_BYTES, FileVersion
+from qd_pipeline.renewal import renewing
 from qd_pipeline.storage import lease
 
 _VERSION: Final = "version.json"
 
 
 class PartialDownload:
-    """A file that has not arrived as a whole yet.
+    """The bytes of a file so far, and the version of the file that they are of.
 
     Attributes:
         body: Path of the bytes so far.
@@ -124,8 +125,8 @@ def open_partial(place: Path, address: str) -> Iterator[PartialDownload]:
     """
     own = place.with_name(f"{place.name}~{secrets.token_hex(8)}")
     try:
-        _take(place, own, address)
-        with lease.renewing(lambda: os.utime(own)), (own / "body").open("a+b") as stream:
+        _acquire(place, own, address)
+        with renewing(lambda: os.utime(own)), (own / "body").open("a+b") as stream:
             stream.seek(0)
             yield PartialDownload(own, stream, address)
     except OSError as error:
@@ -134,18 +135,18 @@ def open_partial(place: Path, address: str) -> Iterator[PartialDownload]:
         shutil.rmtree(own, ignore_errors=True)
         raise disk_failure(error, place.parent) from error
     finally:
-        _give_back(own, place)
+        _release(own, place)
 
 
 def sweep(folder: Path) -> None:
-    """Put back what killed downloads were at work on, so that it can be resumed or is removed."""
+    """Release the folders of killed downloads: keep what can be resumed, and remove the rest."""
     for entry in folder.iterdir() if folder.is_dir() else ():
         name, in_use, _ = entry.name.partition("~")
         if in_use and _is_expired(entry):
-            _give_back(entry, folder / name)
+            _release(entry, folder / name)
 
 
-def _take(place: Path, own: Path, address: str) -> None:
+def _acquire(place: Path, own: Path, address: str) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     in_use = list(place.parent.glob(f"{place.name}~*"))
     for entry in (place, *filter(_is_expired, in_use)):
@@ -160,7 +161,7 @@ def _take(place: Path, own: Path, address: str) -> None:
 
 
 def _copy(entry: Path, own: Path, address: str) -> bool:
-    """Copy the bytes so far of another download, which may be at work or have been killed."""
+    """Copy the bytes so far of another download, which may be running or have been killed."""
     version = _version_in(entry, address)
     if version is None:
         return False
@@ -176,8 +177,8 @@ def _copy(entry: Path, own: Path, address: str) -> bool:
     return _version_in(own, address) == version
 
 
-def _give_back(own: Path, place: Path) -> None:
-    """Keep for later what can be resumed."""
+def _release(own: Path, place: Path) -> None:
+    """Stop working on a partial download: keep it if it can be resumed, else remove it."""
     if (own / _VERSION).exists() and (own / "body").exists():
         with suppress(OSError):  # another download has put its bytes there
             own.rename(place)

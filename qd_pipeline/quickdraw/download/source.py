@@ -15,8 +15,8 @@ class Source(ABC):
     Attributes:
         is_synthetic: Whether the drawings are generated: figures from them must say
             "synthetic sample".
-        is_network: Whether the files come over a network: only then are there limits to how
-            slow and how large they may be.
+        is_network: Whether the files come over a network: only then do the limits of speed and
+            size apply.
     """
 
     is_synthetic: ClassVar[bool] = False
@@ -50,18 +50,18 @@ class Source(ABC):
 
     @abstractmethod
     def open(
-        self, category: str, *, start: int = 0, since: FileVersion | None = None, limits: Limits
+        self, category: str, *, start: int = 0, previous: FileVersion | None = None, limits: Limits
     ) -> AbstractContextManager[RemoteFile]:
         """Open a category's file.
 
         Args:
             category: The official spelling.
             start: Offset in bytes to resume from, where the source can.
-            since: The file's version when the bytes before that offset were sent.
+            previous: The version of the file that the bytes before that offset are of.
             limits: Timeouts of the request.
 
         Raises:
-            SourceFailed: The source does not have it, or not as it should be.
+            SourceFailed: The source does not have it, or its response is not valid.
             TransientError: Another attempt may help; also raised while the chunks are read.
         """
 

@@ -30,31 +30,31 @@ class Block:
     end: int
 
 
-def _skip_line(file: BufferedIOBase, room: bytearray) -> tuple[bytes, int]:
-    """Read on to the end of a line: what was read behind it, and the bytes read in all."""
+def _skip_line(file: BufferedIOBase, buffer: bytearray) -> tuple[bytes, int]:
+    """Skip the rest of a line; return the bytes read after it, and how many were read in all."""
     read = 0
-    while count := file.readinto(room):
+    while count := file.readinto(buffer):
         read += count
-        newline = room.find(b"\n", 0, count)
+        newline = buffer.find(b"\n", 0, count)
         if newline >= 0:
-            return bytes(room[newline + 1 : count]), read
+            return bytes(buffer[newline + 1 : count]), read
     return b"", read
 
 
-def _closed(room: bytearray, length: int) -> NDArray[np.uint8]:
-    """Return the first bytes of a block, closed by a newline if they are not yet."""
-    if room[length - 1] != ord("\n"):
-        room[length] = ord("\n")
+def _closed(buffer: bytearray, length: int) -> NDArray[np.uint8]:
+    """Return the first bytes of a block; a newline is appended if they do not end in one."""
+    if buffer[length - 1] != ord("\n"):
+        buffer[length] = ord("\n")
         length += 1
-    return np.frombuffer(room, np.uint8, length)
+    return np.frombuffer(buffer, np.uint8, length)
 
 
 def read_blocks(file: BufferedIOBase, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
-    r"""Read a file block by block, without the mark (BOM) that some editors put first.
+    r"""Read a file block by block, without the byte order mark (BOM) that some editors write.
 
     Args:
         file: Open for reading bytes.
-        block_bytes: Most bytes of a block, and so of a line with its newline.
+        block_bytes: Size of the largest block, and so of the longest line with its newline.
 
     >>> from io import BytesIO
     >>> [bytes(block.data) for block in read_blocks(BytesIO(b"one\ntwo\nthree"), 9)]
@@ -64,21 +64,21 @@ def read_blocks(file: BufferedIOBase, block_bytes: int = BLOCK_BYTES) -> Iterato
     end = len(rest)
     rest = rest.removeprefix(_BOM)
     while True:
-        room = bytearray(block_bytes + 1)
-        room[: len(rest)] = rest
-        with memoryview(room) as view:
+        buffer = bytearray(block_bytes + 1)
+        buffer[: len(rest)] = rest
+        with memoryview(buffer) as view:
             count = file.readinto(view[len(rest) : block_bytes])
         end += count
         length = len(rest) + count
         if length == 0:
             return
         # A block that is not full is the file's last.
-        cut = length if length < block_bytes else room.rfind(b"\n", 0, length) + 1
+        cut = length if length < block_bytes else buffer.rfind(b"\n", 0, length) + 1
         if cut == 0:
-            beginning = room[: min(length, _BEGINNING)] + b"\n"
+            beginning = buffer[: min(length, _BEGINNING)] + b"\n"
             yield Block(np.frombuffer(beginning, np.uint8), overlong=True, end=end)
-            rest, count = _skip_line(file, room)
+            rest, count = _skip_line(file, buffer)
             end += count
         else:
-            rest = bytes(room[cut:length])
-            yield Block(_closed(room, cut), overlong=False, end=end - len(rest))
+            rest = bytes(buffer[cut:length])
+            yield Block(_closed(buffer, cut), overlong=False, end=end - len(rest))

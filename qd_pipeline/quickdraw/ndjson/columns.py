@@ -26,15 +26,15 @@ SCHEMA: Final = pa.schema(
         ("drawing", pa.list_(pa.field("element", _STROKE))),
     ]
 )
-"""The stroke table's: a row a drawing, in the source's order."""
+"""Schema of the stroke table: a row a drawing, in the source's order."""
 
-# The bytes that a drawing, a stroke and a coordinate take at least bound how many there can be.
-_LEAST_DRAWING: Final = len(
+# The fewest bytes of a drawing, a stroke and a coordinate bound how many of each there can be.
+_MIN_DRAWING: Final = len(
     '{"word":"","countrycode":"","timestamp":"2017-03-04 23:08:55 UTC",'
     '"recognized":true,"key_id":"0","drawing":[[[0],[0]]]}'
 )
-_LEAST_STROKE: Final = len("[[0],[0]]")
-_LEAST_COORDINATE: Final = len("0,")
+_MIN_STROKE: Final = len("[[0],[0]]")
+_MIN_COORDINATE: Final = len("0,")
 
 
 @dataclass(frozen=True)
@@ -90,10 +90,10 @@ def _batch(columns: Columns, rows: int, strokes: int) -> pa.RecordBatch:
     )
 
 
-def room(size: int, lines: int) -> Columns:
-    """Make room for whatever so many bytes in so many lines may hold."""
-    rows = min(lines, size // _LEAST_DRAWING + 1)
-    coordinates = size // _LEAST_COORDINATE + 1
+def empty_columns(size: int, lines: int) -> Columns:
+    """Allocate columns for all that a block of so many bytes and lines may hold."""
+    rows = min(lines, size // _MIN_DRAWING + 1)
+    coordinates = size // _MIN_COORDINATE + 1
     return Columns(
         key_id=np.empty(rows, np.uint64),
         timestamp=np.empty(rows, np.int64),
@@ -101,7 +101,7 @@ def room(size: int, lines: int) -> Columns:
         country=np.empty(size, np.uint8),
         country_ends=np.empty(rows + 1, np.int32),
         stroke_ends=np.empty(rows + 1, np.int32),
-        point_ends=np.empty(size // _LEAST_STROKE + 2, np.int32),
+        point_ends=np.empty(size // _MIN_STROKE + 2, np.int32),
         x=np.empty(coordinates, np.uint8),
         y=np.empty(coordinates, np.uint8),
     )
@@ -120,7 +120,7 @@ def parse(block: Block, category: str | None) -> Parsed:
         return Parsed(pa.RecordBatch.from_pylist([], SCHEMA), data, starts, reasons, block.end)
     count = count_lines(data)
     lines = Lines(np.empty(count, np.int32), np.empty(count, np.uint8))
-    columns = room(len(data), count)
+    columns = empty_columns(len(data), count)
     word = np.array(bytearray((category or "").encode()), np.uint8)
     rows, strokes = read_lines(data, word, columns, lines)
     return Parsed(_batch(columns, rows, strokes), data, lines.starts, lines.reasons, block.end)

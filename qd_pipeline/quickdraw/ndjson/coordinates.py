@@ -1,4 +1,4 @@
-"""What a drawing may be: strokes, pairs of x and y."""
+"""Kernels that read the field `drawing`: strokes, pairs of x and y."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,21 +27,23 @@ _UNEQUAL = -int(Reason.UNEQUAL)
 _NOT_INTEGER = -int(Reason.NOT_INTEGER)
 _RANGE = -int(Reason.RANGE)
 
-# x has room for all that the bytes of a block can hold; y must not have more than x.
+# The buffer of x holds all that the bytes of a block can; y must not have more than x.
 _ANY = 1 << 31
 
 
 @kernel
 def _not_coordinate(data: Bytes, at: int) -> int:
-    """Say what is wrong with a coordinate that does not begin with a digit."""
+    """Return the reason why a coordinate that does not begin with a digit is invalid."""
     return _RANGE if data[at] == MINUS and is_digit(data[at + 1]) else _NOT_INTEGER
 
 
 @kernel
-def _read_coordinates(data: Bytes, at: int, out: Bytes, start: int, room: int) -> tuple[int, int]:
+def _read_coordinates(
+    data: Bytes, at: int, out: Bytes, start: int, capacity: int
+) -> tuple[int, int]:
     """Read a list of coordinates into `out` from `start`: (place or reason, how many).
 
-    Where there are more than `room`, the reason is that x and y differ in length.
+    Where there are more than `capacity`, the reason is that x and y differ in length.
     """
     at = skip_space(data, at)
     if data[at] != OPEN_LIST:
@@ -63,7 +65,7 @@ def _read_coordinates(data: Bytes, at: int, out: Bytes, start: int, room: int) -
                     return _RANGE, count
                 at += 1
                 digit = data[at] - ZERO
-        if count == room:
+        if count == capacity:
             return _UNEQUAL, count
         out[start + count] = value
         count += 1

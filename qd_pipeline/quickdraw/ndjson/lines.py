@@ -1,4 +1,4 @@
-"""From line to line: the kernel that reads a block of drawings into flat columns."""
+"""The kernel that reads a block of lines into flat columns."""
 
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ _NOT_OBJECT = int(Reason.NOT_OBJECT)
 
 
 class Lines(NamedTuple):
-    """Room for what is known of each line of a block."""
+    """Buffers for each line of a block: its start, and its `Reason` or 0."""
 
     starts: NDArray[np.int32]
     reasons: NDArray[np.uint8]
@@ -73,7 +73,7 @@ def _read_line(
 
 @kernel
 def _diagnose(data: Bytes, at: int, reason: int) -> int:
-    """Look behind a line's not being JSON: bytes that no text may hold explain it better."""
+    """Return a more exact reason for a line that is not JSON: a NUL byte, or not UTF-8."""
     while data[at] != NEWLINE:
         if data[at] == 0:
             return _NUL
@@ -88,10 +88,10 @@ def _diagnose(data: Bytes, at: int, reason: int) -> int:
 def scan_lines(
     data: Bytes, length: int, category: Bytes, size: int, columns: Columns, lines: Lines
 ) -> tuple[int, int]:
-    """Do `read_lines` on pointers as on arrays."""
-    room = np.empty(MAX_TEXT, np.uint8)
-    fault_room = np.empty(FIELDS, np.int64)
-    text, faults = pointer(room), pointer(fault_room)
+    """Do the work of `read_lines` on pointers."""
+    text_buffer = np.empty(MAX_TEXT, np.uint8)
+    fault_buffer = np.empty(FIELDS, np.int64)
+    text, faults = pointer(text_buffer), pointer(fault_buffer)
     columns.country_ends[0] = 0
     columns.stroke_ends[0] = 0
     columns.point_ends[0] = 0
@@ -117,8 +117,8 @@ def scan_lines(
                 end += 1
         at = end + 1
         line += 1
-    # Pointers keep nothing alive.
-    room[0] = fault_room[0] = 0
+    # A last use of the arrays: pointers do not keep them alive.
+    text_buffer[0] = fault_buffer[0] = 0
     return row, stroke
 
 

@@ -1,8 +1,8 @@
-"""Arrays as bare pointers, for kernels that call kernels by the byte.
+"""Arrays as bare pointers, for kernels that are called for every byte.
 
-An array that one kernel hands to another is counted in and out again, atomically; a pointer is
-not, which made reading lines three times as fast. A pointer knows no length and keeps nothing
-alive: the kernel that takes it from an array answers for both.
+numba counts references to an array, atomically, at each call that passes it on. It does not count
+pointers, which made reading lines three times as fast. A pointer has no length and does not keep
+its array alive: the kernel that takes it must check bounds and hold the array.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from numba.extending import intrinsic
 
 @intrinsic
 def pointer(_context: Any, array: Any) -> Any:
-    """Point, inside a kernel, to the first item of a contiguous array."""
+    """Return, inside a kernel, a pointer to the first item of a contiguous array."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return context.make_array(signature.args[0])(context, builder, arguments[0]).data

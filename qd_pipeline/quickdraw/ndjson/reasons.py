@@ -4,14 +4,14 @@ from enum import IntEnum
 from typing import Final
 
 MAX_DEPTH: Final = 32
-"""Brackets within brackets that a line may hold; a drawing needs four."""
+"""Deepest nesting of brackets in a line; a drawing needs four."""
 
 MAX_TEXT: Final = 256
-"""Bytes of UTF-8 that a text of a drawing (its country, its word) may have."""
+"""Most bytes of UTF-8 in a drawing's country or word."""
 
 
 class Reason(IntEnum):
-    """What the kernels say of a line; `VALID` is none."""
+    """Reason why a line is rejected; `VALID`: it is not."""
 
     VALID = 0
     BLANK = 1

@@ -1,4 +1,4 @@
-"""The key_ids that a file has had so far, for telling which come again."""
+"""The set of key_ids that a file has had so far, for finding duplicates."""
 
 import secrets
 
@@ -28,7 +28,7 @@ def _add(
     keys: NDArray[np.uint64],
     new: NDArray[np.bool_],
 ) -> int:
-    """Put keys into an open-addressed table that has room; say which were new, and how many."""
+    """Insert keys into an open-addressed table with enough slots; mark and count the new ones."""
     count = 0
     for place in range(len(keys)):
         slot = _slot(keys[place], seed, len(table))
@@ -56,12 +56,12 @@ class KeyIds:
         self._table = np.zeros(_FIRST_SLOTS, np.uint64)
         self._taken = np.zeros(_FIRST_SLOTS, np.bool_)
         self._count = 0
-        # Unpredictable, so that no file can be made whose keys all want one slot; what the set
-        # says does not depend on it.
+        # Random, so that no file can be written whose keys all collide; results do not depend on
+        # it.
         self._seed = np.uint64(secrets.randbits(64))
 
     def add(self, keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
-        """Add keys: True for each that was not there before."""
+        """Add keys, and return True for each that is new."""
         slots = len(self._table)
         while slots < 2 * (self._count + len(keys)):
             slots *= 2

@@ -53,7 +53,7 @@ def skip_key(data: Bytes, at: int, text: Bytes) -> tuple[int, int]:
 
 @kernel
 def skip_value(data: Bytes, at: int, depth: int, text: Bytes) -> int:
-    """Go past any value that stands within `depth` brackets; `text` is room to work in."""
+    """Skip any value, itself inside `depth` brackets; `text` is a scratch buffer."""
     # One bit a bracket that is open, the innermost lowest: is it an object's?
     objects = 0
     outside = depth

@@ -1,42 +1,37 @@
 """The embedded sample: our own doodles of eight animals, in the public dataset's format.
 
-No drawing here was drawn by a person: figures measured on the sample say how the pipeline
-fares, not how people draw. What a seed yields does not depend on how many drawings are
-asked for, on their order, or on the other categories, and is the same from machine to
-machine as far as their sines agree in the last bits (coordinates are rounded to integers).
+No drawing here was drawn by a person: metrics on the sample say whether the pipeline works, not
+how people draw. A drawing depends on the seed, the category and its index alone, and is the same
+on every machine as far as their sines agree in the last bits (coordinates are integers).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import count as count_from
 from json import dumps
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.quickdraw.sample.animals import PRESETS
-from qd_pipeline.quickdraw.sample.doodle import doodle
 
 ANIMALS: Final = tuple(PRESETS)
 """The categories of the sample, in the notebook's order."""
 
 VERSION: Final = 1
-"""Raised whenever the same seed yields other drawings; part of the data's version."""
+"""Incremented whenever the same seed yields other drawings; part of the data version."""
 
 _KEY_BITS: Final = 51
 _JANUARY: Final = 0.3
 
 
-def ndjson_lines(category: str, count: int, seed: int, start: int = 0) -> Iterator[bytes]:
+def ndjson_lines(category: str, count: int, seed: int) -> Iterator[bytes]:
     r"""Yield drawings as the lines of the dataset's simplified files.
 
     Args:
         category: One of `ANIMALS`.
         count: Number of lines.
         seed: From 0.
-        start: Index of the first drawing, from 0.
 
     Yields:
         One JSON object with its line feed, in UTF-8.
@@ -54,41 +49,16 @@ def ndjson_lines(category: str, count: int, seed: int, start: int = 0) -> Iterat
             "is not in the synthetic sample",
             f"choose from {', '.join(ANIMALS)}, or another source",
         )
-    for name, number in (("seed", seed), ("count", count), ("start", start)):
+    for name, number in (("seed", seed), ("count", count)):
         if number < 0:
             raise BadSetting(f"the sample's {name}", f"is {number}", "give a number from 0")
-    return (_line(category, index, seed) for index in range(start, start + count))
-
-
-def write_ndjson(
-    path: Path,
-    category: str,
-    count: int,
-    seed: int,
-    *,
-    on_progress: Callable[[int, int], None] | None = None,
-) -> None:
-    """Write the first `count` drawings of a category to a file.
-
-    Args:
-        path: The file, overwritten if it exists.
-        category: One of `ANIMALS`.
-        count: Number of drawings.
-        seed: From 0.
-        on_progress: Told how many drawings of how many are written, every hundred.
-
-    Raises:
-        BadSetting: As `ndjson_lines`.
-    """
-    lines = ndjson_lines(category, count, seed)
-    with path.open("wb") as file:
-        for done, line in zip(count_from(1), lines):
-            file.write(line)
-            if on_progress and (done % 100 == 0 or done == count):
-                on_progress(done, count)
+    return (_line(category, index, seed) for index in range(count))
 
 
 def _line(category: str, index: int, seed: int) -> bytes:
+    # Numba takes a second to import, and what only names the sample should not wait for it.
+    from qd_pipeline.quickdraw.sample.doodle import doodle  # noqa: PLC0415
+
     place = ANIMALS.index(category)
     # Streams of bit generators are fixed by numpy's compatibility policy (NEP 19).
     chances = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, place, index])))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from qd_pipeline.quickdraw.sample.animals import PRESETS
 from qd_pipeline.quickdraw.sample.hand import Hand
-from qd_pipeline.quickdraw.sample.ink import CHANCES_PER_STROKE, settle, trace
+from qd_pipeline.quickdraw.sample.ink import CHANCES_PER_STROKE, simplify_traced, trace
 from qd_pipeline.quickdraw.sample.people import COUNTRIES, COUNTRY_LIMITS, Habits, habits
 
 _MISHAPS: Final = ("unfinished", "scribbled out", "shaky", "squashed", "another animal")
@@ -49,7 +49,7 @@ def doodle(animal: str, chances: np.random.Generator) -> Doodle:
     points = _posed(hand, habit, np.array([*chain(*hand.strokes)]), squashed=mishap == "squashed")
     shake = 3.5 if mishap == "shaky" else habit.haste * hand.between(0.4, 1.5)
     inked = trace(points, starts, chances.random((len(lengths), CHANCES_PER_STROKE)), shake)
-    xs, ys, bounds = (array.tolist() for array in settle(*inked))
+    xs, ys, bounds = (array.tolist() for array in simplify_traced(*inked))
     strokes = [[xs[a:b], ys[a:b]] for a, b in pairwise(bounds)]
     return Doodle(country, mishap is None, strokes)
 

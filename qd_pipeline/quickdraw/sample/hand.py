@@ -1,4 +1,4 @@
-"""How a hand draws: the strokes it can make, and the chances it takes.
+"""A simulated hand: the strokes that it can draw, and its random choices.
 
 Points are complex numbers, x to the right and y **downwards**, in units of about the
 length of an animal. A stroke is the list of points that the pen passes; the pen goes
@@ -24,10 +24,10 @@ class Hand:
     """One person drawing one doodle: collects strokes, in the order they are drawn.
 
     Args:
-        chances: Where every choice comes from. Only its uniform doubles are used, since
-            numpy keeps those the same from version to version.
-        care: How likely small parts are drawn at all, 0–1.
-        one_line: How likely an outline is drawn in one go instead of part by part, 0–1.
+        chances: Source of every random choice. Only its uniform doubles are used, since numpy
+            keeps those the same from version to version.
+        care: Factor of the probability that small parts are drawn, 0–1.
+        one_line: Probability that an outline is drawn in one stroke, not part by part, 0–1.
         clockwise: Whether loops go clockwise.
     """
 
@@ -41,19 +41,19 @@ class Hand:
         self.strokes: list[list[complex]] = []
 
     def chance(self, share: float) -> bool:
-        """Say yes in this share of cases."""
+        """Return True with a probability."""
         return self._next() < share
 
     def bothers(self, share: float = 0.9) -> bool:
-        """Say yes in this share of cases for a careful hand, in fewer for a careless one."""
+        """Return True with a probability, times `care`: small parts are left out in haste."""
         return self._next() < share * self.care
 
     def between(self, low: float, high: float) -> float:
-        """Choose evenly between two numbers."""
+        """Draw a uniform number between two."""
         return low + (high - low) * self._next()
 
     def about(self, mean: float, spread: float = 0.12) -> float:
-        """Choose around a mean; the spread is the standard deviation as a share of it."""
+        """Draw a number around a mean; the spread is the standard deviation as a share of it."""
         bell = 2 * (self._next() + self._next() + self._next()) - 3
         return mean * (1 + spread * bell)
 
@@ -70,7 +70,7 @@ class Hand:
         self.strokes.append(list(points))
 
     def line(self, *points: complex) -> None:
-        """Draw straight from point to point, starting and ending a little off the mark."""
+        """Draw straight from point to point; both ends miss their points a little."""
         start = points[0] + (points[0] - points[1]) * self.between(-0.06, 0.08)
         end = points[-1] + (points[-1] - points[-2]) * self.between(-0.06, 0.08)
         self.strokes.append([start, *corners(points[1:-1]), end])
@@ -93,7 +93,7 @@ class Hand:
         )
 
     def loop(self, centre: complex, width: float, height: float, start: float = 270) -> None:
-        """Draw round an ellipse of these half axes; its ends seldom meet."""
+        """Draw around an ellipse of these half axes; its ends seldom meet."""
         begin = start + self.between(-60, 60)
         width = self.about(width, 0.07)
         height = self.about(height, 0.07)

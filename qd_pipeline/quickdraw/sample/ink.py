@@ -93,7 +93,7 @@ def trace(
 
 
 @kernel
-def settle(
+def simplify_traced(
     points: NDArray[np.complex128], starts: NDArray[np.int64]
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int64]]:
     """Align, scale and simplify traced strokes as the dataset's were.

@@ -17,7 +17,7 @@ from qd_pipeline.quickdraw.sketches.points import (
 from qd_pipeline.quickdraw.sketches.simplify import Stroke
 from qd_pipeline.quickdraw.sketches.sketch import Sketch
 
-MOST_BYTES = 50_000_000
+MAX_BYTES = 50_000_000
 """Bytes of the largest file read."""
 
 # Names of the dataset beside `drawing`, in whose files strokes are columns.
@@ -91,13 +91,13 @@ def sketches_of(data: bytes, name: str, *, layout: Layout | None = None) -> Sket
 def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise BadDrawing(
             str(path), f"cannot be read ({error.strerror})", "give a file that can"
         ) from error
-    if len(data) > MOST_BYTES:
-        raise BadDrawing(str(path), "is too large", f"give at most {MOST_BYTES:,} bytes")
+    if len(data) > MAX_BYTES:
+        raise BadDrawing(str(path), "is too large", f"give at most {MAX_BYTES:,} bytes")
     return data
 
 

@@ -9,7 +9,7 @@ from scipy.spatial import ConvexHull, QhullError
 from skimage.measure import approximate_polygon
 
 from qd_pipeline.quickdraw.sketches.ground import (
-    FAINTEST,
+    MIN_CONTRAST,
     Ground,
     Mask,
     Pixels,
@@ -18,7 +18,7 @@ from qd_pipeline.quickdraw.sketches.ground import (
     in_corners,
 )
 
-SMALLEST = 0.08
+MIN_AREA = 0.08
 """Share of the page that a frame encloses."""
 
 MIDDLE = 0.7
@@ -36,7 +36,7 @@ CORNER = 3
 PENUMBRA = 1
 """Pixels within a frame's line in which it blurs into the page."""
 
-SMALLEST_OF_INK = 0.15
+MIN_AREA_OF_INK = 0.15
 """Share of the box of everything on the page that a frame encloses."""
 
 SHADOW = 0.3
@@ -57,13 +57,13 @@ STRAIGHT = 1.3
 SQUARE = np.deg2rad(0.8)
 """Angle by which a drawn frame's opposite sides are not parallel, or its corners not right."""
 
-THICKEST = 0.15
+MAX_THICKNESS = 0.15
 """Share of its shorter side that a frame's line takes."""
 
 NEAR = 0.02
 """Share of a frame's side within which other ink touches it, as the legs of a table do."""
 
-LEAST_CONTENT = 0.35
+MIN_CONTENT = 0.35
 """Share of a frame's side over which the drawing in it extends."""
 
 Corners = npt.NDArray[np.float64]
@@ -86,7 +86,7 @@ def framed_part(pixels: Pixels, far: Mask, paper: Mask, ground: Ground) -> tuple
     if not everything:
         return None
     ink_box = np.prod([each.stop - each.start for each in everything[0]])
-    smallest = max(SMALLEST * paper.sum(), SMALLEST_OF_INK * ink_box)
+    smallest = max(MIN_AREA * paper.sum(), MIN_AREA_OF_INK * ink_box)
     # Beside the frame itself may be its shadow; and its line may have gaps.
     dark = far & (contrast_to(pixels, ground) > SHADOW)
     for mask, closed in ((far, far), (dark, dark), (far, _closed(far))):
@@ -121,15 +121,15 @@ def _framed_by(
     colour = _commonest(pixels[core])
     inner = flat_colour(tuple(colour.tolist()))
     contrast = contrast_to(pixels, inner)
-    exact = float(np.clip(4 * np.median(contrast[core]), FAINTEST / 4, FAINTEST))
+    exact = float(np.clip(4 * np.median(contrast[core]), MIN_CONTRAST / 4, MIN_CONTRAST))
     part = _within_line(contrast < exact, depths, paper)
     if part is None:
         return None
-    rows, columns = np.nonzero(part & (contrast > FAINTEST))
+    rows, columns = np.nonzero(part & (contrast > MIN_CONTRAST))
     content = max(np.ptp(rows), np.ptp(columns)) / side if len(rows) else 0
     change = float(contrast_to(colour.reshape(1, 1, 3), ground).max())
-    same_colour = ground.flat and change <= FAINTEST
-    drawn = same_colour and (content < LEAST_CONTENT or not _is_rectangle(corners))
+    same_colour = ground.flat and change <= MIN_CONTRAST
+    drawn = same_colour and (content < MIN_CONTENT or not _is_rectangle(corners))
     return (part, same_colour) if content and not drawn else None
 
 
@@ -146,7 +146,7 @@ def _within_line(empty: Mask, depths: npt.NDArray[np.float64], paper: Mask) -> M
         side no such part begins.
     """
     depth = depths.min(0)
-    thickest = max(2, int(THICKEST * 2 * depth.max()))
+    thickest = max(2, int(MAX_THICKNESS * 2 * depth.max()))
     margins = np.empty((len(depths), 1, 1))
     for k, nearest in enumerate(depths.argmin(0) == np.arange(len(depths))[:, None, None]):
         beside = nearest & paper & (depth >= 0) & (depth < thickest)

@@ -12,7 +12,7 @@ Mask: TypeAlias = npt.NDArray[np.bool_]
 Contrast: TypeAlias = npt.NDArray[np.float32]
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 
-FAINTEST = 0.08
+MIN_CONTRAST = 0.08
 """Contrast below which nothing is ink; 1 is between full light and none."""
 
 PARTS = 16
@@ -21,13 +21,13 @@ PARTS = 16
 PART_SIDE = 8
 """Pixels of such a part's side, of which the median is taken."""
 
-MOST_CHANGE = 0.12 * 255
+MAX_CHANGE = 0.12 * 255
 """Difference of light between a part and those around it from which it is all ink."""
 
-LARGEST_CORNER = 0.1
+MAX_CORNER = 0.1
 """Share of the picture's longer side that the rest of a round corner takes at most."""
 
-LEAST_GROUND = 0.2
+MIN_GROUND = 0.2
 """Share of the page that its ground takes; a frame's line takes less."""
 
 BLURRED = 3
@@ -40,7 +40,7 @@ OUTER, INNER = 0.5, 0.7
 """Shares of an outline that have its colour: at the page's side, and within a border. Two lines
 of ruled paper are half of an outline."""
 
-WIDEST_BORDER = 0.1
+MAX_BORDER = 0.1
 """Share of the page's shorter side that a border takes at most."""
 
 
@@ -65,7 +65,7 @@ def flat_ground(pixels: Pixels, paper: Mask) -> Ground | None:
     """
     padded = np.pad(paper, 1)
     depth = ndimage.distance_transform_cdt(padded, "chessboard")[1:-1, 1:-1]
-    widest = int(WIDEST_BORDER * min(np.ptp(rows) + 1 for rows in np.nonzero(paper)))
+    widest = int(MAX_BORDER * min(np.ptp(rows) + 1 for rows in np.nonzero(paper)))
     outer: Pixels | None = None
     for inset in range(1, max(BLURRED, widest) + 1):
         inner = _outline_colour(pixels, depth == inset, OUTER if outer is None else INNER)
@@ -75,8 +75,8 @@ def flat_ground(pixels: Pixels, paper: Mask) -> Ground | None:
                 return None
         elif (
             inner is not None
-            and float(_distance(inner, outer)) > FAINTEST
-            and (_distance(pixels[paper], inner) < FAINTEST).mean() > LEAST_GROUND
+            and float(_distance(inner, outer)) > MIN_CONTRAST
+            and (_distance(pixels[paper], inner) < MIN_CONTRAST).mean() > MIN_GROUND
         ):
             outer = inner
             break
@@ -103,7 +103,7 @@ def local_ground(pixels: Pixels, paper: Mask) -> Ground:
     parts = small[tuple(nearest)].reshape(rows, PART_SIDE, columns, PART_SIDE, 3)
     medians = np.median(parts, axis=(1, 3))
     around = ndimage.median_filter(medians, size=(5, 5, 1), mode="nearest")
-    all_ink = np.abs(medians - around).max(2, keepdims=True) > MOST_CHANGE
+    all_ink = np.abs(medians - around).max(2, keepdims=True) > MAX_CHANGE
     ground = np.where(all_ink, around, medians)
     # Mirrored, what lies further in outnumbers a strip along an edge.
     inwards = ndimage.median_filter(medians, size=(3, 3, 1), mode="mirror")
@@ -154,7 +154,7 @@ def in_corners(mask: Mask, corners: Mask) -> Mask:
         The small connected components of the mask that have a pixel in a corner.
     """
     labels, _ = ndimage.label(mask, np.ones((3, 3)))
-    largest = LARGEST_CORNER * max(mask.shape)
+    largest = MAX_CORNER * max(mask.shape)
     found = np.zeros_like(mask)
     boxes = ndimage.find_objects(labels)
     for label in np.unique(labels[corners & mask]):

@@ -9,10 +9,10 @@ from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 from qd_pipeline.errors import BadDrawing
 from qd_pipeline.quickdraw.sketches.ink import COARSE_SIDE
 
-MOST_PIXELS = 64_000_000
+MAX_PIXELS = 64_000_000
 """Pixels of the largest picture read."""
 
-MOST_ANIMATED_PIXELS = 256_000_000
+MAX_ANIMATED_PIXELS = 256_000_000
 """Pixels of all frames of the largest animation read."""
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
@@ -48,11 +48,11 @@ def open_picture(data: bytes) -> tuple[Image.Image, tuple[str, ...]]:
     try:
         picture: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
         frames = getattr(picture, "n_frames", 1)
-        if picture.width * picture.height > MOST_PIXELS:
+        if picture.width * picture.height > MAX_PIXELS:
             raise _too_large()
         warnings: tuple[str, ...] = ()
         if frames > 1:
-            if picture.width * picture.height * frames > MOST_ANIMATED_PIXELS:
+            if picture.width * picture.height * frames > MAX_ANIMATED_PIXELS:
                 raise BadDrawing(
                     "the picture", f"has {frames:,} frames", "save the one that shows the drawing"
                 )
@@ -73,13 +73,13 @@ def open_picture(data: bytes) -> tuple[Image.Image, tuple[str, ...]]:
         raise _too_large() from None
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise BadDrawing("the picture", f"is damaged ({error})", "save it again") from error
-    opaque, told = _opaque(upright)
-    return opaque, warnings + told
+    opaque, notes = _opaque(upright)
+    return opaque, warnings + notes
 
 
 def _too_large() -> BadDrawing:
     return BadDrawing(
-        "the picture", "is too large", f"give at most {MOST_PIXELS // 1_000_000} million pixels"
+        "the picture", "is too large", f"give at most {MAX_PIXELS // 1_000_000} million pixels"
     )
 
 

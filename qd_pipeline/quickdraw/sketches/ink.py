@@ -10,7 +10,7 @@ from PIL import Image
 from skimage.filters import apply_hysteresis_threshold
 
 from qd_pipeline.errors import BadDrawing
-from qd_pipeline.quickdraw.sketches.ground import FAINTEST, Contrast, Ground, Mask, contrast_to
+from qd_pipeline.quickdraw.sketches.ground import MIN_CONTRAST, Contrast, Ground, Mask, contrast_to
 from qd_pipeline.quickdraw.sketches.page import Page, pages
 from qd_pipeline.quickdraw.sketches.ruling import find_rules, without_rules
 
@@ -23,7 +23,7 @@ INK_SIDE = 320
 NOISE = 6.0
 """Times the median difference of neighbouring pixels below which nothing is ink."""
 
-MOST_INK = 0.5
+MAX_INK = 0.5
 """Share of the ink's box from which it is hardly a line drawing."""
 
 MUCH_INK = "most of the picture was taken for ink"
@@ -56,13 +56,13 @@ def find_ink(picture: Image.Image) -> Ink:
         BadDrawing: Nothing stands out from the ground.
     """
     coarse = _coarse(picture)
-    told: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     if rules := find_rules(coarse):
         picture = without_rules(picture, rules, picture.width / coarse.width)
         coarse = _coarse(picture)
-        told = (RULES_LEFT_OUT,)
+        notes = (RULES_LEFT_OUT,)
     page, visible, faintest = _seen(coarse)
-    warnings = told + page.warnings
+    warnings = notes + page.warnings
     rows, columns = np.nonzero(visible)
     box = (
         max(0.0, (columns.min() - 1) / coarse.width),
@@ -75,7 +75,7 @@ def find_ink(picture: Image.Image) -> Ink:
     paper = _crop(Image.fromarray(page.paper), box, Image.Resampling.NEAREST, size=ink.size)
     contrast = contrast_to(np.asarray(ink), Ground(under, flat=False)) * np.asarray(paper)
     mask = _threshold(contrast, faintest)
-    if mask.mean() > MOST_INK:
+    if mask.mean() > MAX_INK:
         warnings = (*warnings, MUCH_INK)
     return Ink(mask, warnings)
 
@@ -111,7 +111,7 @@ def _visible(coarse: Image.Image, page: Page) -> tuple[Contrast, float]:
     """Measure the contrast on the page, and that below which it is noise."""
     contrast = contrast_to(np.asarray(coarse), page.ground)
     steps = np.abs(np.diff(contrast[::2], append=contrast[::2, -1:]))[page.paper[::2]]
-    faintest = max(FAINTEST, NOISE * float(np.median(steps))) if len(steps) else FAINTEST
+    faintest = max(MIN_CONTRAST, NOISE * float(np.median(steps))) if len(steps) else MIN_CONTRAST
     return contrast * page.paper, faintest
 
 

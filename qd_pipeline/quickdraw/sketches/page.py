@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from qd_pipeline.quickdraw.sketches.frame import framed_part, is_rectangle
 from qd_pipeline.quickdraw.sketches.ground import (
-    FAINTEST,
+    MIN_CONTRAST,
     Ground,
     Mask,
     contrast_to,
@@ -24,20 +24,20 @@ from qd_pipeline.quickdraw.sketches.ground import (
 )
 from qd_pipeline.quickdraw.sketches.sheet import sheet_of_paper
 
-MOST_ROUNDS = 8
-"""Borders, frames and cards within one another that are looked through."""
+MAX_ROUNDS = 8
+"""Most borders, frames and cards within one another that are searched."""
 
 PHOTO_EDGE = 0.4
-"""Contrast from which a strip along a photograph's edge is not paper."""
+"""Least contrast at which a strip along a photograph's edge does not count as paper."""
 
 EDGE_COVER = 0.5
-"""Share of a side that a strip along it covers; less is ink that touches the side."""
+"""Least share of a side that a strip along it covers; less is ink that touches the side."""
 
-WIDEST_EDGE = 0.25
-"""Share of the page's width that a strip along a side takes at most."""
+MAX_EDGE = 0.25
+"""Largest width of a strip along a side, as a share of the page's width."""
 
 PENUMBRA = 2
-"""Pixels beside a strip in which it blurs into the page."""
+"""Width of the blur between a strip and the page, in pixels."""
 
 EDGE_LEFT_OUT = "a border or a dark edge of the picture was left out"
 ONLY_A_FRAME = "nothing is within its border, which was taken for the drawing"
@@ -51,7 +51,7 @@ class Page:
     Attributes:
         paper: `bool (height, width)`, true where the page is.
         ground: The colour of the empty page.
-        warnings: What was left out, a clause each.
+        warnings: A clause for each thing that was left out.
     """
 
     paper: Mask
@@ -66,14 +66,14 @@ def pages(picture: Image.Image) -> list[Page]:
         picture: Mode RGB, its longer side some 500 pixels.
 
     Returns:
-        At least two pages. The last one lies within all borders and frames; where it shows no
-        ink, these were the drawing, and the first one, the whole picture, counts.
+        At least two pages. The last one lies within all borders and frames. Where it shows no
+        ink, the borders and frames are the drawing: use the first one, the whole picture.
     """
     pixels = np.asarray(picture)
     first = _first_page(pixels)
     page = _without_edges(pixels, first)
     found = [replace(first, warnings=(ONLY_A_FRAME,)) if page.warnings else first, page]
-    for _ in range(MOST_ROUNDS):
+    for _ in range(MAX_ROUNDS):
         far = page.paper & (contrast_to(pixels, page.ground) > _stands_out(page.ground))
         inner = framed_part(pixels, far, page.paper, page.ground)
         if inner is None:
@@ -105,12 +105,12 @@ def _ground(pixels: npt.NDArray[np.uint8], paper: Mask) -> Ground:
 
 
 def _stands_out(ground: Ground) -> float:
-    return FAINTEST if ground.flat else PHOTO_EDGE
+    return MIN_CONTRAST if ground.flat else PHOTO_EDGE
 
 
 def _without_edges(pixels: npt.NDArray[np.uint8], page: Page) -> Page:
-    """Drop strips along the sides, one within another, as double borders are."""
-    for _ in range(MOST_ROUNDS):
+    """Drop strips along the sides, repeatedly: a border may be double."""
+    for _ in range(MAX_ROUNDS):
         far = page.paper & (contrast_to(pixels, page.ground) > _stands_out(page.ground))
         edges = _edges(far, page.paper)
         paper = page.paper & ~edges
@@ -125,7 +125,7 @@ def _without_edges(pixels: npt.NDArray[np.uint8], page: Page) -> Page:
 
 
 def _round_corners(far: Mask, paper: Mask) -> Mask:
-    """Find what a border with round corners leaves of itself in the page's corners."""
+    """Find the remains of a border with round corners, in the corners of the page."""
     seeds = np.zeros_like(paper)
     for box in ndimage.find_objects(paper.astype(np.uint8)):
         for turns in range(4):
@@ -138,7 +138,7 @@ def _edges(far: Mask, paper: Mask) -> Mask:
     edges = np.zeros_like(paper)
     (box,) = ndimage.find_objects(paper.astype(np.uint8))
     for turns in range(4):
-        # The side looked at is the left one.
+        # `_edge` searches the left side.
         strip = _edge(np.rot90(far[box], turns), np.rot90(paper[box], turns))
         edges[box] |= np.rot90(strip, -turns)
     return edges & paper
@@ -147,21 +147,21 @@ def _edges(far: Mask, paper: Mask) -> Mask:
 def _edge(far: Mask, paper: Mask) -> Mask:
     """Find the strip along the left side."""
     height, width = far.shape
-    # What is not paper, as strips dropped before, is passed over.
+    # Skip what is not paper, such as strips that were dropped before.
     first = np.where(paper.any(1), paper.argmax(1), width)
     columns = np.arange(width)
     beyond = columns[None] >= first[:, None]
     clear = beyond & ~far
-    # A line of resampled pixels along the side may be lighter.
+    # Resampling may have made the outermost pixels of a strip lighter.
     near = columns[None] <= first[:, None] + 1
     clear &= ~near | ~np.take_along_axis(far, np.minimum(first + 1, width - 1)[:, None], 1)
     depth = np.where(clear.any(1), clear.argmax(1), width) - first
     rows = first < width / 2
     if not rows.any() or (depth[rows] > 0).mean() < EDGE_COVER:
         return np.zeros_like(far)
-    # Strokes that touch the strip make single rows deeper.
+    # Strokes that touch the strip make it wider in single rows.
     usual = ndimage.median_filter(depth, max(3, height // 6) | 1, mode="nearest")
-    if np.median(usual[rows]) > WIDEST_EDGE * width:
+    if np.median(usual[rows]) > MAX_EDGE * width:
         return np.zeros_like(far)
     depth = np.minimum(depth, usual + PENUMBRA)
     strip: Mask = beyond & (columns[None] < (first + depth + PENUMBRA * (depth > 0))[:, None])

@@ -14,7 +14,7 @@ Layout: TypeAlias = Literal["columns", "points"]
 hold times as well."""
 
 # Simplifying loses less than epsilon at each edge, and rounding half a unit.
-_LEAST_OF_MAXIMA = 245
+_MIN_MAXIMUM = 245
 
 
 def strokes_of_points(
@@ -135,4 +135,4 @@ def _fits(stroke: Any) -> bool:
 
 
 def _fills_the_box(strokes: Sequence[Stroke]) -> bool:
-    return max(int(row.max()) for pair in strokes for row in pair) >= _LEAST_OF_MAXIMA
+    return max(int(row.max()) for pair in strokes for row in pair) >= _MIN_MAXIMUM

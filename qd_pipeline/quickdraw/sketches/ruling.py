@@ -9,25 +9,25 @@ from scipy import ndimage
 
 from qd_pipeline.quickdraw.sketches.ground import Mask
 
-THICKEST = 9
+MAX_THICKNESS = 9
 """Pixels from which a line is not thin, when the picture's longer side has some 500."""
 
 DARK = 0.12
 """Share of the picture's contrast that a ruled line has to disturb."""
 
-LEAST_CONTRAST = 16
+MIN_CONTRAST = 16
 """Grey levels below which nothing is a line."""
 
 COVERED = 0.7
 """Share of the picture's width that a ruled line covers."""
 
-LEAST_LINES = 5
+MIN_LINES = 5
 """Lines from which a page is ruled."""
 
 REGULAR = 0.15
 """Share of the distance between lines by which it changes."""
 
-STEEPEST = 0.08
+MAX_SLOPE = 0.08
 """Slope of the lines of a page that was laid askew."""
 
 SLOPES = 65
@@ -63,9 +63,9 @@ def find_rules(picture: Image.Image) -> list[Rules]:
     grey = np.asarray(picture.convert("L"), np.float32)
     low, high = np.percentile(grey, [0.5, 99.5])
     for thin in (ndimage.black_tophat, ndimage.white_tophat):
-        stands_out = thin(grey, THICKEST)
+        stands_out = thin(grey, MAX_THICKNESS)
         noise = float(np.median(stands_out))
-        lines = stands_out > max(DARK * (high - low), LEAST_CONTRAST) + 2 * noise
+        lines = stands_out > max(DARK * (high - low), MIN_CONTRAST) + 2 * noise
         across = [_rules(lines, upright=False), _rules(lines.T, upright=True)]
         if found := [rules for rules in across if rules is not None]:
             return found
@@ -94,11 +94,11 @@ def without_rules(picture: Image.Image, found: list[Rules], scale: float) -> Ima
 def _rules(ink: Mask, *, upright: bool) -> Rules | None:
     width = ink.shape[1]
     y, x = np.nonzero(ink)
-    if len(y) < LEAST_LINES * COVERED * width:
+    if len(y) < MIN_LINES * COVERED * width:
         return None
     best: tuple[float, float, npt.NDArray[np.float64]] | None = None
-    for slope in np.linspace(-STEEPEST, STEEPEST, SLOPES):
-        shift = int(STEEPEST * ink.shape[1]) + 1
+    for slope in np.linspace(-MAX_SLOPE, MAX_SLOPE, SLOPES):
+        shift = int(MAX_SLOPE * ink.shape[1]) + 1
         rows = np.rint(y - slope * x).astype(int) + shift
         share = np.bincount(rows, minlength=ink.shape[0] + 2 * shift) / width
         sharp = float((share**2).sum())
@@ -109,7 +109,7 @@ def _rules(ink: Mask, *, upright: bool) -> Rules | None:
     dark = np.flatnonzero(share > COVERED / 2)
     groups = np.split(dark, np.flatnonzero(np.diff(dark) > 1) + 1)
     lines = [group for group in groups if len(group) and share[group].sum() > COVERED]
-    if len(lines) < LEAST_LINES:
+    if len(lines) < MIN_LINES:
         return None
     gaps = np.diff([group.mean() for group in lines])
     usual = float(np.median(gaps))

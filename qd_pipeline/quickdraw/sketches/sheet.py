@@ -9,19 +9,19 @@ from skimage.morphology import convex_hull_image
 from qd_pipeline.quickdraw.sketches.ground import PART_SIDE, PARTS, Mask, Pixels
 
 FILLED = 0.7
-"""Share of its convex hull that a sheet of paper fills with light."""
+"""Least share of its convex hull that a sheet of paper fills."""
 
-SMALLEST = 0.2
-"""Share of the picture that a sheet fills."""
+MIN_AREA = 0.2
+"""Least share of the picture that a sheet fills."""
 
 EDGE = 3
-"""How much of its edge is not looked at; the picture has `PARTS` × `PART_SIDE` of these pixels."""
+"""Width of the edge that is left out, in pixels of a picture of `PARTS` × `PART_SIDE` pixels."""
 
 DARKER = 0.8
-"""Times a sheet's light that what it lies on has at most, close to its edge."""
+"""Largest brightness of the ground close to the sheet's edge, as a share of the edge's."""
 
 FRAMED = 0.25
-"""Share of the picture's outline that a sheet may reach."""
+"""Largest share of the picture's outline that a sheet may touch."""
 
 
 def sheet_of_paper(pixels: Pixels) -> Mask:
@@ -49,12 +49,12 @@ def _sheet(grey: Pixels) -> Mask:
     largest = regions == np.bincount(regions[regions > 0], minlength=2).argmax()
     hull = convex_hull_image(largest)
     frame = np.concatenate([hull[0], hull[-1], hull[:, 0], hull[:, -1]])
-    # Light lines leave most of their hull empty, and a light ground reaches the frame.
-    if largest.sum() < FILLED * hull.sum() or hull.mean() < SMALLEST or frame.mean() > FRAMED:
+    # Light lines leave most of their hull empty, and a light ground touches the outline.
+    if largest.sum() < FILLED * hull.sum() or hull.mean() < MIN_AREA or frame.mean() > FRAMED:
         return everywhere
     inside: Mask = ndimage.binary_erosion(hull, iterations=EDGE, border_value=1)
     beside = ndimage.binary_dilation(hull, iterations=EDGE) & ~hull
-    # Where the light falls off by and by there is no edge of a sheet.
+    # Where brightness falls gradually there is no edge of a sheet.
     edge = hull & ~inside
     if np.median(grey[beside]) > DARKER * np.median(grey[edge]) or not inside.any():
         return everywhere

@@ -26,7 +26,7 @@ Stroke: TypeAlias = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
 SIDE = 255.0
 EPSILON = 2.0
 _ROWS = {2, 3}
-LONGEST = 100_000
+MAX_LENGTH = 100_000
 """Maximum length of ink, in pixels after scaling: no drawing made by hand is longer."""
 
 
@@ -44,7 +44,7 @@ def simplify(strokes: Sequence[RawStroke]) -> list[Stroke]:
 
     Raises:
         BadDrawing: A stroke is not such a pair, or there is no point in any, or more ink than
-            `LONGEST`.
+            `MAX_LENGTH`.
 
     >>> simplify([[[10, 20, 30], [5, 5, 5]], [[30], [15]]])
     [(array([  0, 255], dtype=uint8), array([0, 0], dtype=uint8)), \
@@ -55,10 +55,10 @@ def simplify(strokes: Sequence[RawStroke]) -> list[Stroke]:
         raise BadDrawing("the drawing", "has no strokes", "draw at least one")
     ends = np.cumsum([len(points) for points in drawn])
     scaled = np.split(_scaled(np.concatenate(drawn)), ends[:-1])
-    if sum(np.hypot(*np.diff(points, axis=0).T).sum() for points in scaled) > LONGEST:
+    if sum(np.hypot(*np.diff(points, axis=0).T).sum() for points in scaled) > MAX_LENGTH:
         raise BadDrawing(
             "the drawing",
-            f"holds more than {LONGEST:,} pixels of ink",
+            f"holds more than {MAX_LENGTH:,} pixels of ink",
             "draw it with shorter strokes",
         )
     return [(x.copy(), y.copy()) for x, y in (_simplified(points).T for points in scaled)]

@@ -9,7 +9,7 @@ from qd_pipeline.quickdraw.kernels import kernel
 from qd_pipeline.quickdraw.sketches.ground import Mask
 from qd_pipeline.quickdraw.sketches.simplify import Points
 
-THICKEST_PEN = 0.06
+MAX_PEN_WIDTH = 0.06
 """Widest line of a pen, as a share of the drawing's longer side."""
 
 SOLID = 2.0
@@ -27,7 +27,8 @@ def strokes_of_ink(mask: Mask) -> list[Points]:
 
     Returns:
         `float64 (points, 2)` each, x and y in pixels; a dot is one point. At crossings a
-        stroke goes straight on.
+        stroke goes straight on. A picture does not tell the order in which it was drawn:
+        strokes come by their highest points, from the top, and begin at their upper ends.
 
     >>> strokes_of_ink(np.array([[1, 1, 1, 1], [0, 0, 0, 0], [0, 1, 0, 0]], bool))
     [array([[0., 0.],
@@ -37,14 +38,21 @@ def strokes_of_ink(mask: Mask) -> list[Points]:
     """
     skeleton = skeletonize(_hollowed(np.pad(mask, 1)))
     points, ends = _traced_paths(skeleton)
-    return np.split(points - 1, ends[:-1])
+    paths = [_from_above(path) for path in np.split(points - 1, ends[:-1])]
+    return sorted(paths, key=lambda path: (path[:, 1].min(), -len(path)))
+
+
+def _from_above(path: Points) -> Points:
+    """Turn a path to begin at its upper end, of two equally high ones at the left."""
+    (first_x, first_y), (last_x, last_y) = path[0], path[-1]
+    return path[::-1] if (last_y, last_x) < (first_y, first_x) else path
 
 
 def _hollowed(mask: Mask) -> Mask:
     """Reduce each filled area to a contour as wide as the pen's lines."""
     depth = ndimage.distance_transform_edt(mask)
     ridge = mask & (depth == ndimage.maximum_filter(depth, 3))
-    pen = min(2 * float(np.median(depth[ridge])), THICKEST_PEN * max(mask.shape))
+    pen = min(2 * float(np.median(depth[ridge])), MAX_PEN_WIDTH * max(mask.shape))
     # Distances are counted from the nearest pixel without ink, not from the ink's edge.
     radius = SOLID * pen / 2 + 1
     solid = depth > radius

@@ -27,7 +27,7 @@ CURVE_POINTS = 25
 VISIBLE = 0.25
 """Contrast to the page from which a line is plainly visible."""
 
-THINNEST = 1 / 5000
+MIN_WIDTH = 1 / 5000
 """Share of the viewport's longer side below which the width of a line is not seen."""
 
 COVERS = 0.98
@@ -63,7 +63,7 @@ def strokes_of_svg(data: bytes) -> tuple[list[Points], tuple[str, ...]]:
         raise BadDrawing("the SVG", "is damaged", "export it again with plain paths") from None
     if lines:
         return lines, warnings
-    for page, told in (
+    for page, notes in (
         (page_colour(root), ()),
         ("black", ("its paint is light and its page transparent: a black page was assumed",)),
     ):
@@ -73,7 +73,7 @@ def strokes_of_svg(data: bytes) -> tuple[list[Points], tuple[str, ...]]:
             if error.culprit != "the picture":
                 raise
             continue
-        return strokes_of_ink(ink.mask), warnings + told + ink.warnings
+        return strokes_of_ink(ink.mask), warnings + notes + ink.warnings
     raise BadDrawing("the SVG", "holds no visible lines or shapes", "draw at least one stroke")
 
 
@@ -128,7 +128,7 @@ def _stands_out(element: Any, page: Ground) -> bool:
 
 
 def _has_width(element: Any, svg: Any) -> bool:
-    least = THINNEST * max(float(svg.width), float(svg.height))
+    least = MIN_WIDTH * max(float(svg.width), float(svg.height))
     return bool(float(element.stroke_width or 0) >= least)
 
 

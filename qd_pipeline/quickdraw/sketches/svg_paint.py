@@ -16,7 +16,7 @@ from qd_pipeline.quickdraw.sketches.svg_tree import paint_values
 SIDE: Final = 1200
 """Pixels of the longer side that is painted."""
 
-LEAST_SIDE: Final = 8
+MIN_SIDE: Final = 8
 """Pixels of the shorter side that is painted at least."""
 
 # CSS pixels in a unit; percentages depend on the window.
@@ -57,7 +57,7 @@ def paint(root: Element, page: str) -> Image.Image:
     sized = copy.copy(root)
     width, height, view = _size(root)
     scale = SIDE / max(width, height)
-    width, height = (max(LEAST_SIDE, round(side * scale)) for side in (width, height))
+    width, height = (max(MIN_SIDE, round(side * scale)) for side in (width, height))
     sized.attrib |= {"width": str(width), "height": str(height)}
     if view is not None:
         sized.set("viewBox", view)

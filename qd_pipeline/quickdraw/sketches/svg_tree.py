@@ -11,13 +11,13 @@ from PIL import Image
 
 from qd_pipeline.errors import BadDrawing
 
-MOST_BYTES: Final = 5_000_000
+MAX_BYTES: Final = 5_000_000
 """Bytes of the largest SVG read."""
 
-MOST_ELEMENTS: Final = 50_000
+MAX_ELEMENTS: Final = 50_000
 """Elements of the largest SVG painted, each reference counted as what it shows."""
 
-MOST_PIXELS: Final = 16_000_000
+MAX_PIXELS: Final = 16_000_000
 """Pixels of the largest picture within an SVG."""
 
 SVG_NAMESPACE: Final = "http://www.w3.org/2000/svg"
@@ -42,8 +42,8 @@ def parse(data: bytes) -> tuple[Element, tuple[str, ...]]:
         BadDrawing: It is damaged or too large, holds entities, or refers to parts of itself too
             often.
     """
-    if len(data) > MOST_BYTES:
-        raise BadDrawing("the SVG", f"has {len(data):,} bytes", f"give at most {MOST_BYTES:,}")
+    if len(data) > MAX_BYTES:
+        raise BadDrawing("the SVG", f"has {len(data):,} bytes", f"give at most {MAX_BYTES:,}")
     if _ENTITY.search(data.replace(b"\0", b"")):
         raise BadDrawing("the SVG", "holds entities", "export it with plain paths")
     try:
@@ -57,9 +57,9 @@ def parse(data: bytes) -> tuple[Element, tuple[str, ...]]:
     try:
         count = _shown(root, {e.get("id"): e for e in root.iter()}, {})
     except RecursionError:
-        count = MOST_ELEMENTS + 1
-    if count > MOST_ELEMENTS:
-        raise BadDrawing("the SVG", "is too complex", f"export at most {MOST_ELEMENTS:,} elements")
+        count = MAX_ELEMENTS + 1
+    if count > MAX_ELEMENTS:
+        raise BadDrawing("the SVG", "is too complex", f"export at most {MAX_ELEMENTS:,} elements")
     return root, warnings
 
 
@@ -116,7 +116,7 @@ def _is_own(link: str) -> bool:
         picture = Image.open(io.BytesIO(base64.b64decode(link.strip()[head.end() :])))
     except (binascii.Error, OSError, ValueError, Image.DecompressionBombError):
         return False
-    if picture.width * picture.height > MOST_PIXELS:
+    if picture.width * picture.height > MAX_PIXELS:
         raise BadDrawing("the SVG", "holds a picture that is too large", "export it smaller")
     return True
 
@@ -130,5 +130,5 @@ def _shown(element: Element, named: dict[str | None, Element], known: dict[int, 
             link = next((element.get(key) for key in _HREFS if element.get(key)), "#")
             target = named.get(str(link).strip()[1:])
             count += _shown(target, named, known) if target is not None else 0
-        known[id(element)] = min(count, MOST_ELEMENTS + 1)
+        known[id(element)] = min(count, MAX_ELEMENTS + 1)
     return known[id(element)]

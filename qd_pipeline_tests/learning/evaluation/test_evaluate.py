@@ -108,7 +108,7 @@ def test_the_metrics_hold_every_figure_under_its_name(
     assert figures["test_top2_accuracy"] == 10 / 11
     assert figures["recall/line"] == 1 / 2
     assert figures["training_seconds"] == 1.5
-    assert evaluation.is_unequal
+    assert evaluation.is_imbalanced
 
 
 def test_a_large_category_sets_the_chance_and_the_rare_one_is_not_hidden(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_large_category_sets_the_chance_and_the_rare_one_is_not_hidden(tmp_pat
     assert evaluation.chance == 80 / 81
     assert evaluation.balanced_accuracy == 0.5
     assert evaluation.macro_f1 == pytest.approx(160 / 161 / 2)
-    assert evaluation.is_unequal
+    assert evaluation.is_imbalanced
     figures = metrics_of(evaluation, reader.training)
     assert (figures["recall/cat"], figures["recall/dog"]) == (1, 0)
     assert headline(figures) == (
@@ -142,7 +142,11 @@ def test_probabilities_that_are_not_numbers_give_null_and_no_traceback(tmp_path:
 
 def test_confusions_come_most_frequent_first_with_their_drawings(evaluation: Evaluation) -> None:
     first, *rest = evaluation.confusions
-    assert (first.category, first.predicted, first.taken) == ("circle", "line", Proportion(2, 5))
+    assert (first.category, first.predicted, first.proportion) == (
+        "circle",
+        "line",
+        Proportion(2, 5),
+    )
     assert [int(example.bitmap[0].argmax()) for example in first.examples] == [1, 4]
     assert {(each.category, each.predicted) for each in rest} == {
         ("line", "square"),

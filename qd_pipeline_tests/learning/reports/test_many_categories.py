@@ -15,7 +15,7 @@ from qd_pipeline.learning.classifier import Training
 from qd_pipeline.learning.data import ClassSetData
 from qd_pipeline.learning.evaluation.comparison import compare
 from qd_pipeline.learning.evaluation.evaluate import Evaluation, evaluate_predictions
-from qd_pipeline.learning.evaluation.predictions_table import KEPT, categories_of
+from qd_pipeline.learning.evaluation.predictions_table import KEPT, class_set_of
 from qd_pipeline.learning.reports import evaluation_report as report
 from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline_tests.browser import launched, needs_browser
@@ -72,7 +72,7 @@ def test_predictions_keep_the_ten_most_probable_and_can_be_compared(
 ) -> None:
     kept = pq.read_table(written.predictions)
     assert kept.num_rows == TESTED * len(CATEGORIES)
-    assert categories_of(kept) == evaluation.class_set
+    assert class_set_of(kept) == evaluation.class_set
     first = kept.slice(0, 1).to_pylist()[0]
     assert len(first["top"]) == KEPT
     assert first["top"][0]["category"] == first["predicted"]

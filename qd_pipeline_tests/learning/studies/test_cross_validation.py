@@ -42,7 +42,7 @@ def test_a_fold_is_neither_trained_nor_validated_on(shapes: ClassSetData) -> Non
     assert (split_of(part.test.column("key_ids").astype(np.uint64)) != TEST).all()
 
 
-def test_mean_and_spread_are_those_of_the_folds(shapes: ClassSetData) -> None:
+def test_mean_spread_and_predictions_are_those_of_the_folds(shapes: ClassSetData) -> None:
     reported: list[tuple[int, Fold]] = []
     progress: list[tuple[int, int]] = []
     result = cross_validate(
@@ -62,6 +62,13 @@ def test_mean_and_spread_are_those_of_the_folds(shapes: ClassSetData) -> None:
     assert progress[-1] == (total, total)
     assert progress == sorted(progress)
     assert result.figures["cv_accuracy"] > 1 / 3
+    predicted = result.predictions
+    assert predicted is not None
+    assert set(predicted["key_id"].to_pylist()) == keys_of(shapes, "train") | keys_of(
+        shapes, "validation"
+    )
+    right = sum(row["true"] == row["predicted"] for row in predicted.to_pylist())
+    assert right == sum(fold.accuracy.hits for fold in result.folds)
 
 
 def test_the_same_seed_gives_the_same_figures(shapes: ClassSetData) -> None:

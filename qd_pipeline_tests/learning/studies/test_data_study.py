@@ -91,7 +91,9 @@ def test_a_category_without_recognised_drawings_is_named(tmp_path: Path) -> None
             for shape in SHAPES
         ]
     )
-    with pytest.raises(BadSetting, match="category line has no training drawing that the game rec"):
+    with pytest.raises(
+        BadSetting, match="category line has no training drawing left with only rec"
+    ):
         study(data, CONFIG, shares=(100,))
 
 

@@ -34,8 +34,10 @@ def test_the_notebooks_preset_is_adam_at_a_thousandth(class_count: int, epochs: 
         ({"weight_decay": 0.1}, "optimizer 'adam' takes no weight decay"),
         ({"label_smoothing": 1.0}, "label smoothing is 1.0"),
         ({"augmentation": -1.0}, "augmentation is -1.0"),
+        ({"traced": 0.6}, "traced is 0.6"),
         ({"augmentation": float("nan")}, "augmentation is nan"),
         ({"network": "vgg"}, "network 'vgg' is not known"),
+        ({"countries": "Germany"}, "countries 'Germany' are not codes: give DE,US"),
         ({"seed": -1}, "seed is -1"),
         ({"seed": 2**32}, "seed is 4294967296"),
     ],
@@ -103,6 +105,7 @@ def test_forms_can_take_over_the_bounds() -> None:
         "label_smoothing": {"ge": 0, "lt": 1},
         "augmentation": {"ge": 0},
         "warp": {"ge": 0},
+        "traced": {"ge": 0, "le": 0.5},
     }
 
 
@@ -123,8 +126,9 @@ def test_the_notebooks_baseline_is_rmsprop_at_a_ten_thousandth(class_count: int)
         (None, "default"),
         ("seed_cnn", "notebook"),
         ("dense_baseline", "baseline"),
-        ("compact_cnn", "default"),
-        ("deep_cnn", "best"),
+        ("picture_and_strokes", "default"),
+        ("stroke_cnn", "fast"),
+        ("wide_picture_and_strokes", "best"),
     ],
 )
 def test_a_network_alone_is_trained_with_its_own_preset(network: str | None, preset: str) -> None:
@@ -150,9 +154,8 @@ def test_an_unknown_preset_is_refused() -> None:
 
 
 @pytest.mark.parametrize("class_count", [2, 4, 8, 15])
-def test_the_default_takes_its_epochs_from_the_notebooks(class_count: int) -> None:
-    notebook, default, fast = (
-        PRESETS[name](class_count).epochs for name in ("notebook", "default", "fast")
+def test_the_presets_take_their_epochs_from_the_notebooks(class_count: int) -> None:
+    notebook, default, fast, best = (
+        PRESETS[name](class_count).epochs for name in ("notebook", "default", "fast", "best")
     )
-    assert fast <= notebook / 2
-    assert default == notebook
+    assert fast < default < notebook < best < 4 * notebook

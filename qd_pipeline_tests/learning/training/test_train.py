@@ -14,7 +14,8 @@ from qd_pipeline.learning.evaluation.evaluate import evaluate
 from qd_pipeline.learning.networks import InputSpec
 from qd_pipeline.learning.training.batches import training_batches
 from qd_pipeline.learning.training.config import TrainingConfig, from_preset
-from qd_pipeline.learning.training.train import train, training_drawings
+from qd_pipeline.learning.training.selection import training_drawings
+from qd_pipeline.learning.training.train import train
 from qd_pipeline_tests.learning.shapes import (
     SHAPES,
     draw_shape,
@@ -242,7 +243,7 @@ def test_the_same_seed_gives_the_same_network_of_both_inputs(animals: ClassSetDa
     assert first.training.history == again.training.history
 
 
-def test_unrecognised_drawings_can_be_left_out(tmp_path: Path) -> None:
+def test_unrecognised_and_chosen_drawings_can_be_left_out(tmp_path: Path) -> None:
     recognized = [row % 3 > 0 for row in range(60)]
     data = ClassSetData.split(
         [
@@ -250,7 +251,9 @@ def test_unrecognised_drawings_can_be_left_out(tmp_path: Path) -> None:
             for shape in SHAPES
         ]
     )
-    config = CONFIG.with_settings(only_recognized=True)
+    excluded = tmp_path / "keys.txt"
+    excluded.write_text("\n".join(map(str, data.validation.column("key_ids")[:2])))
+    config = CONFIG.with_settings(only_recognized=True, exclude=str(excluded))
     drawings = training_drawings(data, config)
     assert drawings.column("recognized").all()
     assert len(drawings) == data.train.column("recognized").sum() < len(data.train)
@@ -258,7 +261,7 @@ def test_unrecognised_drawings_can_be_left_out(tmp_path: Path) -> None:
     classifier = train(data, config, on_progress=lambda *at: progress.append(at))
     training = classifier.training
     assert training.training_drawings == len(drawings)
-    assert training.validation_drawings == len(data.validation)
+    assert training.validation_drawings == len(data.validation) - 2
     assert progress[-1] == (2 * len(drawings), 2 * len(drawings))
     assert evaluate(classifier, data).accuracy.count == len(data.test)
 
@@ -272,5 +275,7 @@ def test_a_category_that_was_never_recognised_is_named(tmp_path: Path) -> None:
             for shape in SHAPES
         ]
     )
-    with pytest.raises(BadSetting, match="category line has no training drawing that the game"):
+    with pytest.raises(
+        BadSetting, match="category line has no training drawing left with only rec"
+    ):
         train(data, CONFIG.with_settings(only_recognized=True))

@@ -23,13 +23,14 @@ from qd_pipeline.errors import BadSetting, HomeFailed, SourceFailed
 from qd_pipeline.quickdraw.download import (
     Fetched,
     Limits,
-    OfficialBucket,
     Source,
     fetch,
     parse_source,
     source_version,
     sweep,
 )
+from qd_pipeline.quickdraw.download.sources.sample import SampleSource
+from qd_pipeline.quickdraw.download.sources.web import OfficialBucket
 from qd_pipeline.quickdraw.sample import ANIMALS
 from qd_pipeline_tests.mirror import Mirror, after_change, chunked, endless, reset, stall, status
 
@@ -130,7 +131,7 @@ def test_every_source_gives_the_same_bytes(mirror: Mirror, home: Path) -> None:
 
 
 def test_the_sample_is_read_like_the_bucket(tmp_path: Path) -> None:
-    sample = parse_source("sample", seed=1, sample_drawings=30)
+    sample = SampleSource(1, 30)
     target = tmp_path / "x.ndjson"
     few = fetch(sample, ANIMALS[0], target, tmp_path / "partial", drawings=10)
     first = target.read_bytes()
@@ -213,7 +214,7 @@ def test_the_version_of_a_local_file_changes_when_it_is_written(tmp_path: Path) 
 
 def test_the_version_of_the_sample_is_its_generator_seed_and_size() -> None:
     versions = {
-        source_version(parse_source("sample", seed=seed, sample_drawings=drawings), ANIMALS[0])
+        source_version(SampleSource(seed, drawings), ANIMALS[0])
         for seed, drawings in ((1, 30), (2, 30), (1, 31), (1, 30))
     }
     assert len(versions) == 3

@@ -107,6 +107,14 @@ def test_a_painted_disc_is_seen_as_its_contour() -> None:
     assert difference(seen(picture), bitmap_of(CIRCLE)) < 6
 
 
+def test_strokes_come_from_the_top_and_begin_at_their_upper_ends() -> None:
+    drawing = [([20, 120], [180, 160]), ([100, 10], [40, 90]), ([150, 150], [100, 5])]
+    strokes = sketch_of_picture(encoded(painted(drawing))).strokes
+    assert [y.min() for _, y in strokes] == sorted(y.min() for _, y in strokes)
+    assert all(y[0] <= y[-1] for _, y in strokes)
+    assert len(strokes) == len(drawing)
+
+
 def test_specks_beside_a_drawing_are_dropped_and_its_dots_are_kept() -> None:
     picture = painted([*FACE[:1], [[128], [128]]])
     pen = ImageDraw.Draw(picture)

@@ -10,24 +10,12 @@ from qd_pipeline.quickdraw.download.sources.local import FileSource
 from qd_pipeline.quickdraw.download.sources.sample import SAMPLE_DRAWINGS, SampleSource
 from qd_pipeline.quickdraw.download.sources.web import OFFICIAL_URL, HttpSource, OfficialBucket
 
-__all__ = [
-    "OFFICIAL_URL",
-    "SAMPLE_DRAWINGS",
-    "CloudSource",
-    "FileSource",
-    "HttpSource",
-    "OfficialBucket",
-    "SampleSource",
-    "parse_source",
-]
 
-
-def parse_source(text: str, *, seed: int = 0, sample_drawings: int = SAMPLE_DRAWINGS) -> Source:
+def parse_source(text: str, *, sample_drawings: int = SAMPLE_DRAWINGS) -> Source:
     """Return the source that a setting names.
 
     Args:
         text: `sample`, `quickdraw`, or the URL of a mirror.
-        seed: Seed of the sample; other sources ignore it.
         sample_drawings: Drawings of each category in the sample, from 1.
 
     Raises:
@@ -40,7 +28,7 @@ def parse_source(text: str, *, seed: int = 0, sample_drawings: int = SAMPLE_DRAW
     """
     text = text.strip()
     if text == "sample":
-        return SampleSource(seed, sample_drawings)
+        return SampleSource(drawings=sample_drawings)
     if text == "quickdraw" or text.rstrip("/") == OFFICIAL_URL:
         return OfficialBucket()
     parts = urlsplit(checked_mirror(text))

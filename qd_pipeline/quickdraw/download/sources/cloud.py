@@ -64,15 +64,15 @@ class CloudSource(Source):
 
     @contextmanager
     def open(
-        self, category: str, *, start: int = 0, since: FileVersion | None = None, limits: Limits
+        self, category: str, *, start: int = 0, previous: FileVersion | None = None, limits: Limits
     ) -> Iterator[RemoteFile]:
         options: GetOptions = {}
-        if since and since.validator and 0 < start < (since.size or 0):
-            options = {"range": {"offset": start}, "if_match": since.validator}
+        if previous and previous.validator and 0 < start < (previous.size or 0):
+            options = {"range": {"offset": start}, "if_match": previous.validator}
         with self._failures(category):
             found = obstore.get(self._bucket(limits), name_of(category), options=options)
         version = _version(found.meta)
-        if options and version != since:
+        if options and version != previous:
             raise FileChanged("changed while it was downloaded")
         yield RemoteFile(version, found.range[0], self._chunks(category, found))
 
@@ -82,7 +82,7 @@ class CloudSource(Source):
 
     def _chunks(self, category: str, found: "GetResult") -> Iterator[bytes]:
         with self._failures(category):
-            # As they arrive, so that slow responses are seen to be slow.
+            # As they arrive, so that `MinimumThroughput` sees slow responses.
             yield from map(bytes, found.stream(min_chunk_size=1))
 
     def _bucket(self, limits: Limits) -> "ObjectStore":

@@ -34,9 +34,9 @@ class FileSource(Source):
 
     @contextmanager
     def open(
-        self, category: str, *, start: int = 0, since: FileVersion | None = None, limits: Limits
+        self, category: str, *, start: int = 0, previous: FileVersion | None = None, limits: Limits
     ) -> Iterator[RemoteFile]:
-        del start, since, limits  # reading a local file again costs little
+        del start, previous, limits  # reading a local file again costs little
         version = self._version(category)
         yield RemoteFile(version, 0, self._chunks(category, version))
 

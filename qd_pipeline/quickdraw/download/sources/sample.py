@@ -38,15 +38,12 @@ class SampleSource(Source):
 
     @contextmanager
     def open(
-        self, category: str, *, start: int = 0, since: FileVersion | None = None, limits: Limits
+        self, category: str, *, start: int = 0, previous: FileVersion | None = None, limits: Limits
     ) -> Iterator[RemoteFile]:
-        del start, since, limits  # all of it would have to be generated again
+        del start, previous  # all of it would have to be generated again
         lines = sample.ndjson_lines(category, self.drawings, self.seed)
-        yield RemoteFile(self._version(), 0, lines)
+        yield RemoteFile(self.version_of(category, limits), 0, lines)
 
     def version_of(self, category: str, limits: Limits) -> FileVersion:
         del category, limits
-        return self._version()
-
-    def _version(self) -> FileVersion:
         return FileVersion(etag=f'"{sample.VERSION}-{self.seed}-{self.drawings}"')

@@ -39,9 +39,9 @@ class HttpSource(Source):
         return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{path_of(category)}"))
 
     def open(
-        self, category: str, *, start: int = 0, since: FileVersion | None = None, limits: Limits
+        self, category: str, *, start: int = 0, previous: FileVersion | None = None, limits: Limits
     ) -> AbstractContextManager[RemoteFile]:
-        return http.open_url(self.url_of(category), start, since, limits)
+        return http.open_url(self.url_of(category), start, previous, limits)
 
     def version_of(self, category: str, limits: Limits) -> FileVersion:
         return http.version_of(self.url_of(category), limits)

@@ -1,4 +1,4 @@
-"""What a stroke table's making found: counts, countries, times, sizes, rejects."""
+"""Metadata of a stroke table: counts, countries, times, sizes, rejects."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -14,8 +14,8 @@ from qd_pipeline.quickdraw.rejects import Rejects
 
 
 @dataclass(frozen=True)
-class StrokeFacts:
-    """What a category's conversion found.
+class StrokeMetadata:
+    """Metadata of a category's stroke table.
 
     Attributes:
         drawings: Rows of the table.
@@ -59,7 +59,7 @@ class StrokeFacts:
         return self.table_bytes / self.drawings
 
     def metrics(self) -> dict[str, float]:
-        """Return the figures by which conversions compare."""
+        """Return the metrics that are logged."""
         return {
             "drawings": self.drawings,
             "strokes": self.strokes,
@@ -72,7 +72,7 @@ class StrokeFacts:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Return all facts as JSON takes them, the timestamps in ISO 8601."""
+        """Return the metadata as JSON takes it, the timestamps in ISO 8601."""
         return {
             **asdict(self),
             "first": self.first.isoformat(),
@@ -82,7 +82,7 @@ class StrokeFacts:
 
 @dataclass
 class Tally:
-    """The facts as they grow, batch by batch."""
+    """The counts so far, batch by batch."""
 
     drawings: int = 0
     strokes: int = 0
@@ -108,9 +108,9 @@ class Tally:
         self.times = [min([*self.times, times["min"]]), max([*self.times, times["max"]])]
         self.ndjson_bytes += ndjson_bytes
 
-    def facts(self, table_bytes: int, rejects: Rejects) -> StrokeFacts:
-        """Close the count, of one drawing or more."""
-        return StrokeFacts(
+    def metadata(self, table_bytes: int, rejects: Rejects) -> StrokeMetadata:
+        """Return the metadata; there must be at least one drawing."""
+        return StrokeMetadata(
             drawings=self.drawings,
             strokes=self.strokes,
             points=self.points,

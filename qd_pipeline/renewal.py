@@ -1,15 +1,18 @@
-"""The one thread of a process that renews all its leases."""
+"""Renewal of leases in the background: one thread of a process calls what is due."""
 
 import logging
 import math
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final
 
-from qd_pipeline.errors import QdError
+RENEWED_EVERY: Final = timedelta(seconds=30)
+"""How often the holder of a lease renews it."""
 
 _LOG = logging.getLogger(__name__)
 _SECONDS_FOR_A_CALL: Final = 1.0
@@ -79,10 +82,22 @@ class _Renewal:
 def _call(task: Task) -> None:
     try:
         task.call()
-    except (OSError, QdError) as error:
+    except Exception as error:  # noqa: BLE001 (whatever the call raises, the next one may do)
         _LOG.debug("A lease could not be renewed: %s", error)
 
 
 _RENEWAL = _Renewal()
 os.register_at_fork(after_in_child=_RENEWAL.reset)
-start, stop = _RENEWAL.start, _RENEWAL.stop
+
+
+@contextmanager
+def renewing(renew: Callable[[], object], every: timedelta = RENEWED_EVERY) -> Iterator[None]:
+    """Call a function regularly in the background while the block runs.
+
+    A call that fails is tried again at the next time.
+    """
+    task = _RENEWAL.start(renew, every.total_seconds())
+    try:
+        yield
+    finally:
+        _RENEWAL.stop(task)

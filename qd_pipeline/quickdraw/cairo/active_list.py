@@ -1,8 +1,8 @@
-"""Scan conversion with cairo's own list of active edges, place for place.
+"""Scan conversion with cairo's active edge list, in exactly cairo's order.
 
-The order of edges that share a place decides whether cairo measures a whole pixel row at once,
-and along which of them. So this keeps the list as cairo does: new edges are merged in, and
-edges that have crossed others move back.
+The order of edges that cross a sub-row at the same place decides whether cairo measures a whole
+pixel row at once, and along which of them. So new edges are merged into the list, and edges that
+have crossed others are moved back, as cairo does.
 """
 
 from typing import NamedTuple
@@ -15,12 +15,12 @@ from qd_pipeline.quickdraw.cairo.edges import SUBROWS, Edges, cell
 from qd_pipeline.quickdraw.cairo.spans import open_along, open_at
 from qd_pipeline.quickdraw.kernels import bare_kernel
 
-MOST = 1 << 60
-"""Beyond every place."""
+BEYOND = 1 << 60
+"""Greater than every place."""
 
 
-class Lists(NamedTuple):
-    """Buffers for the lists of one stroke's edges, each by number.
+class ActiveList(NamedTuple):
+    """Buffers for the active edge list of one stroke; edges are indices into `Edges`.
 
     Attributes:
         starts: int64 (15 * side + 2,), where the edges of each sub-row begin in `order`.
@@ -39,15 +39,15 @@ class Lists(NamedTuple):
     runs: NDArray[np.int64]
 
 
-def lists_buffers(side: int, capacity: int) -> Lists:
+def active_list_buffers(side: int, capacity: int) -> ActiveList:
     """Allocate buffers for `capacity` edges."""
     order, active, spare, place = (np.empty(capacity, np.int64) for _ in range(4))
     starts, runs = np.zeros(SUBROWS * side + 2, np.int64), np.empty(65, np.int64)
-    return Lists(starts, order, active, spare, place, runs)
+    return ActiveList(starts, order, active, spare, place, runs)
 
 
 @bare_kernel
-def sort_by_start(edges: Edges, count: int, lists: Lists) -> None:
+def sort_by_start(edges: Edges, count: int, lists: ActiveList) -> None:
     """Group the edges by their first sub-row."""
     starts = lists.starts
     starts[:] = 0
@@ -70,7 +70,7 @@ def merge(
     right: NDArray[np.int64],
     merged: NDArray[np.int64],
 ) -> None:
-    """Merge two sorted lists; at equal places stay with the list that one is in."""
+    """Merge two sorted lists; at equal places go on taking from the same list."""
     i, j = 0, 0
     from_left = len(left) > 0 and len(right) > 0 and place[left[0]] <= place[right[0]]
     for k in range(len(left) + len(right)):
@@ -91,8 +91,8 @@ def merge(
 
 
 @bare_kernel
-def sort_new(lists: Lists, start: int, stop: int) -> None:
-    """Sort new edges as cairo does: pairs, then neighbours of equal size, then the rest."""
+def sort_new(lists: ActiveList, start: int, stop: int) -> None:
+    """Merge-sort new edges as cairo does: pairs, neighbouring runs of equal length, then all."""
     order, place, runs = lists.order, lists.place, lists.runs
     count = 0
     for first in range(start, stop, 2):
@@ -111,7 +111,7 @@ def sort_new(lists: Lists, start: int, stop: int) -> None:
 
 
 @bare_kernel
-def enter(edges: Edges, lists: Lists, active: int, subrow: int) -> int:
+def enter(edges: Edges, lists: ActiveList, active: int, subrow: int) -> int:
     """Merge the edges that start in a sub-row into the list; return its length."""
     start, stop = int(lists.starts[subrow]), int(lists.starts[subrow + 1])
     if start == stop:
@@ -129,12 +129,12 @@ def enter(edges: Edges, lists: Lists, active: int, subrow: int) -> int:
 
 
 @bare_kernel
-def may_step_full(edges: Edges, lists: Lists, active: int, row: int) -> bool:
-    """Return whether cairo measures this pixel row at once: no start, no end, no crossing in it."""
+def may_step_full(edges: Edges, lists: ActiveList, active: int, row: int) -> bool:
+    """Return whether cairo measures a pixel row at once: no edge starts, ends or crosses in it."""
     subrow = SUBROWS * row
     if lists.starts[subrow + 1] != lists.starts[subrow + SUBROWS]:
         return False
-    last = -MOST
+    last = -BEYOND
     for i in range(active):
         edge = lists.active[i]
         steps = subrow + SUBROWS - edges.top[edge]
@@ -146,8 +146,8 @@ def may_step_full(edges: Edges, lists: Lists, active: int, row: int) -> bool:
 
 
 @bare_kernel
-def step(edges: Edges, lists: Lists, active: int, subrow: int) -> int:
-    """Take the list to a later sub-row: drop what has ended, move back what has crossed."""
+def step(edges: Edges, lists: ActiveList, active: int, subrow: int) -> int:
+    """Advance the list to a later sub-row: drop edges that end, re-sort edges that cross."""
     kept = 0
     for i in range(active):
         edge = lists.active[i]
@@ -167,7 +167,7 @@ def step(edges: Edges, lists: Lists, active: int, subrow: int) -> int:
 @bare_kernel
 def add_spans(
     edges: Edges,
-    lists: Lists,
+    lists: ActiveList,
     active: int,
     row: int,
     full: bool,
@@ -197,7 +197,9 @@ def add_spans(
 
 
 @bare_kernel
-def scan_listed(edges: Edges, count: int, lists: Lists, start: int, canvas: Canvas) -> None:
+def scan_active_list(
+    edges: Edges, count: int, lists: ActiveList, start: int, canvas: Canvas
+) -> None:
     """Draw what `count` edges enclose on the canvas, from row `start` on."""
     side = len(canvas.start)
     sort_by_start(edges, count, lists)

@@ -1,0 +1,39 @@
+"""`qd report`: the report of an evaluation, in the browser."""
+
+import webbrowser
+from typing import Annotated
+
+import typer
+
+from qd_pipeline.cli.options import ClassSetsOption, HomeOption, chosen_class_set, load
+from qd_pipeline.cli.summary import show_path
+from qd_pipeline.cli.terminal import terminal
+from qd_pipeline.errors import MissingPartition
+
+
+def report(
+    class_set: Annotated[
+        str | None, typer.Argument(help="Class set. (default: the largest with a report)")
+    ] = None,
+    class_sets: ClassSetsOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Open the report of an evaluation in the browser."""
+    from qd_pipeline.storage import PartitionStore  # noqa: PLC0415 (see `options`)
+
+    settings = load(home=home, class_sets=class_sets)
+    known = settings.class_sets
+    keys = [chosen_class_set(settings, class_set)] if class_set else list(known)
+    store = PartitionStore(settings.store_url, cache=settings.home / "cache")
+    for key in sorted(keys, key=lambda key: -len(known[key])):
+        made = store.find("evaluations", key)
+        if made is not None:
+            path = store.open_local(made, "report.html")
+            show_path(terminal(), f"Report of {key}", path)
+            webbrowser.open(path.absolute().as_uri())
+            return
+    raise MissingPartition(
+        f"class set {class_set}" if class_set else str(settings.home),
+        "has no report yet",
+        "make one with `qd run`",
+    )

@@ -1,0 +1,66 @@
+"""The terminal that commands print on."""
+
+import os
+import shlex
+import shutil
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+from rich.console import Console
+
+_WIDTH_OF_FILES: Final = 120
+
+
+class Terminal(Console):
+    """A console whose sentences name commands so that they can be pasted.
+
+    `qd` stands for the program as it was started, where the shell would not find it by that name.
+    """
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print sentences, which the terminal wraps, and tables.
+
+        A sentence that Rich wraps would be pasted with line breaks inside of its commands.
+        """
+        if all(isinstance(each, str) for each in objects):
+            options.setdefault("soft_wrap", True)
+        super().print(
+            *(pasteable(each) if isinstance(each, str) else each for each in objects), **options
+        )
+
+
+def terminal() -> Terminal:
+    """Return the terminal, or its stand-in, wide enough for tables.
+
+    Dagster sends file descriptor 1 to a log while a step runs. The terminal is a duplicate of it,
+    so that progress bars go on moving.
+    """
+    try:
+        file: TextIO = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1, encoding="utf-8")
+    except (OSError, ValueError):  # a stream without a descriptor, as a test's
+        file = sys.stdout
+    return Terminal(file=file, width=None if file.isatty() else _WIDTH_OF_FILES)
+
+
+def pasteable(text: str) -> str:
+    """Return a sentence with each command (`qd run`) as the shell finds it.
+
+    >>> pasteable("train one with `qd run`")
+    'train one with `qd run`'
+    """
+    return text.replace("`qd ", f"`{_program()} ")
+
+
+@cache
+def _program() -> str:
+    own, found = Path(sys.argv[0]), shutil.which("qd")
+    if own.name != "qd" or not own.is_file() or (found and Path(found).samefile(own)):
+        return "qd"
+    return shlex.quote(short(own))
+
+
+def short(path: Path) -> str:
+    """Return a path relative to the working directory where it lies below."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
