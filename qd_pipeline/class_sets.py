@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -96,3 +96,13 @@ def checked_table(table: Mapping[str, Any]) -> ClassSets:
 def categories_of(class_sets: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     """Return the distinct categories of class sets, in order of first occurrence."""
     return tuple(dict.fromkeys(name for names in class_sets for name in names))
+
+
+def listed(categories: Sequence[str], most: int = 16) -> str:
+    """Return categories as people read them: the first ones, and how many more there are.
+
+    >>> listed(["cow", "panda"]), listed(["cow", "panda", "frog", "duck"], most=2)
+    ('cow, panda', 'cow, panda and 2 more')
+    """
+    shown = ", ".join(categories[:most])
+    return f"{shown} and {len(categories) - most} more" if len(categories) > most else shown

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from qd_pipeline.class_sets import listed
 from qd_pipeline.learning.classifier import NETWORK_FILE, Classifier
 from qd_pipeline.learning.data import ClassSetData
 from qd_pipeline.learning.reports import charts
@@ -74,7 +75,7 @@ def _metrics(classifier: Classifier) -> dict[str, float]:
 def _shown(classifier: Classifier, network: Path) -> dict[str, object]:
     training, last = classifier.training, classifier.training.history[-1]
     return {
-        "categories": ", ".join(classifier.class_set),
+        "categories": listed(classifier.class_set),
         "network": training.config.network,
         "epochs": training.config.epochs,
         "training drawings": training.training_drawings,

@@ -5,14 +5,18 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import dagster as dg
+import numpy as np
 from pydantic import Field
 
+from qd_pipeline.class_sets import listed
 from qd_pipeline.learning.classifier import Classifier
 from qd_pipeline.learning.evaluation.evaluate import Evaluation, evaluate
 from qd_pipeline.learning.evaluation.metrics import metrics_of
+from qd_pipeline.learning.evaluation.predictions_table import FEW
 from qd_pipeline.learning.evaluation.promotion import PromotionDecision
 from qd_pipeline.learning.reports import charts
 from qd_pipeline.learning.reports import evaluation_report as report
+from qd_pipeline.learning.reports.many_categories import similar_first
 from qd_pipeline.learning.studies.data_study import DataStudy
 from qd_pipeline.orchestration.context import MaterializationContext
 from qd_pipeline.orchestration.embedded import png
@@ -144,7 +148,11 @@ def _study(context: MaterializationContext) -> DataStudy | None:
 
 
 def _confusion_matrix(evaluation: Evaluation) -> bytes:
-    return charts.png(charts.confusion_matrix(evaluation.class_set, evaluation.confusion))
+    names, counts = evaluation.class_set, np.array(evaluation.confusion)
+    if len(names) > FEW:
+        order = similar_first(counts)
+        names, counts = tuple(names[i] for i in order), counts[np.ix_(order, order)]
+    return charts.png(charts.confusion_matrix(names, counts.tolist()))
 
 
 def _shown(context: MaterializationContext, evaluation: Evaluation) -> Mapping[str, Any]:
@@ -157,7 +165,7 @@ def _shown(context: MaterializationContext, evaluation: Evaluation) -> Mapping[s
         "macro F1": evaluation.macro_f1,
         "test drawings": evaluation.accuracy.count,
         "log loss": None if loss is None else round(loss, 4),
-        "categories": ", ".join(evaluation.class_set),
+        "categories": listed(evaluation.class_set),
         "confusion matrix": png(_confusion_matrix(evaluation), "confusion matrix"),
         "report": dg.MetadataValue.url(context.run.link_to(REPORT)),
     }
@@ -205,7 +213,7 @@ EVALUATIONS: Final = Stage(
     description="How well a classifier does on drawings that it never saw, and why it errs: a "
     "report.",
     by=By.CLASS_SET,
-    code_version="2",
+    code_version="3",
     materialize=materialize,
     inputs=(
         Input("classifiers"),
