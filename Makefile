@@ -69,7 +69,7 @@ bench-learning: $(STAMP) ## Measure our presets against the notebook's; LARGE=1:
 	@$(BIN)/python -m benchmarks.learning $(if $(LARGE),--large) $(call option,SEEDS,seeds)
 	@$(BIN)/python -m benchmarks.readme
 
-bench-predict: $(STAMP) ## Measure the home's classifier on drawings as people hand them in
+bench-predict: $(STAMP) ## Measure the champion on drawings as people hand them in
 	@$(BIN)/python -m benchmarks.predictions
 
 bench-pages: $(STAMP) ## Measure "Materialize all" in Dagster's pages, with the sample and with empty assets
@@ -96,5 +96,5 @@ check: $(STAMP) ## Lint, check the format and the types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-clean: ## Reset the home: everything that runs have written
+clean: ## Delete the data directory: everything that runs have written
 	@rm -rf "$${QD_HOME:-.qd}"

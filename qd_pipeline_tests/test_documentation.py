@@ -38,6 +38,12 @@ def test_links_commands_and_targets_lead_somewhere(page: Path) -> None:
     assert set(made) <= set(targets)
 
 
+def test_every_command_is_documented() -> None:
+    code = "\n".join(line for page in PAGES for line in code_of(page.read_text(encoding="utf-8")))
+    commands = {str(command.name) for command in app.registered_commands}
+    assert {name for name in commands if not re.search(rf"(qd|make) {name}\b", code)} == set()
+
+
 def code_of(text: str) -> list[str]:
     """Return what a page gives as code, in lines and blocks."""
     return [*re.findall(r"```[a-z]*\n(.*?)```", text, re.DOTALL), *re.findall(r"`([^`\n]+)`", text)]
