@@ -151,6 +151,8 @@ class PipelineRunner:
                 self._bring_up_to_date(By.CLASS_SET, name, staleness)
         if self._must_recover():
             self.recover()
+        elif self.recovers:
+            self.store.collect_garbage()
 
     def materialize(self, key: str, stages: Sequence[Stage]) -> None:
         """Materialize some stages of one partition, stale or not, in one Dagster run.
