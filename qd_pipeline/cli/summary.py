@@ -78,8 +78,7 @@ def show_failures(console: Console, runner: "PipelineRunner") -> None:
     """Print one sentence for each run that failed."""
     for sentence in runner.failures.values():
         console.print(f"[bold red]✗[/] {escape(sentence)}", highlight=False)
-    # Where nothing waits at the end of a command, MLflow is not imported to find that.
-    if (runner.pipeline.settings.home / "spool").is_dir() and (waiting := runner.tracker.waiting):
+    if runner.logs_wait and (waiting := runner.tracker.waiting):
         console.print(
             f"[bold yellow]![/] MLflow has not taken all: what {waiting} runs logged waits in the "
             "data directory, and `qd send` sends it or says what keeps it from that.",

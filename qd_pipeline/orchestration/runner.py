@@ -103,6 +103,12 @@ class PipelineRunner:
         """The MLflow tracker."""
         return resources.mlflow_of(self.pipeline.settings).tracker
 
+    @property
+    def logs_wait(self) -> bool:
+        """Whether something may wait to be sent to MLflow, which is not imported to find that."""
+        folder = self.pipeline.settings.home / "spool"
+        return folder.is_dir() and any(folder.iterdir())
+
     def recover(self) -> None:
         """Clean up after killed processes, once, and report the settings to Dagster.
 
@@ -208,9 +214,7 @@ class PipelineRunner:
         It looks at the data directory alone: what processes of other machines left waits until
         something is materialized, or the web servers start.
         """
-        settings = self.pipeline.settings
-        waiting = settings.home / "spool"
-        return Leases(settings.leases).any_ended or (waiting.is_dir() and any(waiting.iterdir()))
+        return self.logs_wait or Leases(self.pipeline.settings.leases).any_ended
 
     def _config(self, stage: Stage, key: str) -> StageConfig:
         try:
