@@ -44,7 +44,9 @@ def _empty(op: str, stages: Sequence[Stage], pipeline: Pipeline) -> dg.AssetsDef
 
 
 def _spec(stage: Stage, pipeline: Pipeline) -> dg.AssetSpec:
-    inputs = [(each.stage, pipeline.stages[each.stage].by) for each in stage.inputs]
+    inputs = [
+        (each.stage, pipeline.stages[each.stage].by) for each in stage.inputs if not each.optional
+    ]
     mapping = pipeline.partitions.mapping
     return dg.AssetSpec(
         stage.name,

@@ -82,8 +82,7 @@ def show_failures(console: Console, runner: "PipelineRunner") -> None:
         console.print(f"[bold red]✗[/] {escape(sentence)}", highlight=False)
     if (more := len(sentences) - _MOST_FAILURES) > 0:
         console.print(f"{more} more have failed: see Dagster's UI.", highlight=False)
-    # Where nothing waits at the end of a command, MLflow is not imported to find that.
-    if (runner.pipeline.settings.home / "spool").is_dir() and (waiting := runner.tracker.waiting):
+    if runner.logs_wait and (waiting := runner.tracker.waiting):
         console.print(
             f"[bold yellow]![/] MLflow has not taken all: what {waiting} runs logged waits in the "
             "data directory, and `qd send` sends it or says what keeps it from that.",

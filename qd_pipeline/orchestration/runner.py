@@ -107,6 +107,12 @@ class PipelineRunner:
         """The MLflow tracker."""
         return resources.mlflow_of(self.pipeline.settings).tracker
 
+    @property
+    def logs_wait(self) -> bool:
+        """Whether something may wait to be sent to MLflow, which is not imported to find that."""
+        folder = self.pipeline.settings.home / "spool"
+        return folder.is_dir() and any(folder.iterdir())
+
     def recover(self) -> None:
         """Clean up after killed processes, once, and report the settings to Dagster.
 
@@ -153,6 +159,8 @@ class PipelineRunner:
                 self._materialize(*batches(self.pipeline, By.CLASS_SET, {name: configs}))
         if self._must_recover():
             self.recover()
+        elif self.recovers:
+            self.store.collect_garbage()
 
     def run_categories(self, keys: Sequence[str], on_category: Callable[[str, int], None]) -> None:
         """Materialize everything stale of some categories, many in one Dagster run.
@@ -234,9 +242,7 @@ class PipelineRunner:
         It looks at the data directory alone: what processes of other machines left waits until
         something is materialized, or the web servers start.
         """
-        settings = self.pipeline.settings
-        waiting = settings.home / "spool"
-        return Leases(settings.leases).any_ended or (waiting.is_dir() and any(waiting.iterdir()))
+        return self.logs_wait or Leases(self.pipeline.settings.leases).any_ended
 
     def _stale(self, by: By, key: str, staleness: Staleness) -> Mapping[str, StageConfig]:
         """Return the configurations of a partition's stale stages; none where that is not known."""

@@ -34,7 +34,7 @@ ASKED = """{
   runsOrError { ... on Runs { results { status } } }
   assetNodes(group: {groupName: "%s", repositoryLocationName: "qd_pipeline",
                      repositoryName: "__repository__"}) {
-    opName isMaterializable
+    assetKey { path } isMaterializable
     partitionStats { numPartitions numMaterialized numFailed }
     assetChecksOrError { ... on AssetChecks { checks {
       name executionForLatestMaterialization { status } } } }
@@ -95,7 +95,7 @@ def test_materialize_all_makes_every_partition_and_passes_every_check(
     assert statuses(ui) == ["COMPLETED_SUCCESS"], log.read_text() if log.exists() else seconds
     assert {run["status"] for run in learning["runsOrError"]["results"]} == {"SUCCESS"}
     nodes = {
-        node["opName"]: node
+        node["assetKey"]["path"][-1]: node
         for node in (*drawings["assetNodes"], *learning["assetNodes"])
         if node["isMaterializable"]
     }

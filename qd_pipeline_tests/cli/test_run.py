@@ -176,6 +176,22 @@ def test_a_category_with_fewer_drawings_than_asked_for_says_so_materialized_or_u
     assert (logging.WARNING, f"{shortage} (cow, panda)") in logged
 
 
+def test_a_report_is_opened_in_the_browser_and_its_path_is_printed(
+    home: Path, first: Sequence[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert first
+    opened = home.parent / "opened"
+    browser = home.parent / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER", f"{browser} %s")
+    (printed,), imported = own_process("report", "--home", str(home))
+    assert not imported & {"dagster", "mlflow", "keras"}
+    report = Path(printed.removeprefix("Report of 2: "))
+    assert report.is_file()
+    assert opened.read_text().strip() == report.absolute().as_uri()
+
+
 def test_python_reads_the_same_tables_arrays_and_classifier(
     home: Path, first: Sequence[str]
 ) -> None:

@@ -76,8 +76,8 @@ def test_the_daemon_makes_again_what_changed_at_the_source_and_what_depends_on_i
         )
     done = dg.DagsterRunStatus.SUCCESS
     assert automated_runs(made) == [
-        (["bitmaps", "raw_drawings", "strokes"], "panda", done),
         (["classifiers", "evaluations"], "2", done),
+        (["data_stages"], "panda", done),
         (["quickdraw_files"], "", done),
     ]
     assert store.read("evaluations", "4").version == before["4"]
