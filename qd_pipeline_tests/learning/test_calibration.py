@@ -58,6 +58,11 @@ def test_few_drawings_hardly_change_the_expected_temperature(count: int, found: 
     assert temperature == pytest.approx(found, rel=0.05)
 
 
+def test_an_expected_temperature_is_given_up_where_a_few_drawings_contradict_it() -> None:
+    wrong = np.tile([0.99, 0.005, 0.005], (22, 1))
+    assert fit_temperature(wrong, np.arange(22) % 3, expected=0.6) > 10
+
+
 def test_the_temperature_of_correct_certainties_stays_in_its_range() -> None:
     temperature = fit_temperature(np.eye(3, dtype=np.float32), np.arange(3))
     assert 0.05 <= temperature <= 20

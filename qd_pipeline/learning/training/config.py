@@ -168,7 +168,7 @@ class TrainingConfig:
             weight_decay=0.02,
             label_smoothing=0.1,
             augmentation=0.6,
-            traced=0.2,
+            traced=0.25,
             flip_averaging=True,
             calibrated=True,
         )

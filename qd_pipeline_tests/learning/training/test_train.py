@@ -144,7 +144,7 @@ def animals(tmp_path_factory: pytest.TempPathFactory) -> ClassSetData:
     return write_animals(tmp_path_factory.mktemp("animals"), ("duck", "cow"), 150)
 
 
-AUGMENTED = TrainingConfig.default(2).with_settings(epochs=6, batch_size=32)
+AUGMENTED = TrainingConfig.default(2).with_settings(network="compact_cnn", epochs=6, batch_size=32)
 
 
 def test_augmented_drawings_are_learned_from(animals: ClassSetData) -> None:
