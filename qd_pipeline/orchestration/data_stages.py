@@ -73,6 +73,7 @@ def _materialize_all(step: _Step) -> Iterator[Event]:
             for outcome in found:
                 outcomes.append(outcome)
                 yield from step.events(outcome)
+        outcomes.sort(key=lambda outcome: step.keys.index(outcome.key))
         yield from evaluations(step.stages, outcomes)
         log_table(run, outcomes)
         tell_notes(outcomes, step.context)
