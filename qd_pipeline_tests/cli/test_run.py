@@ -100,7 +100,7 @@ def test_status_tells_what_there_is_how_good_and_of_which_source(
     (cow,) = [line for line in lines if line.startswith("│ cow ")]
     assert re.search(r"│ 60 +│ \d{4}-\d\d-\d\d \d\d:\d\d +│ up to date +│", cow)
     (two,) = [line for line in lines if line.startswith("│ 2 ")]
-    assert re.search(r"│ [\d.]+ % \([\d.]+–[\d.]+\) +│ .* │ none +│ up to date +│", two)
+    assert re.search(r"│ [\d.]+ % \([\d.]+–[\d.]+\).* │ none +│ up to date +│", two)
     assert "cow, panda, 2: of the synthetic sample (seed 0)." in lines
 
 

@@ -8,7 +8,6 @@ from math import floor, isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from qd_pipeline.learning.reports.charts import svg
@@ -30,6 +29,9 @@ def render(template: str, **values: Any) -> str:
         template: Name of a template in this package.
         values: What it names.
     """
+    # Jinja takes a tenth of a second to import, and commands that write no page do without.
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
+
     environment = Environment(
         loader=PackageLoader("qd_pipeline.learning.reports", "."),
         autoescape=True,
