@@ -1,4 +1,4 @@
-"""Renewal of leases in the background: one thread of a process calls what is due."""
+"""Renewal of leases in the background: a thread of a process calls what is due."""
 
 import logging
 import math
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final
+from typing import Final, Literal
 
 RENEWED_EVERY: Final = timedelta(seconds=30)
 """How often the holder of a lease renews it."""
@@ -29,7 +29,7 @@ class Task:
 
 
 class _Renewal:
-    """The tasks, and the thread, which waits while nothing is due."""
+    """Tasks, and their thread, which waits while nothing is due."""
 
     def __init__(self) -> None:
         self.reset()
@@ -86,18 +86,30 @@ def _call(task: Task) -> None:
         _LOG.debug("A lease could not be renewed: %s", error)
 
 
-_RENEWAL = _Renewal()
-os.register_at_fork(after_in_child=_RENEWAL.reset)
+_RENEWALS = {"store": _Renewal(), "mlflow": _Renewal()}
+for _each in _RENEWALS.values():
+    os.register_at_fork(after_in_child=_each.reset)
 
 
 @contextmanager
-def renewing(renew: Callable[[], object], every: timedelta = RENEWED_EVERY) -> Iterator[None]:
+def renewing(
+    renew: Callable[[], object],
+    every: timedelta = RENEWED_EVERY,
+    *,
+    thread: Literal["store", "mlflow"] = "store",
+) -> Iterator[None]:
     """Call a function regularly in the background while the block runs.
 
     A call that fails is tried again at the next time.
+
+    Args:
+        renew: The function.
+        every: Time between two calls.
+        thread: The thread that calls it: a server that hangs keeps only leases of its own.
     """
-    task = _RENEWAL.start(renew, every.total_seconds())
+    renewal = _RENEWALS[thread]
+    task = renewal.start(renew, every.total_seconds())
     try:
         yield
     finally:
-        _RENEWAL.stop(task)
+        renewal.stop(task)

@@ -1,6 +1,7 @@
 """`qd run` and `qd make`: the whole chain, or one partition of one stage."""
 
 import hashlib
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -178,12 +179,14 @@ def keep_excluded(settings: "Settings", training: dict[str, Any]) -> None:
         return
     from qd_pipeline.learning.training import key_ids  # noqa: PLC0415 (see `options`)
 
-    folder = settings.home.resolve() / "excluded"
+    folder = settings.excluded.resolve()
     text = "\n".join(["key_id", *map(str, key_ids.read(training["exclude"])), ""])
     kept = folder / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.csv"
     try:
         folder.mkdir(exist_ok=True)
-        kept.write_text(text)
+        draft = kept.with_suffix(f".{os.getpid()}")
+        draft.write_text(text)
+        draft.replace(kept)
     except OSError as error:
         raise disk_failure(error, settings.home) from error
     training["exclude"] = str(kept)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import traceback
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -32,6 +33,7 @@ from qd_pipeline.orchestration.outcomes import (
 from qd_pipeline.orchestration.partitions import By, keys_of
 from qd_pipeline.orchestration.progress import started
 from qd_pipeline.orchestration.stage import DATA_STAGES
+from qd_pipeline.orchestration.stages.raw_drawings import version_at_source
 from qd_pipeline.orchestration.staleness import Staleness
 from qd_pipeline.quickdraw.threads import core_count
 
@@ -99,9 +101,12 @@ class _Step:
         configs = {each.name: pipeline.config(each, **given.get(each.name, {})) for each in stages}
         for config in configs.values():
             config.effective(keys[0], pipeline.class_sets)
-        store = context.resources.partition_store.store
-        # What was downloaded by the attempt before counts as current.
-        staleness = Staleness(pipeline, store.snapshot(), configs) if repeats(context) else None
+        staleness = None
+        if repeats(context):
+            store, source = context.resources.partition_store.store, context.resources.source
+            staleness = Staleness(
+                pipeline, store.snapshot(), configs, partial(version_at_source, source)
+            )
         return cls(pipeline, context, stages, keys, configs, staleness, _last_event(context))
 
     def run(self) -> Any:

@@ -115,9 +115,11 @@ def log_table(run: TrackedRun, outcomes: Sequence[Outcome]) -> None:
     sums: dict[str, int] = defaultdict(int)
     for each in outcomes:
         row: dict[str, Any] = {"stage": each.stage.name, "partition": each.key, "failure": ""}
-        if each.made:
-            row |= {"data_version": each.made.partition.version, **each.made.result.metrics}
+        if partition := each.made.partition if each.made else each.kept:
+            row["data_version"] = partition.version
             sums[f"{each.stage.name}/partitions"] += 1
+        if each.made:
+            row |= each.made.result.metrics
             for name, value in each.made.result.metrics.items():
                 if isinstance(value, int):
                     sums[f"{each.stage.name}/{name}"] += value

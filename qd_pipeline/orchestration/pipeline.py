@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import ValidationError, create_model
@@ -90,7 +91,12 @@ class Pipeline:
         known = self.config_types[stage.name].model_fields
         # A partition of another version of this project may say nothing about it.
         config = made.metadata.get("run_config", {})
-        return {name: value for name, value in config.items() if name in known}
+        found = {name: value for name, value in config.items() if name in known}
+        if found.get("exclude"):
+            # The data directory may have been moved since.
+            kept = self.settings.excluded.resolve() / Path(found["exclude"]).name
+            found["exclude"] = str(kept) if kept.is_file() else found["exclude"]
+        return found
 
     def chosen(self, stage: Stage, config: StageConfig) -> list[str]:
         """Return the fields of a configuration that differ from the settings' own values."""

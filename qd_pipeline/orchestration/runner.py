@@ -253,8 +253,10 @@ class PipelineRunner:
                 stage.name: _config(staleness, stage, key) for stage in chain if stage.name in stale
             }
             for stage in chain:
-                if stage.external and stage.name in stale:
-                    self._version_at_source(key, configs[stage.name])
+                if stage.name in stale:
+                    configs[stage.name].effective(key, self.pipeline.class_sets)
+                    if stage.external:
+                        self._version_at_source(key, configs[stage.name])
         except QdError as error:
             self.failures[key] = str(error)
             return {}

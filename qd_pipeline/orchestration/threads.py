@@ -1,6 +1,7 @@
 """Work on several items at once, stopped by Ctrl-C as fast as work on one."""
 
 import threading
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass, field
@@ -51,8 +52,9 @@ def flat_map(
             yield from iter(crew.found.get, None)
     finally:
         crew.stop.set()
+        deadline = time.monotonic() + _SECONDS_TO_STOP
         for worker in workers:
-            worker.join(_SECONDS_TO_STOP)
+            worker.join(max(0.0, deadline - time.monotonic()))
         while not crew.found.empty():
             if (each := crew.found.get()) is not None:
                 missed(each)

@@ -162,6 +162,11 @@ class Settings(BaseSettings):
         return self.home / "leases"
 
     @property
+    def excluded(self) -> Path:
+        """Folder of the key_ids that trainings leave out."""
+        return self.home / "excluded"
+
+    @property
     def studies_url(self) -> str:
         """URL of the database of searches."""
         return f"sqlite:///{self.home}/studies.db"

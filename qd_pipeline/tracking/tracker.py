@@ -76,6 +76,7 @@ class Tracker:
     @property
     def registry(self) -> Registry:
         """The registry of classifiers in the same store."""
+        mlflow.set_tracking_uri(self._uri)  # another data directory's may be in force
         return Registry(self._client)
 
     @contextmanager
@@ -180,10 +181,11 @@ class Tracker:
         Raises:
             TrackingFailed: MLflow cannot be reached.
         """
+        mlflow.set_tracking_uri(self._uri)  # as in `registry`
         with translate_errors():
             known = [self._client.get_experiment_by_name(name) for name in EXPERIMENTS]
             homes = {home.experiment_id: home.name for home in known if home}
-            found = mlflow.search_runs(list(homes))
+            found = mlflow.search_runs(list(homes) or ["none yet"])
         own = [name for name in found.columns if str(name).startswith("tags.mlflow.")]
         table = found.drop(columns=[*own, "experiment_id", "artifact_uri"])
         table.insert(1, "name", found.get("tags.mlflow.runName"))
@@ -275,7 +277,7 @@ class Tracker:
         tracked = TrackedRun(self._client, run, link, self._spool, has_model=has_model)
         status = "KILLED"
         try:
-            with renewing(lambda: tracked.renew(self._lease())):
+            with renewing(lambda: tracked.renew(self._lease()), thread="mlflow"):
                 yield tracked
             status = "FINISHED"
         except Exception:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,3 +78,23 @@ def class_set_of(predictions: pa.Table) -> tuple[str, ...]:
     if told is not None:
         return tuple(json.loads(told))
     return tuple(name for name in predictions.column_names if name not in _OTHERS)
+
+
+def probabilities_of(predictions: pa.Table, class_set: Sequence[str]) -> NDArray[np.float32]:
+    """Return the probability of each category, `(n, classes)`, of a table of predictions.
+
+    Where only the highest were kept, the others share what is left alike.
+    """
+    if "top" not in predictions.column_names:
+        return np.column_stack([predictions[name].to_numpy() for name in class_set])
+    top = predictions["top"].combine_chunks().flatten()
+    places, true = (
+        pc.index_in(names.cast(pa.string()), pa.array(class_set)).to_numpy()
+        for names in (top.field("category"), predictions["true"])
+    )
+    kept = top.field("probability").to_numpy().reshape(-1, KEPT)
+    left = (1 - kept.sum(axis=1, keepdims=True)) / (len(class_set) - KEPT)
+    probabilities = np.repeat(np.maximum(left, 0), len(class_set), axis=1).astype(np.float32)
+    np.put_along_axis(probabilities, places.reshape(-1, KEPT), kept, axis=1)
+    probabilities[np.arange(len(true)), true] = predictions["probability_of_true"].to_numpy()
+    return probabilities

@@ -276,6 +276,8 @@ def _of_truth(
     predictions: pa.Table, truth: NDArray[np.object_], rows: NDArray[np.intp]
 ) -> NDArray[np.float32]:
     """Return the probability of each drawing's true category."""
+    if "probability_of_true" in predictions.column_names:
+        return np.asarray(predictions["probability_of_true"].to_numpy()[rows], np.float32)
     probability = np.zeros(len(rows), np.float32)
     for category in set(truth):
         here = truth == category

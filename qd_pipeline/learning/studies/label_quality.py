@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from qd_pipeline.learning.evaluation.examples import Prediction
 from qd_pipeline.learning.evaluation.intervals import Proportion
+from qd_pipeline.learning.evaluation.predictions_table import probabilities_of
 from qd_pipeline.learning.reports import page as pages
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def label_quality(predictions: pa.Table, class_set: Sequence[str]) -> LabelQuali
 
     category, predicted = (predictions[name].cast(pa.string()) for name in ("true", "predicted"))
     labels = pc.index_in(category, pa.array(class_set)).to_numpy()
-    probabilities = np.column_stack([predictions[name].to_numpy() for name in class_set])
+    probabilities = probabilities_of(predictions, class_set)
     quality = get_label_quality_scores(labels, probabilities)
     # With more jobs it forks, which is not safe beside TensorFlow's threads.
     is_issue = find_label_issues(labels, probabilities, n_jobs=1)

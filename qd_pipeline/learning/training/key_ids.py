@@ -40,7 +40,7 @@ def read(path: str) -> NDArray[np.uint64]:
         key_ids = table["key_id"].cast(pa.uint64()).drop_null()
     except KeyError:
         raise BadSetting(f"exclude {path}", "has no column key_id", _REMEDY) from None
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, UnicodeError, pa.ArrowException) as error:
         cause = f"cannot be read ({str(error).splitlines()[0]:.120})"
         raise BadSetting(f"exclude {path}", cause, _REMEDY) from None
     return np.unique(key_ids.to_numpy()).astype(np.uint64)
@@ -70,4 +70,7 @@ def _table(path: Path) -> pa.Table:
 
     with path.open("rb") as file:
         is_list = file.readline().strip().isdigit()
-    return csv.read_csv(path, csv.ReadOptions(column_names=["key_id"] if is_list else None))
+    names = csv.ReadOptions(column_names=["key_id"] if is_list else None)
+    # Inferred, the largest would be floating-point numbers.
+    types = csv.ConvertOptions(column_types={"key_id": pa.uint64()})
+    return csv.read_csv(path, names, convert_options=types)

@@ -59,7 +59,10 @@ def _paint(drawing: list[dict[str, Any]], width: int) -> Mask:
     pen = ImageDraw.Draw(picture)
     for stroke in drawing:
         points = np.column_stack([stroke["x"], stroke["y"]]) * _SCALE + _MARGIN
-        pen.line([tuple(point) for point in points.tolist()], 255, width, joint="curve")
+        line = [tuple(point) for point in points.tolist()]
+        pen.line(line, 255, width, joint="curve")
+        if len(line) == 1:  # of which a line paints nothing
+            pen.circle(line[0], width / 2, 255)
     return np.asarray(picture) > 0
 
 

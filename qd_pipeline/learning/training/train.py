@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _RISING: Final = 0.25
 _FIRST_RATE: Final = 1 / 25
 
-_EXPECTED_TEMPERATURES: Final = {0.1: 0.61}
+_EXPECTED_TEMPERATURES: Final[dict[float | None, float]] = {0.1: 0.61}
 """By label smoothing, which makes networks underconfident, whichever network it is.
 
 Out of fold on real drawings (15 categories of 300), the best temperatures of `stroke_cnn` and
@@ -113,7 +113,9 @@ def train(
         network = average_flips(network)
     temperature = 1.0
     if config.calibrated and len(validation):
-        expected = _EXPECTED_TEMPERATURES.get(config.label_smoothing)
+        # Without augmentation a network learns its drawings by heart, and nothing is expected.
+        smoothing = config.label_smoothing if config.augmentation else None
+        expected = _EXPECTED_TEMPERATURES.get(smoothing)
         temperature = _calibrate(network, validation, spec, expected)
     seconds = time.perf_counter() - started
     training = Training(config, tuple(history), seconds, count, len(validation), temperature)

@@ -8,6 +8,7 @@ from qd_pipeline.quickdraw.raster import DRAWING, rasterize
 
 HOOK = [{"x": [255, 255, 0], "y": [255, 0, 0]}, {"x": [255, 0], "y": [255, 200]}]
 DOT = [{"x": [40, 40], "y": [9, 9]}]
+POINT = [{"x": [40], "y": [9]}]
 DRAWINGS = pa.array([HOOK] * 400, DRAWING)
 
 
@@ -16,12 +17,12 @@ def random(seed: int = 0) -> np.random.Generator:
 
 
 def test_a_traced_drawing_looks_the_same_and_was_drawn_otherwise() -> None:
-    (hook, dot) = trace(pa.array([HOOK, DOT], DRAWING), random()).to_pylist()
+    hook, dot, point = trace(pa.array([HOOK, DOT, POINT], DRAWING), random()).to_pylist()
     difference = rasterize(pa.array([hook], DRAWING)).astype(int) - rasterize(DRAWINGS[:1])
     assert np.abs(difference).mean() < 6
     assert hook != HOOK
     assert hook[0]["y"][0] < 10
-    assert len(dot) == 1
+    assert len(dot) == len(point) == 1
 
 
 def test_so_many_drawings_are_traced_in_each_epoch_and_others_in_the_next() -> None:
