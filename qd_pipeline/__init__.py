@@ -22,7 +22,8 @@ def open(data_dir: "str | PathLike[str] | None" = None) -> "DataDirectory":  # n
     >>> data = open("data directory that is not there")
     >>> data.strokes("cow")
     Traceback (most recent call last):
-    qd_pipeline.errors.MissingPartition: strokes cow is not there: materialize it with `qd run`.
+    qd_pipeline.errors.MissingPartition: strokes cow is not in the store: \
+make it with `qd make strokes cow`.
     """
     from qd_pipeline.api import DataDirectory  # noqa: PLC0415 (`import qd_pipeline` stays cheap)
 

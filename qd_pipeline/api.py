@@ -6,12 +6,13 @@ something needs them: MLflow alone takes seconds.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from qd_pipeline import catalog
-from qd_pipeline.errors import BadSetting, MissingPartition
+from qd_pipeline.errors import BadDrawing, BadSetting, MissingPartition
 from qd_pipeline.settings import Settings
 from qd_pipeline.storage import PartitionStore
 
@@ -91,7 +92,7 @@ class PublishedEvaluation:
         figures: `test_accuracy`, `test_macro_f1`, `recall/cow` and so on; shares are 0–1.
         report: The HTML report, for people.
         predictions: A row a test drawing: `key_id`, `true`, `predicted`, and the probability of
-            each category.
+            each category; above 30 categories, the ten most probable ones (`top`).
     """
 
     figures: Mapping[str, float]
@@ -147,7 +148,9 @@ class DataDirectory:
         from qd_pipeline.orchestration.stages.bitmaps import ARRAY
 
         made = self._read("bitmaps", catalog.partition_key(category))
-        bitmaps: NDArray[np.uint8] = np.load(self._store.open_local(made, ARRAY), mmap_mode="r")
+        bitmaps: NDArray[np.uint8] = np.load(
+            self._store.open_local(made, ARRAY), mmap_mode="r", allow_pickle=False
+        )
         return bitmaps
 
     def class_set(self, key: str) -> ClassSetData:
@@ -226,8 +229,12 @@ class DataDirectory:
 
     @cached_property
     def _tracker(self) -> Tracker:
+        from qd_pipeline import tracking_uri
         from qd_pipeline.tracking import Tracker
 
+        file = tracking_uri.file_of(self.settings.mlflow_uri)
+        if file is not None and not file.is_file():
+            raise MissingPartition(f"the MLflow store {file}", "is not there", "run `qd run`")
         artifacts = self.settings.home / "mlartifacts"
         return Tracker(self.settings.mlflow_uri, artifacts, self.settings.mlflow_ui)
 
@@ -260,7 +267,11 @@ def column_of(drawings: Any) -> pa.Array:
     from qd_pipeline.serving.prediction import drawings_of
 
     if hasattr(drawings, "columns"):  # a table, of Arrow or pandas
+        if "drawing" not in getattr(drawings, "column_names", drawings.columns):
+            raise BadDrawing("the table", "has no column drawing", "give a stroke table")
         drawings = drawings["drawing"]
+    if not isinstance(drawings, Iterable) or isinstance(drawings, str | bytes):
+        drawings = [drawings]
     if isinstance(drawings, pa.ChunkedArray):
         drawings = drawings.combine_chunks()
     if isinstance(drawings, pa.Array) and drawings.type == DRAWING:

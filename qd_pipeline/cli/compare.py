@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from qd_pipeline.class_sets import listed
 from qd_pipeline.cli.options import ClassSetsOption, HomeOption, chosen_class_sets, load
 from qd_pipeline.cli.terminal import terminal
 from qd_pipeline.errors import disk_failure
@@ -58,7 +59,7 @@ def compare(
 
 def _table(compared: "RunComparison") -> Table:
     newest = compared.newest
-    title = f"{compared.key}: {', '.join(compared.class_set)}"
+    title = f"{compared.key}: {listed(compared.class_set)}"
     title += "" if compared.runs else " (no runs yet)"
     unequal = any(run.is_imbalanced for run in compared.runs)
     against = "" if newest is None else f" against {newest + 1}"

@@ -153,9 +153,12 @@ def _champions(settings: "Settings") -> dict[str, str]:
     if database is None:
         from qd_pipeline.tracking import Tracker  # noqa: PLC0415
 
-        tracker = Tracker(settings.mlflow_uri, settings.home / "mlartifacts", settings.mlflow_ui)
-        models = [f"quickdraw-{key}" for key in settings.class_sets]
-        found = {model: tracker.registry.champion(model) for model in models}
+        models, artifacts = [f"quickdraw-{key}" for key in settings.class_sets], "mlartifacts"
+        try:
+            tracker = Tracker(settings.mlflow_uri, settings.home / artifacts, settings.mlflow_ui)
+            found = {model: tracker.registry.champion(model) for model in models}
+        except QdError:  # what the store says is worth showing all the same
+            return dict.fromkeys(models, "MLflow does not answer")
         return {model: f"version {one.number}" for model, one in found.items() if one}
     # MLflow takes four seconds of processor time to import, and its database a millisecond to ask.
     asked = "SELECT name, version FROM registered_model_aliases WHERE alias = 'champion'"

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from qd_pipeline.cli.options import ClassSetsOption, HomeOption, load
@@ -27,8 +28,7 @@ def evaluate_own(
     loaded = models.get(class_set) if class_set else models.largest()
     own = OwnDrawings(settings.home)
     score = own.score(loaded.key, loaded.predictor)
-    title = f"{loaded.title}, on {score.accuracy.count} own drawings"
-    table = Table(title=title, title_justify="left")
+    table = Table()
     table.add_column("category")
     table.add_column("right", justify="right")
     table.add_column("taken for")
@@ -40,6 +40,8 @@ def evaluate_own(
             ", ".join(f"{other} ({count})" for other, count in wrong),
         )
     console = terminal()
+    title = f"{loaded.title}, on {score.accuracy.count} own drawings"
+    console.print(escape(title), highlight=False)
     console.print(table)
     console.print(
         f"Accuracy {score.accuracy}; a person's few drawings say little of other people's."

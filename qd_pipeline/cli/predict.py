@@ -147,7 +147,7 @@ def _as_json(loaded: "LoadedModel", answer: _Answer, top: int, *, show: bool) ->
 def _print(
     console: Console, loaded: "LoadedModel", answers: Sequence[_Answer], top: int, *, show: bool
 ) -> None:
-    table = Table(title=loaded.title, title_justify="left")
+    table = Table()
     many = {each.file for each in answers if each.sketch.number > 1}
     shown = [show or bool(each.sketch.warnings) for each in answers]
     table.add_column("drawing", overflow="fold")
@@ -170,6 +170,7 @@ def _print(
             "\n".join(f"{chance * 100:.1f} %" for chance in chances),
             end_section=True,
         )
+    console.print(escape(loaded.title), highlight=False)
     console.print(table)
 
 

@@ -62,7 +62,9 @@ class Screen:
         self._note.plain = ""
 
         def show(done: int, total: int) -> None:
-            self._progress.update(self._stage, completed=done, total=max(total, done))
+            # Of the stages that run side by side, the bar is that of the last one to begin.
+            if self._progress.tasks[self._stage].description == name:
+                self._progress.update(self._stage, completed=done, total=max(total, done))
 
         return show
 

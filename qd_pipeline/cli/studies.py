@@ -1,5 +1,6 @@
 """Commands of the studies, which are materialized on request only."""
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -97,10 +98,8 @@ def label_quality(
         for name in ("label_quality.html", "label_quality.parquet")
     )
     # Whole and on lines of their own, so that they can be opened and copied.
-    for line in (
-        f"Page: {page}",
-        f"Train without them: qd run --class-set {class_set} --exclude {issues}",
-    ):
+    again = f"qd run --class-set {class_set} --exclude {shlex.quote(str(issues))}"
+    for line in (f"Page: {page}", f"Train without them: `{again}`"):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 

@@ -133,8 +133,8 @@ def fit_temperature(
         probabilities: `(n, classes)` at temperature 1, n from 1; their logarithms stand in
             for the logits, which are the same but for what softmax cancels.
         labels: `(n,)`, indices of the right categories.
-        expected: Temperature of other trainings with the same label smoothing. It is the middle of a
-            Cauchy prior of its logarithm with a scale of 0.03, and the temperature that of the
+        expected: Temperature of other trainings with the same label smoothing. It is the middle
+            of a Cauchy prior of its logarithm with a scale of 0.03, and the result that of the
             highest posterior: some 500 drawings alone leave an error of 0.06, and where many
             more, or clearly different ones, contradict, the prior hardly counts.
 

@@ -1,5 +1,6 @@
 """A person's own test set: drawings that were named on the drawing page, and their score."""
 
+import errno
 import json
 import os
 import secrets
@@ -7,8 +8,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from qd_pipeline.errors import BadDrawing, BadSetting, MissingPartition, disk_failure
 from qd_pipeline.learning.evaluation.intervals import Proportion
@@ -18,6 +20,8 @@ from qd_pipeline.quickdraw.sketches.sketch import to_column
 if TYPE_CHECKING:
     from qd_pipeline.quickdraw.sketches.simplify import Stroke
     from qd_pipeline.serving.prediction import Predictor
+
+_REMEDY: Final = "correct the file, or delete the line"
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ class OwnDrawings:
             # One write, so that two at once leave two lines.
             opened = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
             with os.fdopen(opened, "wb", buffering=0) as file:
-                file.write(line.encode())
+                _append(file, line.encode())
             return path.read_bytes().count(b"\n")
         except OSError as error:
             raise disk_failure(error, self._folder) from error
@@ -107,7 +111,9 @@ class OwnDrawings:
         sketches, errors = sketches_of(text, str(path))
         for error in errors:
             raise error
-        truth = [_word(json.loads(line), path) for line in text.splitlines() if line.strip()]
+        truth = _words(text, path)
+        if len(truth) != len(sketches):
+            raise BadDrawing(str(path), "has drawings that are not a line each", _REMEDY)
         class_set = predictor.classifier.class_set
         for word in truth:
             if word not in class_set:
@@ -120,11 +126,23 @@ class OwnDrawings:
         return _score(class_set, truth, [ranking.categories[0] for ranking in rankings])
 
 
-def _word(line: object, path: Path) -> str:
-    word = line.get("word") if isinstance(line, dict) else None
-    if not isinstance(word, str):
-        raise BadDrawing(str(path), "has a line without a word", "delete the line")
-    return word
+def _append(file: FileIO, line: bytes) -> None:
+    size = os.fstat(file.fileno()).st_size
+    if file.write(line) < len(line):  # the disk is full
+        file.truncate(size)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _words(text: bytes, path: Path) -> list[str]:
+    try:
+        lines = [json.loads(line) for line in text.splitlines() if line.strip()]
+    except ValueError:
+        raise BadDrawing(str(path), "has a line that is not JSON in UTF-8", _REMEDY) from None
+    found = [line.get("word") if isinstance(line, dict) else None for line in lines]
+    words = [word for word in found if isinstance(word, str)]
+    if len(words) < len(found):
+        raise BadDrawing(str(path), "has a line without a word", _REMEDY)
+    return words
 
 
 def _score(class_set: Sequence[str], truth: Sequence[str], predicted: Sequence[str]) -> OwnScore:

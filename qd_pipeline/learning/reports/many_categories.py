@@ -90,8 +90,9 @@ def similar_first(confusion: NDArray[np.integer]) -> list[int]:
     Args:
         confusion: `(classes, classes)`, drawings by true (row) and predicted category.
 
-    >>> similar_first(np.array([[9, 0, 5, 0], [0, 9, 0, 4], [6, 0, 9, 0], [0, 3, 0, 9]]))
-    [0, 2, 1, 3]
+    >>> order = similar_first(np.array([[9, 0, 5, 0], [0, 9, 0, 4], [6, 0, 9, 0], [0, 3, 0, 9]]))
+    >>> set(order[:2]) in ({0, 2}, {1, 3})
+    True
     """
     # It takes half a second to import, and most reports do without.
     from scipy.cluster.hierarchy import leaves_list, linkage  # noqa: PLC0415

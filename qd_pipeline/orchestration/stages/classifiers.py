@@ -10,6 +10,7 @@ from qd_pipeline.class_sets import listed
 from qd_pipeline.learning.classifier import NETWORK_FILE, Classifier
 from qd_pipeline.learning.data import ClassSetData
 from qd_pipeline.learning.reports import charts
+from qd_pipeline.learning.training.selection import training_drawings, validation_drawings
 from qd_pipeline.learning.training.train import train
 from qd_pipeline.orchestration import pool
 from qd_pipeline.orchestration.context import MaterializationContext
@@ -27,9 +28,9 @@ def materialize(context: MaterializationContext, config: TrainingStageConfig) ->
     context.run.rename(title)
     context.run.log(params=training.to_json())
     data = read_drawings(context, training)
-    log_split(context, data.train, "training")
-    if len(data.validation):
-        log_split(context, data.validation, "validation")
+    log_split(context, training_drawings(data, training), "training")
+    if len(validation := validation_drawings(data, training)):
+        log_split(context, validation, "validation")
 
     def on_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
         context.run.log(metrics=metrics, step=epoch + 1)
@@ -95,7 +96,8 @@ def _checks(data: ClassSetData, classifier: Classifier) -> list[CheckResult]:
     together = np.concatenate(splits)
     shared = len(together) - len(np.unique(together))
     accuracy = classifier.training.history[-1]["accuracy"]
-    chance = float(np.bincount(data.train.labels).max() / len(data.train))
+    labels = training_drawings(data, classifier.training.config).labels
+    chance = float(np.bincount(labels).max() / len(labels))
     return [
         CheckResult("splits_disjoint", shared == 0, f"{shared} drawings in two splits"),
         CheckResult(

@@ -80,7 +80,7 @@ def materialize(context: MaterializationContext, config: EvaluationConfig) -> Re
 def _description(context: MaterializationContext, evaluation: Evaluation) -> str:
     """Return what the pages of the run and of the registered version say, in Markdown."""
     told = (
-        f"Tells {', '.join(evaluation.class_set)} apart: accuracy {evaluation.accuracy} on "
+        f"Tells {listed(evaluation.class_set)} apart: accuracy {evaluation.accuracy} on "
         f"{evaluation.accuracy.count:,} test drawings of the {context.provenance.source}.\n\n"
         f"Its [run]({context.run.link}) has settings, figures and datasets, and the "
         f"[report]({context.run.link_to(REPORT)})."

@@ -138,6 +138,7 @@ async function keep(category) {
     const count = drawings === 1 ? "1 drawing" : `${drawings} drawings`;
     notice(`Kept as ${article(category)}: ${count} in your test set of this class set.`);
   } catch (error) {
+    part("right").disabled = part("category").disabled = false;
     notice(error.message, true);
   }
 }
