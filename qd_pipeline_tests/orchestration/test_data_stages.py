@@ -154,6 +154,9 @@ def test_a_step_that_is_tried_again_continues_its_mlflow_run_and_keeps_what_is_u
     assert all("remove the link" in made.failures[key] for key in GOOD[:2])
     (failed,) = made.instance.get_runs()
     strokes.unlink()
+    # Since then, the source has another file of one of them.
+    changed = file(folder, GOOD[1])
+    changed.write_bytes(b"".join(sample.ndjson_lines(GOOD[1], 39, 0)))
     again = dg.execute_job(
         dg.build_reconstructable_job(__name__, categories.__name__, (str(home),)),
         instance=made.instance,
@@ -173,8 +176,8 @@ def test_a_step_that_is_tried_again_continues_its_mlflow_run_and_keeps_what_is_u
     assert logged.data.tags["dagster_root_run"] == failed.run_id
     assert logged.data.tags["dagster_run_id"] == again.run_id
     for key in GOOD[:2]:
-        # What had succeeded was not made again, and stands in the page of the second run too.
-        assert made.store.read("raw_drawings", key).sequence == 1
+        # What is up to date was not made again, and stands in the page of the second run too.
+        assert made.store.read("raw_drawings", key).sequence == 1 + (key == GOOD[1])
         for stage in STAGES:
             reported = [
                 event.asset_key for event in again.asset_materializations_for_node("data_stages")

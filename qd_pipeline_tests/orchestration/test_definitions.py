@@ -1,7 +1,8 @@
 """What Dagster loads, spelled out by hand."""
 
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import dagster as dg
 import pytest
@@ -13,6 +14,7 @@ from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.stages.training_config import TrainingStageConfig
 from qd_pipeline.settings import Settings
+from qd_pipeline.storage import Partition
 
 ANIMALS = {"cow", "panda", "frog", "rabbit", "elephant", "duck", "camel", "shark"}
 DRAWINGS = {"strokes", "bitmaps"}
@@ -199,3 +201,13 @@ def test_two_settings_in_one_process_have_two_sets_of_definitions(tmp_path: Path
     schedules = [defs.resolve_schedule_def("weekly") for defs in (first, second)]
     assert [each.cron_schedule for each in schedules] == ["0 6 * * 1", "5 21 * * 0"]
     assert [each.execution_timezone for each in schedules] == ["UTC", "Asia/Tokyo"]
+
+
+def test_excluded_drawings_are_found_where_the_data_directory_lies_now(tmp_path: Path) -> None:
+    made = Pipeline(Settings.load(home=tmp_path))
+    kept = made.settings.excluded / "0123.csv"
+    kept.parent.mkdir()
+    kept.write_text("key_id\n1\n")
+    published = SimpleNamespace(metadata={"run_config": {"exclude": "/before/excluded/0123.csv"}})
+    recorded = made.recorded(made.stages["classifiers"], cast("Partition", published))
+    assert recorded == {"exclude": str(kept.resolve())}

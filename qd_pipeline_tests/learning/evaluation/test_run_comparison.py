@@ -148,6 +148,21 @@ def test_runs_of_other_categories_are_shown_with_them_and_not_compared() -> None
     assert "It tells other categories apart: circle, &lt;eye&gt;." in page
 
 
+def test_predictions_that_keep_the_true_categorys_probability_alone_are_compared_the_same() -> None:
+    tables = [predictions("clcl" * 10), predictions("llcl" * 10)]
+    few = [table.drop_columns(list(CLASS_SET)) for table in tables]
+    own = [[row[row["true"]] for row in table.to_pylist()] for table in tables]
+    kept = [
+        table.append_column("probability_of_true", pa.array(each, pa.float32()))
+        for table, each in zip(few, own, strict=True)
+    ]
+    first, second = (
+        compare_runs("2", CLASS_SET, [compared_run(2, new), compared_run(1, old)]).pairs
+        for old, new in (tables, kept)
+    )
+    assert str(first) == str(second)
+
+
 def test_without_a_run_of_the_categories_nothing_is_compared() -> None:
     runs = [compared_run(2, None, class_set=("a", "b")), compared_run(1, None, class_set=())]
     compared = compare_runs("2", CLASS_SET, runs)

@@ -15,7 +15,7 @@ from qd_pipeline.learning.classifier import Training
 from qd_pipeline.learning.data import ClassSetData
 from qd_pipeline.learning.evaluation.comparison import compare
 from qd_pipeline.learning.evaluation.evaluate import Evaluation, evaluate_predictions
-from qd_pipeline.learning.evaluation.predictions_table import KEPT, class_set_of
+from qd_pipeline.learning.evaluation.predictions_table import KEPT, class_set_of, probabilities_of
 from qd_pipeline.learning.reports import evaluation_report as report
 from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline_tests.browser import launched, needs_browser
@@ -82,6 +82,14 @@ def test_predictions_keep_the_ten_most_probable_and_can_be_compared(
     assert own in ([first["probability_of_true"]], [])
     assert str(kept.schema.field("top").type).count("dictionary") == 1
     assert compare(kept, evaluation.predictions).drawings == kept.num_rows
+    probabilities = probabilities_of(kept, evaluation.class_set)
+    assert probabilities.shape == (kept.num_rows, len(CATEGORIES))
+    assert np.abs(probabilities.sum(axis=1) - 1).max() < 0.01
+    named = [evaluation.class_set[place] for place in probabilities.argmax(axis=1)]
+    assert named == kept["predicted"].to_pylist()
+    true = [evaluation.class_set.index(name) for name in kept["true"].to_pylist()]
+    rows = np.arange(kept.num_rows)
+    np.testing.assert_array_equal(probabilities[rows, true], kept["probability_of_true"])
 
 
 def test_the_page_needs_nothing_from_elsewhere(written: report.Report) -> None:
