@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import dagster as dg
 import pytest
@@ -14,7 +14,9 @@ from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.stages.training_config import TrainingStageConfig
 from qd_pipeline.settings import Settings
-from qd_pipeline.storage import Partition
+
+if TYPE_CHECKING:
+    from qd_pipeline.storage import Partition
 
 ANIMALS = {"cow", "panda", "frog", "rabbit", "elephant", "duck", "camel", "shark"}
 DRAWINGS = {"strokes", "bitmaps"}
