@@ -86,7 +86,6 @@ FAULTS: Final[Mapping[str, tuple[str, ...]]] = {
         "tracking/test_tracker.py::test_the_run_of_a_process_killed",
         "tracking/test_tracker.py::test_a_failed_run",
         "orchestration/test_data_stages.py::test_a_step_that_is_tried_again",
-        "orchestration/test_chain.py::test_a_run_re_executed_from_its_failure",
         "tracking/test_spool.py::test_a_run_whose_server_died_and_then_itself",
     ),
     "daemon killed in a backfill": ("stress/test_daemon.py",),

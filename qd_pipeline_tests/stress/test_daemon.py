@@ -26,6 +26,8 @@ query($id: String!) {
 def test_a_backfill_whose_daemon_is_killed_completes_after_a_restart(tmp_path: Path) -> None:
     home, port = tmp_path / "home", free_port()
     made = runner(home)
+    # The instance is there before its web server.
+    assert made.instance.root_directory
     web = ("dagster-webserver", *WORKSPACE, "-p", str(port), "-h", "127.0.0.1")
     with started(home, *web, QD_DRAWINGS="20"):
         wait_until(lambda: answers(port))

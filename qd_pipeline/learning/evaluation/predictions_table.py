@@ -92,9 +92,13 @@ def probabilities_of(predictions: pa.Table, class_set: Sequence[str]) -> NDArray
         pc.index_in(names.cast(pa.string()), pa.array(class_set)).to_numpy()
         for names in (top.field("category"), predictions["true"])
     )
+    places = places.reshape(-1, KEPT)
     kept = top.field("probability").to_numpy().reshape(-1, KEPT)
-    left = (1 - kept.sum(axis=1, keepdims=True)) / (len(class_set) - KEPT)
-    probabilities = np.repeat(np.maximum(left, 0), len(class_set), axis=1).astype(np.float32)
-    np.put_along_axis(probabilities, places.reshape(-1, KEPT), kept, axis=1)
-    probabilities[np.arange(len(true)), true] = predictions["probability_of_true"].to_numpy()
+    own = predictions["probability_of_true"].to_numpy()
+    apart = (places != true[:, np.newaxis]).all(axis=1)
+    left = (1 - kept.sum(axis=1) - own * apart) / (len(class_set) - KEPT - apart)
+    shares = np.maximum(left, 0).astype(np.float32)
+    probabilities = np.repeat(shares[:, np.newaxis], len(class_set), axis=1)
+    np.put_along_axis(probabilities, places, kept, axis=1)
+    probabilities[np.arange(len(true)), true] = own
     return probabilities

@@ -152,7 +152,7 @@ class TrainingConfig:
 
     @classmethod
     def default(cls, class_count: int) -> Self:
-        """Return the settings for everyday use: about the notebook's time, far fewer errors.
+        """Return the settings for everyday use: less than half the notebook's errors.
 
         An epoch takes longer than the notebook's, so there are fewer.
 

@@ -84,7 +84,7 @@ def test_predictions_keep_the_ten_most_probable_and_can_be_compared(
     assert compare(kept, evaluation.predictions).drawings == kept.num_rows
     probabilities = probabilities_of(kept, evaluation.class_set)
     assert probabilities.shape == (kept.num_rows, len(CATEGORIES))
-    assert np.abs(probabilities.sum(axis=1) - 1).max() < 0.01
+    assert np.abs(probabilities.sum(axis=1) - 1).max() < 1e-4
     named = [evaluation.class_set[place] for place in probabilities.argmax(axis=1)]
     assert named == kept["predicted"].to_pylist()
     true = [evaluation.class_set.index(name) for name in kept["true"].to_pylist()]
