@@ -165,16 +165,15 @@ def _copy(entry: Path, own: Path, address: str) -> bool:
     version = _version_in(entry, address)
     if version is None:
         return False
-    try:
+    with suppress(FileNotFoundError):  # it has just ended
         shutil.copyfile(entry / "body", own / "body")
-    except FileNotFoundError:  # it has just ended
-        return False
-    # The other may have begun again, with another version, in the meantime.
-    if _version_in(entry, address) != version:
-        (own / "body").unlink()
-        return False
-    shutil.copyfile(entry / _VERSION, own / _VERSION)
-    return _version_in(own, address) == version
+        shutil.copyfile(entry / _VERSION, own / _VERSION)
+        # The other may have begun again, with another version, in the meantime.
+        if _version_in(own, address) == version:
+            return True
+    for name in ("body", _VERSION):
+        (own / name).unlink(missing_ok=True)
+    return False
 
 
 def _release(own: Path, place: Path) -> None:
