@@ -13,7 +13,8 @@ from qd_pipeline.leases import Leases
 from qd_pipeline.renewal import RENEWED_EVERY
 from qd_pipeline.storage import PartitionStore
 
-_TAG: Final = "qd/process"
+# Dagster's UI hides tags that begin so.
+_TAG: Final = ".dagster/qd_process"
 _OPEN: Final = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
