@@ -6,13 +6,12 @@ something needs them: MLflow alone takes seconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from qd_pipeline import catalog
-from qd_pipeline.errors import BadDrawing, BadSetting, MissingPartition
+from qd_pipeline.errors import BadSetting, MissingPartition
 from qd_pipeline.settings import Settings
 from qd_pipeline.storage import PartitionStore
 
@@ -69,6 +68,8 @@ class TrainedClassifier:
             BadDrawing: One of them is no drawing.
         """
         import pandas as pd
+
+        from qd_pipeline.serving.prediction import column_of
 
         rankings = self.predictor.predict(column_of(drawings))
         return pd.DataFrame(
@@ -235,8 +236,8 @@ class DataDirectory:
         file = tracking_uri.file_of(self.settings.mlflow_uri)
         if file is not None and not file.is_file():
             raise MissingPartition(f"the MLflow store {file}", "is not there", "run `qd run`")
-        artifacts = self.settings.home / "mlartifacts"
-        return Tracker(self.settings.mlflow_uri, artifacts, self.settings.mlflow_ui)
+        settings = self.settings
+        return Tracker(settings.mlflow_uri, settings.mlartifacts, settings.mlflow_ui)
 
     def _read(self, stage: str, key: str) -> Partition:
         return self._store.read(stage, key)
@@ -246,38 +247,6 @@ class DataDirectory:
             known = ", ".join(self.settings.class_sets)
             raise BadSetting(f"class set {key[:80]!r}", "is not known", f"give one of {known}")
         return key
-
-
-def column_of(drawings: Any) -> pa.Array:
-    """Return drawings in any form as the column that classifiers take.
-
-    Args:
-        drawings: As `TrainedClassifier.predict` takes them.
-
-    Raises:
-        BadDrawing: One of them is no drawing.
-
-    >>> strokes = [[[0, 255, 128], [0, 128, 0]]]
-    >>> column_of([strokes]).equals(column_of(['{"drawing": [[[0, 255, 128], [0, 128, 0]]]}']))
-    True
-    """
-    import pyarrow as pa
-
-    from qd_pipeline.quickdraw.flat import DRAWING
-    from qd_pipeline.serving.prediction import drawings_of
-
-    if hasattr(drawings, "columns"):  # a table, of Arrow or pandas
-        if "drawing" not in getattr(drawings, "column_names", drawings.columns):
-            raise BadDrawing("the table", "has no column drawing", "give a stroke table")
-        drawings = drawings["drawing"]
-    if not isinstance(drawings, Iterable) or isinstance(drawings, str | bytes):
-        drawings = [drawings]
-    if isinstance(drawings, pa.ChunkedArray):
-        drawings = drawings.combine_chunks()
-    if isinstance(drawings, pa.Array) and drawings.type == DRAWING:
-        return drawings
-    given = drawings.to_pylist() if isinstance(drawings, pa.Array) else list(drawings)
-    return drawings_of(given, [None] * len(given))
 
 
 def _loaded(origin: str, folder: Path, *, synthetic: bool) -> TrainedClassifier:

@@ -98,11 +98,11 @@ def categories_of(class_sets: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for names in class_sets for name in names))
 
 
-def listed(categories: Sequence[str], most: int = 16) -> str:
-    """Return categories as people read them: the first ones, and how many more there are.
+def listed(names: Sequence[str], most: int = 16) -> str:
+    """Return names as people read them: the first ones, and how many more there are.
 
     >>> listed(["cow", "panda"]), listed(["cow", "panda", "frog", "duck"], most=2)
     ('cow, panda', 'cow, panda and 2 more')
     """
-    shown = ", ".join(categories[:most])
-    return f"{shown} and {len(categories) - most} more" if len(categories) > most else shown
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown

@@ -49,5 +49,5 @@ def _registry(
     from qd_pipeline.orchestration.promotion import model_of  # noqa: PLC0415
     from qd_pipeline.tracking import Tracker  # noqa: PLC0415
 
-    tracker = Tracker(settings.mlflow_uri, settings.home / "mlartifacts", settings.mlflow_ui)
+    tracker = Tracker(settings.mlflow_uri, settings.mlartifacts, settings.mlflow_ui)
     return model_of(key), tracker.registry, settings.class_sets[key]

@@ -39,7 +39,7 @@ def compare(
     from qd_pipeline.orchestration.run_comparisons import last_runs  # noqa: PLC0415
     from qd_pipeline.tracking import Tracker  # noqa: PLC0415
 
-    tracker = Tracker(settings.mlflow_uri, settings.home / "mlartifacts", settings.mlflow_ui)
+    tracker = Tracker(settings.mlflow_uri, settings.mlartifacts, settings.mlflow_ui)
     found = [last_runs(tracker, key, settings.class_sets[key], runs) for key in keys]
     if as_json:
         typer.echo(json.dumps({each.key: each.to_json() for each in found}, ensure_ascii=False))

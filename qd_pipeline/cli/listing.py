@@ -2,6 +2,7 @@
 
 import inspect
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -51,6 +52,7 @@ def status(class_sets: ClassSetsOption = None, home: HomeOption = None) -> None:
 
     settings = Settings.load(home=home, class_sets=class_sets)
     pipeline = pipeline_of(settings)
+    from qd_pipeline.class_sets import listed  # noqa: PLC0415
     from qd_pipeline.orchestration.partitions import By  # noqa: PLC0415
     from qd_pipeline.orchestration.staleness import Staleness  # noqa: PLC0415
     from qd_pipeline.storage import PartitionStore  # noqa: PLC0415
@@ -65,19 +67,21 @@ def status(class_sets: ClassSetsOption = None, home: HomeOption = None) -> None:
         drawings = f"{strokes.metadata['drawings']:,}" if strokes else "–"
         table.add_row(key, drawings, found.since(raw), found.state(By.CATEGORY, key))
     console.print(table)
-    champions = _champions(settings)
+    evaluated = {
+        key: found.partition("evaluations", key) for key in pipeline.partitions.keys(By.CLASS_SET)
+    }
+    models = [made.metadata["model"] for made in evaluated.values() if made]
+    champions = _champions(settings, models)
     table = Table("class set", "accuracy (95 % interval)", "since", "champion", "partitions")
-    for key in pipeline.partitions.keys(By.CLASS_SET):
-        made = found.partition("evaluations", key)
+    for key, made in evaluated.items():
         accuracy = summary.accuracy(made.metadata["figures"]) if made else "–"
         champion = champions.get(made.metadata["model"], "none") if made else "–"
         state = found.state(By.CLASS_SET, key)
         table.add_row(key, accuracy, found.since(made), champion, state)
     console.print(table)
     for said, partitions in (*found.sources.items(), *found.reasons.items()):
-        named = ", ".join(partitions[:_MOST_NAMED])
-        more = f" and {len(partitions) - _MOST_NAMED} more" if len(partitions) > _MOST_NAMED else ""
-        console.print(f"{named}{more}: {said}.", highlight=False, markup=False)
+        named = listed(partitions, _MOST_NAMED)
+        console.print(f"{named}: {said}.", highlight=False, markup=False)
 
 
 _MOST_NAMED: Final = 8
@@ -145,17 +149,16 @@ class _Found:
         return f"[yellow]{'; '.join(said)}[/]" if said else "[green]up to date[/]"
 
 
-def _champions(settings: "Settings") -> dict[str, str]:
-    """Return the versions of the champions, by model."""
+def _champions(settings: "Settings", models: Sequence[str]) -> dict[str, str]:
+    """Return the versions of the champions of some models, by model."""
     from qd_pipeline import tracking_uri  # noqa: PLC0415 (see `options`)
 
     database = tracking_uri.file_of(settings.mlflow_uri)
     if database is None:
         from qd_pipeline.tracking import Tracker  # noqa: PLC0415
 
-        models, artifacts = [f"quickdraw-{key}" for key in settings.class_sets], "mlartifacts"
         try:
-            tracker = Tracker(settings.mlflow_uri, settings.home / artifacts, settings.mlflow_ui)
+            tracker = Tracker(settings.mlflow_uri, settings.mlartifacts, settings.mlflow_ui)
             found = {model: tracker.registry.champion(model) for model in models}
         except QdError:  # what the store says is worth showing all the same
             return dict.fromkeys(models, "MLflow does not answer")

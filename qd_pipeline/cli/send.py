@@ -9,7 +9,7 @@ def send(home: HomeOption = None) -> None:
     settings = load(home=home)
     from qd_pipeline.tracking import Tracker  # noqa: PLC0415 (MLflow is slow to import)
 
-    tracker = Tracker(settings.mlflow_uri, settings.home / "mlartifacts", settings.mlflow_ui)
+    tracker = Tracker(settings.mlflow_uri, settings.mlartifacts, settings.mlflow_ui)
     sent = tracker.send_waiting()
     said = f"what {sent} runs logged is sent." if sent else "nothing waits to be sent."
     terminal().print(f"[green]✓[/] MLflow answers: {said}", highlight=False)

@@ -1,7 +1,7 @@
 """What a command has done, for people."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +16,7 @@ from qd_pipeline.cli.terminal import short
 if TYPE_CHECKING:
     from qd_pipeline.orchestration.runner import PipelineRunner
     from qd_pipeline.storage import Partition
+    from qd_pipeline.storage.reading import PartitionReader
 
 
 _MOST_NAMED: Final = 8
@@ -27,14 +28,14 @@ def show(console: Console, runner: "PipelineRunner", class_sets: Sequence[str]) 
     from qd_pipeline.class_sets import categories_of  # noqa: PLC0415 (see `options`)
 
     source = runner.source.source()
-    known = runner.pipeline.class_sets
+    known, store = runner.pipeline.class_sets, runner.store.snapshot()
     table = Table(title=escape(f"Classifiers on the {source.describe()}"), title_justify="left")
     for heading in ("class set", "categories", "accuracy (95 % interval)", "training"):
         table.add_column(heading, overflow="fold")
     table.add_column("MLflow run", no_wrap=True)
     reports = {}
     for key in class_sets:
-        evaluated = runner.store.find("evaluations", key)
+        evaluated = store.find("evaluations", key)
         if evaluated and key not in runner.failures:
             table.add_row(*_row(key, known[key], evaluated))
             reports[key] = Path(runner.store.location(evaluated), "report.html")
@@ -42,7 +43,7 @@ def show(console: Console, runner: "PipelineRunner", class_sets: Sequence[str]) 
         console.print(table)
     for key, path in reports.items():
         show_path(console, f"Report of {key}", path)
-    _show_failed_checks(console, runner)
+    _show_failed_checks(console, store, runner.materialized)
     seconds = time.time() - psutil.Process().create_time()
     if runner.materialized:
         console.print(
@@ -52,7 +53,8 @@ def show(console: Console, runner: "PipelineRunner", class_sets: Sequence[str]) 
         )
     elif not runner.failures:
         console.print(f"Everything is up to date. {seconds:.1f} s.", highlight=False)
-    _show_shortages(console, runner, categories_of(known[key] for key in class_sets))
+    categories = categories_of(known[key] for key in class_sets)
+    _show_shortages(console, store, runner.failures, categories)
     show_failures(console, runner)
     if not reports:
         return
@@ -90,10 +92,12 @@ def show_failures(console: Console, runner: "PipelineRunner") -> None:
         )
 
 
-def _show_failed_checks(console: Console, runner: "PipelineRunner") -> None:
+def _show_failed_checks(
+    console: Console, store: "PartitionReader", materialized: Sequence[str]
+) -> None:
     """Print a line for each check that a partition of this command has failed."""
-    lines, store = [], runner.store.snapshot()
-    for partition in runner.materialized:
+    lines = []
+    for partition in materialized:
         made = store.find(*partition.split(" ", 1))
         failed = made.metadata["failed_checks"] if made else {}
         lines += [f"{partition} failed its check {name}: {found}" for name, found in failed.items()]
@@ -103,16 +107,21 @@ def _show_failed_checks(console: Console, runner: "PipelineRunner") -> None:
         console.print(f"{len(lines) - _MOST_NAMED} more checks failed: see Dagster's UI.")
 
 
-def _show_shortages(console: Console, runner: "PipelineRunner", categories: Sequence[str]) -> None:
+def _show_shortages(
+    console: Console,
+    store: "PartitionReader",
+    failures: Collection[str],
+    categories: Sequence[str],
+) -> None:
     """Print the categories of which the source has fewer drawings than asked for."""
     from qd_pipeline import catalog  # noqa: PLC0415 (see `options`)
     from qd_pipeline.quickdraw.download import Fetched  # noqa: PLC0415
 
-    lacking, store = {}, runner.store.snapshot()
+    lacking = {}
     for category in categories:
         key = catalog.partition_key(category)
         made = store.find("raw_drawings", key)
-        if made is None or key in runner.failures:
+        if made is None or key in failures:
             continue
         fetched = Fetched.from_json(made.metadata["fetched"])
         if fetched.requested and fetched.drawings < fetched.requested:

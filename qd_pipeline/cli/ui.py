@@ -106,7 +106,7 @@ def _servers(settings: "Settings") -> list[Server]:
             names = ("localhost", "127.0.0.1", "10.*", "192.168.*", settings.public_host)
             hosts = [f"{name}{port}" for name in names for port in ("", f":{mlflow}")]
             store += ["--allowed-hosts", ",".join(hosts)]
-        artifacts = ["--artifacts-destination", str(settings.home / "mlartifacts")]
+        artifacts = ["--artifacts-destination", str(settings.mlartifacts)]
         command = [*program("mlflow"), "server", *store, *artifacts]
         command += _at(settings.ui_host, mlflow)
         servers.append(Server("mlflow", command, mlflow, "QD_MLFLOW_PORT", settings.ui_host))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
 
+from qd_pipeline.class_sets import listed
 from qd_pipeline.errors import QdError
 from qd_pipeline.orchestration.context import BlockingCheckFailed
 from qd_pipeline.orchestration.failures import FAILED
@@ -95,7 +96,7 @@ def _evaluation(
     first = next(iter((failed or found).values()))
     told = first.found
     if len(found) > 1:
-        named = _named([f"{key} ({result.found})" for key, result in failed.items()])
+        named = listed([f"{key} ({result.found})" for key, result in failed.items()], _MOST_NAMED)
         passed = f"{len(found) - len(failed)} of {len(found)} partitions passed"
         told = f"{passed}; failed: {named}" if failed else passed
     return dg.AssetCheckEvaluation(
@@ -150,12 +151,7 @@ def tell_notes(outcomes: Sequence[Outcome], context: dg.AssetExecutionContext) -
         for note in outcome.made.result.notes if outcome.made else ():
             keys[note].append(outcome.key)
     for note, about in keys.items():
-        context.log.warning("%s (%s)", note, _named(about))
-
-
-def _named(keys: Sequence[str]) -> str:
-    more = len(keys) - _MOST_NAMED
-    return ", ".join(keys[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+        context.log.warning("%s (%s)", note, listed(about, _MOST_NAMED))
 
 
 def raise_failures(outcomes: Sequence[Outcome]) -> None:

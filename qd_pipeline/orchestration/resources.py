@@ -103,7 +103,7 @@ def mlflow_of(settings: Settings) -> MLflowResource:
     """Return the MLflow tracker of some settings."""
     return MLflowResource(
         tracking_uri=settings.mlflow_uri,
-        artifacts=str(settings.home / "mlartifacts"),
+        artifacts=str(settings.mlartifacts),
         ui=settings.mlflow_ui,
     )
 

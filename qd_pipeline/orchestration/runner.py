@@ -19,6 +19,7 @@ from uuid import uuid4
 import dagster as dg
 
 from qd_pipeline import catalog
+from qd_pipeline.class_sets import listed
 from qd_pipeline.errors import DamagedPartition, QdError
 from qd_pipeline.leases import Leases
 from qd_pipeline.orchestration import progress, resources, sigint
@@ -152,8 +153,7 @@ class PipelineRunner:
             done += each[By.CLASS_SET]
             lacking = [key for key in keys_of[name] if key in self.failures]
             if lacking:
-                more = f" and {len(lacking) - _MOST_NAMED} more" * (len(lacking) > _MOST_NAMED)
-                cause = f"needs {', '.join(lacking[:_MOST_NAMED])}{more}, which failed"
+                cause = f"needs {listed(lacking, _MOST_NAMED)}, which failed"
                 self.failures[name] = f"class set {name} {cause}: it stays as it was."
             elif configs := self._stale(By.CLASS_SET, name, staleness):
                 self._materialize(*batches(self.pipeline, By.CLASS_SET, {name: configs}))
@@ -248,19 +248,17 @@ class PipelineRunner:
         """Return the configurations of a partition's stale stages; none where that is not known."""
         chain = self.pipeline.chain(by)
         try:
-            stale = staleness.stale(by, key)
-            configs = {
-                stage.name: _config(staleness, stage, key) for stage in chain if stage.name in stale
-            }
-            for stage in chain:
-                if stage.name in stale:
-                    configs[stage.name].effective(key, self.pipeline.class_sets)
-                    if stage.external:
-                        self._version_at_source(key, configs[stage.name])
+            reasons = staleness.stale(by, key)
+            stale = [stage for stage in chain if stage.name in reasons]
+            configs = {stage.name: _config(staleness, stage, key) for stage in stale}
+            for stage in stale:
+                configs[stage.name].effective(key, self.pipeline.class_sets)
+                if stage.external:
+                    self._version_at_source(key, configs[stage.name])
         except QdError as error:
             self.failures[key] = str(error)
             return {}
-        self.up_to_date += [f"{stage.name} {key}" for stage in chain if stage.name not in stale]
+        self.up_to_date += [f"{stage.name} {key}" for stage in chain if stage not in stale]
         return configs
 
     def _staleness(self, source_version: SourceVersion | None) -> Staleness:

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from queue import SimpleQueue
@@ -40,7 +41,7 @@ def flat_map(
         begin(items[0])
         yield from work(items[0])
         return
-    crew = _Crew(work, begin, iter(items))
+    crew = _Crew(work, begin, deque(items))
     workers = [
         threading.Thread(target=copy_context().run, args=(crew.take_items,), daemon=True)
         for _ in range(min(threads, len(items)))
@@ -66,7 +67,7 @@ class _Crew(Generic[Item, Found]):
 
     work: Callable[[Item], Iterable[Found]]
     begin: Callable[[Item], None]
-    waiting: Iterator[Item]
+    waiting: deque[Item]
     turn: threading.Lock = field(default_factory=threading.Lock)
     stop: threading.Event = field(default_factory=threading.Event)
     found: SimpleQueue[Found | None] = field(default_factory=SimpleQueue)
@@ -74,8 +75,13 @@ class _Crew(Generic[Item, Found]):
     def take_items(self) -> None:
         progress.stopping.set(self.stop)
         try:
-            while (items := self._next()) and not self.stop.is_set():
-                for each in self.work(items[0]):
+            while not self.stop.is_set():
+                with self.turn:
+                    if not self.waiting:
+                        break
+                    item = self.waiting.popleft()
+                    self.begin(item)
+                for each in self.work(item):
                     self.found.put(each)
                     if self.stop.is_set():
                         break
@@ -83,11 +89,3 @@ class _Crew(Generic[Item, Found]):
             pass  # asked to stop
         finally:
             self.found.put(None)
-
-    def _next(self) -> list[Item]:
-        """Take the next item, which is then begun; none at the end."""
-        with self.turn:
-            for item in self.waiting:
-                self.begin(item)
-                return [item]
-        return []

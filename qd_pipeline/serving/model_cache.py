@@ -123,7 +123,7 @@ class ModelCache:
         from qd_pipeline.tracking import Tracker  # noqa: PLC0415 (MLflow takes seconds to import)
 
         settings = self._settings
-        return Tracker(settings.mlflow_uri, settings.home / "mlartifacts", settings.mlflow_ui)
+        return Tracker(settings.mlflow_uri, settings.mlartifacts, settings.mlflow_ui)
 
     def _update(self, key: str) -> None:
         """Load a class set's present classifier, or forget the one of before.

@@ -6,15 +6,18 @@ import base64
 import binascii
 import io
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, unquote_to_bytes
 
 import numpy as np
+import pyarrow as pa
 from PIL import Image
 
 from qd_pipeline.errors import BadDrawing
 from qd_pipeline.learning.inputs import prepare
+from qd_pipeline.quickdraw.flat import DRAWING
 from qd_pipeline.quickdraw.raster import rasterize
 from qd_pipeline.quickdraw.sketches.pictures import sketch_of_picture
 from qd_pipeline.quickdraw.sketches.points import strokes_of_points, whole_strokes
@@ -23,7 +26,6 @@ from qd_pipeline.quickdraw.sketches.sketch import to_column
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     from qd_pipeline.learning.classifier import Classifier
@@ -103,6 +105,34 @@ def drawings_of(
         )
     pairs = zip(given, simplified, strict=True)
     return to_column([strokes_of(each, simplified=told, layout=layout) for each, told in pairs])
+
+
+def column_of(drawings: Any) -> pa.Array:
+    """Return drawings in any form as the column that classifiers take.
+
+    Args:
+        drawings: A stroke table, of Arrow or pandas, or its column `drawing`; or a sequence of
+            drawings, or one, in any form that `strokes_of` takes.
+
+    Raises:
+        BadDrawing: One of them is no drawing.
+
+    >>> strokes = [[[0, 255, 128], [0, 128, 0]]]
+    >>> column_of([strokes]).equals(column_of(['{"drawing": [[[0, 255, 128], [0, 128, 0]]]}']))
+    True
+    """
+    if hasattr(drawings, "columns"):  # a table, of Arrow or pandas
+        if "drawing" not in getattr(drawings, "column_names", drawings.columns):
+            raise BadDrawing("the table", "has no column drawing", "give a stroke table")
+        drawings = drawings["drawing"]
+    if not isinstance(drawings, Iterable) or isinstance(drawings, str | bytes):
+        drawings = [drawings]
+    if isinstance(drawings, pa.ChunkedArray):
+        drawings = drawings.combine_chunks()
+    if isinstance(drawings, pa.Array) and drawings.type == DRAWING:
+        return drawings
+    given = drawings.to_pylist() if isinstance(drawings, pa.Array) else list(drawings)
+    return drawings_of(given, [None] * len(given))
 
 
 def strokes_of(

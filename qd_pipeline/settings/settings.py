@@ -157,6 +157,11 @@ class Settings(BaseSettings):
         return self.public_host or ("127.0.0.1" if self.ui_host == "0.0.0.0" else self.ui_host)  # noqa: S104
 
     @property
+    def mlartifacts(self) -> Path:
+        """Folder of the artifacts of an MLflow store in the data directory."""
+        return self.home / "mlartifacts"
+
+    @property
     def leases(self) -> Path:
         """Folder of the lock files of processes at work."""
         return self.home / "leases"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -100,7 +101,7 @@ class Predictions:
     @property
     def mistakes(self) -> tuple[Prediction, ...]:
         """The mistakes of highest confidence, highest first."""
-        return self._predictions(self._mistaken()[:_MISTAKES])
+        return self._predictions(self._mistaken[:_MISTAKES])
 
     @property
     def random(self) -> tuple[Prediction, ...]:
@@ -122,7 +123,7 @@ class Predictions:
     @property
     def missed(self) -> tuple[tuple[Prediction, ...], ...]:
         """By category, its wrongly classified drawings with the highest confidence."""
-        wrong = self._mistaken()
+        wrong = self._mistaken
         labels = self.drawings.labels[wrong]
         return tuple(
             self._predictions(wrong[labels == label][:_MISSED])
@@ -136,7 +137,7 @@ class Predictions:
             matrix: `(classes, classes)`, drawings by true (row) and predicted category.
         """
         names = self._names()
-        wrong = self._mistaken()
+        wrong = self._mistaken
         labels, predicted = self.drawings.labels[wrong], self.predicted[wrong]
         return tuple(
             Confusion(
@@ -148,8 +149,9 @@ class Predictions:
             for true, other in _most_confused(matrix)
         )
 
+    @cached_property
     def _mistaken(self) -> NDArray[np.integer]:
-        """Return the places of all mistakes, highest confidence first."""
+        """The places of all mistakes, highest confidence first."""
         order = np.argsort(-self.confidence, kind="stable")
         wrong: NDArray[np.integer] = order[self.predicted[order] != self.drawings.labels[order]]
         return wrong

@@ -8,7 +8,7 @@ import numpy as np
 
 from qd_pipeline.class_sets import listed
 from qd_pipeline.learning.classifier import NETWORK_FILE, Classifier
-from qd_pipeline.learning.data import ClassSetData
+from qd_pipeline.learning.data import ClassSetData, LabelledDrawings
 from qd_pipeline.learning.reports import charts
 from qd_pipeline.learning.training.selection import training_drawings, validation_drawings
 from qd_pipeline.learning.training.train import train
@@ -28,7 +28,8 @@ def materialize(context: MaterializationContext, config: TrainingStageConfig) ->
     context.run.rename(title)
     context.run.log(params=training.to_json())
     data = read_drawings(context, training)
-    log_split(context, training_drawings(data, training), "training")
+    learned = training_drawings(data, training)
+    log_split(context, learned, "training")
     if len(validation := validation_drawings(data, training)):
         log_split(context, validation, "validation")
 
@@ -51,7 +52,7 @@ def materialize(context: MaterializationContext, config: TrainingStageConfig) ->
             **_shown(classifier, context.path(NETWORK_FILE)),
             "training drawings left out": len(data.train) - classifier.training.training_drawings,
         },
-        checks=_checks(data, classifier),
+        checks=_checks(data, learned, classifier),
         version=classifier.fingerprint(),
     )
 
@@ -91,13 +92,14 @@ def _shown(classifier: Classifier, network: Path) -> dict[str, object]:
     }
 
 
-def _checks(data: ClassSetData, classifier: Classifier) -> list[CheckResult]:
+def _checks(
+    data: ClassSetData, learned: LabelledDrawings, classifier: Classifier
+) -> list[CheckResult]:
     splits = [split.column("key_ids") for split in (data.train, data.validation, data.test)]
     together = np.concatenate(splits)
     shared = len(together) - len(np.unique(together))
     accuracy = classifier.training.history[-1]["accuracy"]
-    labels = training_drawings(data, classifier.training.config).labels
-    chance = float(np.bincount(labels).max() / len(labels))
+    chance = float(np.bincount(learned.labels).max() / len(learned))
     return [
         CheckResult("splits_disjoint", shared == 0, f"{shared} drawings in two splits"),
         CheckResult(
