@@ -75,7 +75,7 @@ bench-predict: $(STAMP) ## Measure the champion on drawings as people hand them 
 bench-pages: $(STAMP) ## Measure "Materialize all" in Dagster's pages, with the sample and with empty assets
 	@$(BIN)/python -m benchmarks.through_pages
 
-bench-scale: $(STAMP) ## Measure the orchestration of all 345 categories (a quarter of an hour)
+bench-scale: $(STAMP) ## Measure all 345 categories: orchestration, memory of a training (a quarter of an hour)
 	@$(BIN)/python -m benchmarks.scale
 
 install-bench: $(STAMP) ## Add what the benchmarks compare with: cairo (Debian's libcairo2), opencv

@@ -1,4 +1,4 @@
-"""The orchestration of all 345 categories: `make bench-scale`.
+"""All 345 categories: orchestration, and the memory of a training: `make bench-scale`.
 
 Real drawings, 25 of each category, from `../shared/quickdraw`, the data stages only. In processor
 seconds where a loaded machine would say something else in wall time.
@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-from benchmarks import rows, through_dagster
+from benchmarks import rows, scale_training, through_dagster
 from benchmarks.rows import Row
 from qd_pipeline import catalog
 from qd_pipeline.cli.chain import pipeline_of, runner_of
@@ -121,7 +121,8 @@ def measure(folder: Path, count: int) -> list[Row]:
     ours = _update(large, count)
     single, empty = _one_by_one(folder / "single"), _empty(folder / "empty", count)
     again = tuple(_nothing_to_do(large, count) / _nothing_to_do(small, 8) for _ in range(_ROUNDS))
-    share = _bytes(large) / _data_bytes(large)
+    data = _data_bytes(large)
+    beside = _bytes(large) - data
     what = f"{count} categories × {_DRAWINGS}, data stages"
     return [
         Row(f"{what}: processor s a category", (ours,)),
@@ -130,8 +131,10 @@ def measure(folder: Path, count: int) -> list[Row]:
         Row(f"{what} / empty assets in one run", (ours / empty,), 2.5, 1.5, at_most=True),
         Row(f"{what} / one run a category", (ours / single,), 0.20, 0.10, at_most=True),
         Row(f"nothing to do, {count} categories / 8, processor s", again, 1.5, 1.2, at_most=True),
-        Row("data directory / bitmaps, strokes, raw", (share,), 1.5, 1.2, at_most=True),
+        Row("data directory / bitmaps, strokes, raw", (1 + beside / data,), 1.5, 1.2, at_most=True),
+        Row("bytes beside the data, a partition", (beside / (3 * count),)),
         *through_dagster.measure(folder),
+        *scale_training.measure(folder / "training"),
     ]
 
 
@@ -144,7 +147,7 @@ def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else len(catalog.CATEGORIES)
     with TemporaryDirectory() as name, console.status("Measuring; a quarter of an hour …"):
         measured = measure(Path(name), count)
-    console.print(rows.table(measured, "The orchestration of all categories"))
+    console.print(rows.table(measured, "All categories"))
     console.print(f"Written to {rows.write('scale', measured, {})}", highlight=False)
 
 

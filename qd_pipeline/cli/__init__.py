@@ -13,6 +13,7 @@ from rich.markup import escape
 from qd_pipeline.cli import (
     chain,
     champion,
+    clean,
     compare,
     draw,
     listing,
@@ -71,6 +72,7 @@ app.command("evaluate-own", short_help="Score the champion on drawings corrected
     own.evaluate_own
 )
 app.command("send")(send.send)
+app.command("clean", short_help="Remove old runs that nothing up to date comes from.")(clean.clean)
 app.command("status", short_help="Show what there is, how good, and why some is stale.")(
     listing.status
 )

@@ -2,7 +2,7 @@
 
 import inspect
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -61,11 +61,14 @@ def status(class_sets: ClassSetsOption = None, home: HomeOption = None) -> None:
     found = _Found(Staleness(pipeline, store.snapshot()), store)
     console = terminal()
     table = Table("category", "drawings", "since", "partitions")
+    rows = []
     for key in pipeline.partitions.keys(By.CATEGORY):
         raw = found.partition("raw_drawings", key)
         strokes = found.partition("strokes", key)
-        drawings = f"{strokes.metadata['drawings']:,}" if strokes else "–"
-        table.add_row(key, drawings, found.since(raw), found.state(By.CATEGORY, key))
+        drawings = strokes.metadata["drawings"] if strokes else None
+        rows.append((key, drawings, found.since(raw), found.state(By.CATEGORY, key)))
+    for name, counts, since, state in _summed_up(rows):
+        table.add_row(name, counts, since, state)
     console.print(table)
     evaluated = {
         key: found.partition("evaluations", key) for key in pipeline.partitions.keys(By.CLASS_SET)
@@ -85,6 +88,23 @@ def status(class_sets: ClassSetsOption = None, home: HomeOption = None) -> None:
 
 
 _MOST_NAMED: Final = 8
+_MOST_ROWS: Final = 40
+
+
+def _summed_up(
+    rows: Sequence[tuple[str, int | None, str, str]],
+) -> Iterator[tuple[str, str, str, str]]:
+    """Yield a row a category, or of many one for each state that they are in."""
+    by_state: dict[str, list[tuple[str, int | None, str, str]]] = {}
+    for row in rows:
+        by_state.setdefault(row[-1] if len(rows) > _MOST_ROWS else row[0], []).append(row)
+    for alike in by_state.values():
+        name = alike[0][0] if len(alike) == 1 else f"{len(alike)} categories"
+        counts = [count for _, count, _, _ in alike if count is not None]
+        drawings = "–".join(dict.fromkeys(f"{end(counts):,}" for end in (min, max) if counts))
+        times = [since for _, _, since, _ in alike if since != "–"]
+        since = " to ".join(dict.fromkeys(end(times) for end in (min, max) if times))
+        yield name, drawings or "–", since or "–", alike[0][-1]
 
 
 class _Found:

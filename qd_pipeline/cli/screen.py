@@ -1,7 +1,7 @@
 """Progress bars on a terminal."""
 
 import logging
-from typing import Self
+from typing import Final, Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -11,12 +11,14 @@ from rich.text import Text
 
 from qd_pipeline.orchestration import progress
 
+_MOST_LINES: Final = 50
+
 
 class Screen:
     """Two bars while a command runs: the partitions, and the stage at work with a note on it.
 
-    Where the output is no terminal, a line for each partition key takes their place. Warnings of
-    this package are printed above.
+    Where the output is no terminal, a line for each partition key takes their place, of many one
+    in a while. Warnings of this package are printed above.
     """
 
     def __init__(self, console: Console) -> None:
@@ -35,6 +37,7 @@ class Screen:
             Group(self._progress, self._note), console=console, transient=True, refresh_per_second=8
         )
         self._warnings = _Warnings(console)
+        self._next_line = 0
 
     def __enter__(self) -> Self:
         self._token = progress.screen.set(self)
@@ -53,8 +56,10 @@ class Screen:
         self._progress.update(self._partitions, description=name, completed=done, total=total)
         self._progress.update(self._stage, visible=False)
         self._note.plain = ""
-        if not self._console.is_terminal:
+        if not self._console.is_terminal and done >= self._next_line:
             self._console.print(f"{done + 1} of {total}: {name}")
+            # The categories go by threes, one for each of their stages.
+            self._next_line = done + max(1, total // _MOST_LINES)
 
     def stage(self, name: str, unit: str) -> progress.OnProgress:
         """Return a function that moves the bar of a stage that begins."""

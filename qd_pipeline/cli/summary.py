@@ -143,10 +143,12 @@ def _show_shortages(
 
 
 def _row(key: str, categories: tuple[str, ...], evaluated: "Partition") -> tuple[str, ...]:
+    from qd_pipeline.class_sets import listed  # noqa: PLC0415 (see `options`)
+
     figures = evaluated.metadata["figures"]
     return (
         key,
-        ", ".join(categories),
+        listed(categories, _MOST_NAMED),
         accuracy(figures),
         f"{figures['training_seconds']:.1f} s",
         evaluated.metadata["mlflow_run"][:8],

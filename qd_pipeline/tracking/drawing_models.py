@@ -142,6 +142,11 @@ def model_id_of(client: MlflowClient, run: Run) -> str | None:
     return str(models[-1].model_id) if models else None
 
 
+def model_ids_of(client: MlflowClient, run: Run) -> list[str]:
+    """Return the ids of all models that a run has logged or begun to log."""
+    return [str(model.model_id) for model in _models_of(client, run)]
+
+
 def _logged_model(client: MlflowClient, run: Run) -> LoggedModel:
     """Return the run's logged model to fill, a new one unless an attempt before left one."""
     registered = {

@@ -244,6 +244,19 @@ class Registry:
             self.set_challenger(present)
         return before
 
+    def runs_to_keep(self) -> set[str]:
+        """Return the MLflow runs of all versions that are or were champion, or have an alias."""
+        kept = set()
+        with translate_errors():
+            for model in self._client.search_registered_models():
+                aliased = {int(number) for number in model.aliases.values()}
+                kept |= {
+                    found.run
+                    for found in self._versions(model.name)
+                    if found.was_champion or found.number in aliased
+                }
+        return kept
+
     @contextmanager
     def file_of(self, version: Version, name: str) -> Iterator[Path]:
         """Yield the path of a file that was kept with a version's run; it exists within the block.

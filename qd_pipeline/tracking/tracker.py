@@ -2,8 +2,9 @@
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +16,7 @@ from qd_pipeline import tracking_uri
 from qd_pipeline.errors import TrackingFailed
 from qd_pipeline.leases import Leases
 from qd_pipeline.renewal import renewing
-from qd_pipeline.tracking import database, relocation, views
+from qd_pipeline.tracking import database, relocation, retention, views
 from qd_pipeline.tracking.experiment_creation import ensure_experiment
 from qd_pipeline.tracking.experiments import CLASSIFIERS, EXPERIMENTS
 from qd_pipeline.tracking.failures import (
@@ -242,6 +243,27 @@ class Tracker:
             TrackingFailed: MLflow cannot be reached, or does not take it.
         """
         return self._spool.send(self._client)
+
+    def superseded(self, kept: Collection[str], before: datetime) -> list[Run]:
+        """Return the runs that ended before a time and that nothing comes from any more.
+
+        Args:
+            kept: Ids of runs that published partitions come from.
+            before: The time.
+
+        Raises:
+            TrackingFailed: MLflow cannot be reached.
+        """
+        return retention.superseded_runs(self._client, kept, before)
+
+    def delete(self, runs: Sequence[Run]) -> None:
+        """Delete runs with their artifacts and models; on a server, mark them as deleted.
+
+        Raises:
+            TrackingFailed: MLflow cannot be reached, or could not remove the files.
+        """
+        local = tracking_uri.file_of(self._uri) is not None
+        retention.delete_runs(self._client, runs, self._uri if local else None)
 
     @property
     def waiting(self) -> int:

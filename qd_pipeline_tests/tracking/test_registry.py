@@ -182,3 +182,12 @@ def test_a_classifier_whose_files_are_gone_is_told_with_the_way_out(
         registry.classifier_of(gone),
     ):
         pass
+
+
+def test_the_runs_of_past_champions_and_of_challengers_are_to_be_kept(
+    registry: Registry, versions: list[Version], logged: list[str]
+) -> None:
+    for version in versions[:2]:
+        registry.set_champion(version, DecidedBy.PERSON)
+    registry.set_challenger(versions[2])
+    assert set(logged) <= registry.runs_to_keep()

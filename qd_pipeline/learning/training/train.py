@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from math import isfinite, nan
 from typing import TYPE_CHECKING, Any, Final
 
@@ -77,10 +78,8 @@ def train(
     keras.utils.set_random_seed(config.seed)
     backend.tf.config.experimental.enable_op_determinism()
     spec = networks.input_spec(config.network)
-
-    def build() -> keras.Model:
-        return networks.build(config.network, len(data.class_set), spec.side, units=config.units)
-
+    classes = len(data.class_set)
+    build = partial(networks.build, config.network, classes, spec.side, units=config.units)
     on_gpu = device.has_gpu()
     network = device.in_mixed_precision(build) if on_gpu else build()
     drawings, validation = training_drawings(data, config), validation_drawings(data, config)
@@ -88,7 +87,7 @@ def train(
     steps = batch_count(drawings, config)
     network.compile(
         optimizer=_optimizer(config, steps * config.epochs),
-        loss=_loss(config, len(data.class_set)),
+        loss=_loss(config, classes),
         metrics=["accuracy"],
         # XLA is several times slower than graph mode on CPUs here.
         jit_compile=on_gpu,

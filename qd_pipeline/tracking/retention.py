@@ -1,0 +1,97 @@
+"""Retention: delete old MLflow runs that nothing up to date comes from."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Final
+
+from qd_pipeline.errors import TrackingFailed
+from qd_pipeline.tracking.drawing_models import model_ids_of
+from qd_pipeline.tracking.experiments import EXPERIMENTS
+from qd_pipeline.tracking.failures import translate_errors
+from qd_pipeline.tracking.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+    from datetime import datetime
+
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+_RUNS_AT_ONCE: Final = 500
+
+
+def superseded_runs(client: MlflowClient, kept: Collection[str], before: datetime) -> list[Run]:
+    """Return the runs that ended before a time, and are not needed any more.
+
+    Needed are those of present and past champions, of challengers, and those that are named.
+
+    Args:
+        client: MLflow's.
+        kept: Ids of runs that published partitions come from.
+        before: The time.
+
+    Raises:
+        TrackingFailed: MLflow cannot be reached.
+    """
+    with translate_errors():
+        needed = {*kept, *Registry(client).runs_to_keep()}
+        return [
+            run
+            for run in _ended(client, int(before.timestamp() * 1000))
+            if run.info.run_id not in needed
+        ]
+
+
+def delete_runs(client: MlflowClient, runs: Sequence[Run], database: str | None) -> None:
+    """Delete runs with their registered versions, their models and, in a database, their files.
+
+    Args:
+        client: MLflow's.
+        runs: Those to delete.
+        database: URI of a store in a database, from which all is removed for good; None for a
+            server, whose own `mlflow gc` does that.
+
+    Raises:
+        TrackingFailed: MLflow cannot be reached, or could not remove the files.
+    """
+    for start in range(0, len(runs), _RUNS_AT_ONCE):
+        some, models = runs[start : start + _RUNS_AT_ONCE], []
+        with translate_errors():
+            for run in some:
+                models += _delete(client, run)
+        if database:
+            ids = {"--run-ids": [run.info.run_id for run in some], "--logged-model-ids": models}
+            chosen = [part for name, each in ids.items() if each for part in (name, ",".join(each))]
+            command = [sys.executable, "-m", "mlflow", "gc", "--backend-store-uri", database]
+            ended = subprocess.run([*command, *chosen], capture_output=True, text=True, check=False)
+            if ended.returncode:
+                reason = (ended.stderr.strip().splitlines() or ["no reason given"])[-1]
+                raise TrackingFailed(
+                    "mlflow gc", f"failed ({reason})", "run `qd clean` again, or `mlflow gc`"
+                )
+
+
+def _ended(client: MlflowClient, before: int) -> Iterator[Run]:
+    found = [client.get_experiment_by_name(name) for name in EXPERIMENTS]
+    experiments, token = [each.experiment_id for each in found if each], None
+    # The end time of a run that has not ended is missing, and compares with nothing.
+    ended = f"attributes.end_time < {before} and attributes.status != 'RUNNING'"
+    while experiments:
+        page = client.search_runs(experiments, ended, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _delete(client: MlflowClient, run: Run) -> list[str]:
+    """Mark a run as deleted, and return the ids of its models, which are marked too."""
+    for version in client.search_model_versions(f"run_id = '{run.info.run_id}'"):
+        client.delete_model_version(version.name, version.version)
+    models = model_ids_of(client, run)
+    for model in models:
+        client.delete_logged_model(model)
+    client.delete_run(run.info.run_id)
+    return models
