@@ -12,7 +12,11 @@ from qd_pipeline.errors import TrainingDiverged
 from qd_pipeline.learning import backend, networks
 from qd_pipeline.learning.calibration import fit_temperature
 from qd_pipeline.learning.classifier import Classifier, Training
-from qd_pipeline.learning.post_processing import apply_temperature, average_flips
+from qd_pipeline.learning.post_processing import (
+    apply_temperature,
+    average_flips,
+    fold_normalization,
+)
 from qd_pipeline.learning.training.batches import training_batches, validation_batches
 from qd_pipeline.learning.training.selection import training_drawings, validation_drawings
 
@@ -78,10 +82,12 @@ def train(
     network.compile(
         optimizer=_optimizer(config, steps * config.epochs),
         loss=_loss(config, len(data.class_set)),
-        metrics=["accuracy"],
+        metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")],
         # XLA is several times slower than graph mode on CPUs here.
         jit_compile=False,
     )
+    # Variables that are made in the first step make TensorFlow trace it twice.
+    network.optimizer.build(network.trainable_variables)
     history: list[dict[str, float]] = []
 
     def batch_ended(batch: int, logs: Mapping[str, float]) -> None:
@@ -109,6 +115,7 @@ def train(
         ],
         verbose=0,
     )
+    network = fold_normalization(network)
     if config.flip_averaging:
         network = average_flips(network)
     temperature = 1.0
