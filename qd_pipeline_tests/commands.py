@@ -21,8 +21,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
-_processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["qd_pipeline_tests.preloaded"])
+processes = multiprocessing.get_context("forkserver")
+processes.set_forkserver_preload(["qd_pipeline_tests.preloaded"])
 
 
 @dataclass
@@ -87,7 +87,7 @@ def qd(
         folder: Where it runs.
     """
     _start_server()
-    process = _processes.Process(
+    process = processes.Process(
         target=_run,
         args=(
             str(output),

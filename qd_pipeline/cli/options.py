@@ -44,8 +44,9 @@ DrawingsOption = Annotated[
     ),
 ]
 PRESET_HELP = (
-    "Settings to begin from: default, fast, best, notebook (as it trained its CNN) or baseline "
-    "(as it trained its dense network). Other options take their place."
+    "Settings to begin from: default, fast, best, large (hundreds of categories, on a GPU), "
+    "notebook (as it trained its CNN) or baseline (as it trained its dense network). Other options "
+    "take their place."
 )
 PresetOption = Annotated[
     str | None,
@@ -88,6 +89,14 @@ OnlyRecognizedOption = Annotated[
 ]
 CountriesOption = Annotated[
     str | None, typer.Option(help="Train only on drawings from these countries, as DE,US.")
+]
+BalancedOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--balanced",
+        help="Train on as many drawings of each category in an epoch: categories with fewer "
+        "repeat theirs.",
+    ),
 ]
 ExcludeOption = Annotated[
     str | None,
@@ -137,6 +146,7 @@ def _training(
     seed: SeedOption = None,
     only_recognized: OnlyRecognizedOption = None,
     countries: CountriesOption = None,
+    balanced: BalancedOption = None,
     exclude: ExcludeOption = None,
     settings_from_search: SearchedOption = False,  # noqa: FBT002 (a flag, to typer)
 ) -> None:

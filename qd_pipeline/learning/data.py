@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 import pyarrow as pa
@@ -13,10 +13,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from qd_pipeline.errors import BadSetting, DamagedPartition, MissingPartition
-from qd_pipeline.learning.inputs import Inputs
+from qd_pipeline.learning.inputs import Inputs, prepare
 from qd_pipeline.learning.networks import InputSpec
 from qd_pipeline.quickdraw.raster import rasterize
 from qd_pipeline.quickdraw.split import TEST, TRAIN, VALIDATION, split_of
+
+IN_MEMORY: Final = 2**18
+"""Drawings of all categories together, up to which their strokes are kept in memory once read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +32,8 @@ class CategoryData:
         key_ids: `uint64 (n,)`.
         recognized: `bool (n,)`: whether the game recognised the drawing.
         table: The stroke table, of which the other columns are read lazily. It is open, so it
-            can be read even after it has been replaced.
+            can be read even after it has been replaced; it is not mapped, since mapped pages that
+            were read count as memory in use.
     """
 
     category: str
@@ -50,6 +54,22 @@ class CategoryData:
     def drawings(self) -> pa.Array:
         """The strokes of each drawing, in Arrow's own buffers: some 100 bytes a drawing."""
         return pq.read_table(self.table, columns=["drawing"]).column(0).combine_chunks()
+
+    def read_drawings(self, rows: NDArray[np.int64]) -> pa.Array:
+        """Return the strokes of some drawings, of which nothing is kept in memory.
+
+        The row groups that hold them are read, some 3,000 drawings each.
+        """
+        table = pq.ParquetFile(self.table)
+        groups = range(table.num_row_groups)
+        sizes = np.array([table.metadata.row_group(group).num_rows for group in groups])
+        starts = np.cumsum(sizes) - sizes
+        group = np.searchsorted(starts, rows, side="right") - 1
+        needed = np.unique(group)
+        read = table.read_row_groups(needed.tolist(), columns=["drawing"]).column(0)
+        start = np.cumsum(sizes[needed]) - sizes[needed]
+        place = start[np.searchsorted(needed, group)] + rows - starts[group]
+        return read.combine_chunks().take(pa.array(place))
 
     @cached_property
     def countrycodes(self) -> NDArray[np.object_]:
@@ -83,7 +103,7 @@ def load_category(category: str, table: Path, bitmaps: Path) -> CategoryData:
         if not path.is_file():
             raise MissingPartition(str(path), "is not there", remedy)
     try:
-        opened = pa.memory_map(str(table))
+        opened = pa.OSFile(str(table))
         columns = pq.read_table(opened, columns=["key_id", "recognized"])
     except (OSError, pa.ArrowException) as error:
         raise DamagedPartition(str(table), "is not a stroke table", remedy) from error
@@ -135,6 +155,16 @@ class LabelledDrawings:
         names = ", ".join(category.category for category in self.categories)
         return f"<{len(self):,} drawings of {names}>"
 
+    @cached_property
+    def fit_in_memory(self) -> bool:
+        """Whether the strokes of the categories' tables are few enough to be kept in memory."""
+        return sum(map(len, self.categories)) <= IN_MEMORY
+
+    def evenly(self, most: int) -> Self:
+        """Return so many drawings at most, in even distances; all, where these are fewer."""
+        kept = slice(None, None, max(1, -(-len(self) // most)))
+        return type(self)(self.categories, self.labels[kept], self.rows[kept])
+
     @property
     def missing_category(self) -> str | None:
         """Name of the first category without drawings here, if there is one."""
@@ -175,6 +205,9 @@ class LabelledDrawings:
 
     def inputs(self, which: NDArray[np.integer] | slice, spec: InputSpec) -> Inputs:
         """Return what a network takes in of some drawings."""
+        if not self.fit_in_memory:
+            # Of mapped files, all would count as memory in use that was read once.
+            return prepare(self.drawings(which), spec)
         # Its kernels import numba, a second that commands which read no drawings should not wait.
         from qd_pipeline.quickdraw.sequences import sequences  # noqa: PLC0415
 
@@ -187,10 +220,13 @@ class LabelledDrawings:
         """Return the strokes of some drawings: a column as `rasterize` takes it, of length k."""
         labels, rows = self.labels[which], self.rows[which]
         order = np.argsort(labels, kind="stable")
-        taken = [
-            category.drawings.take(pa.array(rows[order][labels[order] == place]))
-            for place, category in enumerate(self.categories)
-        ]
+        taken = []
+        for place in np.unique(labels).tolist() or [0]:
+            category, own = self.categories[place], rows[order][labels[order] == place]
+            kept = self.fit_in_memory
+            taken.append(
+                category.drawings.take(pa.array(own)) if kept else category.read_drawings(own)
+            )
         return pa.concat_arrays(taken).take(pa.array(np.argsort(order)))
 
     def column(self, name: str) -> NDArray[np.generic]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from logging import getLogger
+from typing import TYPE_CHECKING, Final
 
 from qd_pipeline.errors import DamagedPartition
 from qd_pipeline.orchestration import progress
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import dagster as dg
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
     )
     from qd_pipeline.orchestration.stage import CheckResult, Stage
     from qd_pipeline.storage import Partition, PartitionStore, StagedPartition
+    from qd_pipeline.storage.partition import Json
     from qd_pipeline.tracking import TrackedRun, Tracker
+
+_LOG: Final = getLogger(__name__)
 
 
 class BlockingCheckFailed(DamagedPartition):
@@ -57,21 +61,25 @@ class MaterializationContext:
         key: The partition key.
         pipeline: The stages as the settings bind them.
         inputs: Published partitions by input stage and key, each read once.
+        fingerprint: What it is made from, but for what is read from outside of the store.
         staged: The partition being written, unseen until it is published.
         run: The MLflow run that it logs to; the stages of categories share one a Dagster run, and
             their metrics are logged by it.
         provenance: Where the drawings come from.
         dagster: Dagster's context of the step.
+        after_publishing: Called when the partition has been published.
     """
 
     stage: Stage
     key: str
     pipeline: Pipeline
     inputs: Mapping[str, Mapping[str, Partition]]
+    fingerprint: Json
     staged: StagedPartition
     run: TrackedRun
     provenance: Provenance
     dagster: dg.AssetExecutionContext
+    after_publishing: list[Callable[[], None]] = field(default_factory=list)
 
     @property
     def class_set(self) -> tuple[str, ...]:
@@ -119,6 +127,11 @@ class MaterializationContext:
     def note(self, text: str) -> None:
         """Show how the stage is doing, beside its progress."""
         progress.note(text, self.dagster.log)
+
+    def warn(self, text: str) -> None:
+        """Show a sentence on the command line and in Dagster's UI."""
+        for log in (_LOG, self.dagster.log):
+            log.warning("%s", text)
 
     def log_inputs(self) -> None:
         """Log the inputs as datasets of the MLflow run."""

@@ -112,12 +112,16 @@ def materialize_partition(
     ) or Provenance.of_source(context.resources.source.source())
     own = nullcontext(shared) if shared else _run(stage, key, context, provenance, inputs)
     with own as run, store.stage(stage.name, key) as staged:
+        read = [made for partitions in inputs.values() for made in partitions.values()]
+        made_from = fingerprint(stage, settings, read)
         work = MaterializationContext(
-            stage, key, pipeline, inputs, staged, run, provenance, context
+            stage, key, pipeline, inputs, made_from, staged, run, provenance, context
         )
         result = stage.materialize(work, config)
         work.require(result.checks)
-        partition = _published(work, config, settings, result)
+        partition = _published(work, config, result)
+        for each in work.after_publishing:
+            each()
         if not shared:
             run.log(
                 params=settings,
@@ -175,11 +179,9 @@ def _run(
 def _published(
     work: MaterializationContext,
     config: StageConfig,
-    settings: Mapping[str, Any],
     result: Result,
 ) -> Partition:
-    inputs = [made for partitions in work.inputs.values() for made in partitions.values()]
-    made_from = fingerprint(work.stage, settings, inputs)
+    made_from = work.fingerprint
     if work.stage.external:
         made_from["inputs"][f"{work.stage.external}/{work.key}"] = result.external
     return work.staged.publish(

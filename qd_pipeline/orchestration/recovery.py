@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from qd_pipeline.learning.training import checkpoint
 from qd_pipeline.leases import Leases
 from qd_pipeline.orchestration import instance as instances
 from qd_pipeline.orchestration import ownership, pool
@@ -33,6 +34,7 @@ def recover(
     with instances.translate_errors(home):
         store.collect_garbage()
         download.sweep(home / "partial")
+        checkpoint.sweep(pipeline.settings.checkpoints)
         close_abandoned(pipeline, store, instance)
     tracker.reconcile()
 

@@ -26,6 +26,7 @@ _REMEDIES: Final = {
     "public_host": "give a host name or an address that browsers can open, without scheme or port",
     "webhook_url": "give an address that begins with https://",
     "abandoned_after": "give a number of seconds above 0, of a year at most",
+    "keep_days": "give a whole number of days from 1",
     "schedule": "set QD_SCHEDULE_TIME, QD_SCHEDULE_WEEKDAY or QD_SCHEDULE_ZONE",
     "http": f"set {', '.join(f'QD_HTTP_{each.name.upper()}' for each in fields(Limits))}",
     "schedule.time": "give hour and minute, like 06:00",

@@ -89,6 +89,8 @@ class Settings(BaseSettings):
     """Address that failures are posted to."""
     abandoned_after: Seconds = 120.0
     """Seconds without a renewal of its lease after which a run's process counts as killed."""
+    keep_days: PositiveInt = 30
+    """Days after which `qd clean` removes runs that nothing up to date comes from."""
     schedule: Annotated[ScheduleSettings, NoDecode] = ScheduleSettings()
     http: Annotated[HttpSettings, NoDecode] = HttpSettings()
 
@@ -165,6 +167,11 @@ class Settings(BaseSettings):
     def leases(self) -> Path:
         """Folder of the lock files of processes at work."""
         return self.home / "leases"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints of trainings."""
+        return self.home / "checkpoints"
 
     @property
     def excluded(self) -> Path:

@@ -128,3 +128,16 @@ def reader_of_marks(class_set: tuple[str, ...], logits: Sequence[Sequence[float]
     network.set_weights([weights])
     epoch = {"accuracy": 0.5, "loss": 0.7, "val_accuracy": 0.4, "val_loss": 0.8}
     return Classifier(network, class_set, Training(TrainingConfig(epochs=1), (epoch,), 1.5, 10, 2))
+
+
+def small_network(class_count: int, side: int = 28, length: int = 32) -> Any:
+    """Build a network of all inputs that is made in a moment."""
+    keras = backend.keras
+    layers = keras.layers
+    bitmap = keras.Input((side, side, 1), name="bitmap")
+    sequence = keras.Input((length, 6), name="sequence")
+    both = layers.Concatenate()([layers.Flatten()(bitmap), layers.Flatten()(sequence)])
+    hidden = layers.BatchNormalization()(layers.Dense(8)(layers.Dropout(0.5)(both)))
+    last = layers.Dense(class_count, activation="softmax")
+    inputs = {"bitmap": bitmap, "sequence": sequence}
+    return keras.Model(inputs, last(hidden), name="small")

@@ -1,9 +1,12 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from qd_pipeline.errors import BadSetting, DamagedPartition, MissingPartition
+from qd_pipeline.learning import data as data_module
 from qd_pipeline.learning.data import ClassSetData, load_category
 from qd_pipeline.learning.networks import InputSpec
 from qd_pipeline.quickdraw.raster import rasterize
@@ -157,3 +160,37 @@ def test_a_class_set_takes_two_different_categories(tmp_path: Path) -> None:
     for categories in ([], [line], [line, line]):
         with pytest.raises(BadSetting, match="two categories or more"):
             ClassSetData.split(categories)
+
+
+def test_of_many_drawings_the_same_is_read_and_nothing_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = write_animals(tmp_path, ("cow", "duck"), 40)
+    which, spec = np.array([40, 3, 0, 40, 7]), InputSpec(side=28, length=12)
+    kept = [data.train.drawings(which), data.train.inputs(which, spec)]
+    monkeypatch.setattr(data_module, "IN_MEMORY", 79)
+    many = ClassSetData.split(
+        [
+            load_category(each, tmp_path / f"{each}.parquet", tmp_path / f"{each}.npy")
+            for each in ("cow", "duck")
+        ]
+    )
+    assert many.train.drawings(which) == kept[0]
+    read = many.train.inputs(which, spec)
+    assert same(read.bitmaps, kept[1].bitmaps)
+    assert same(read.sequences, kept[1].sequences)
+    assert all("drawings" not in vars(category) for category in many.train.categories)
+
+
+def test_some_drawings_of_a_table_of_several_row_groups_are_found(tmp_path: Path) -> None:
+    data = write_animals(tmp_path, ("cow", "duck"), 20).train.categories[0]
+    pq.write_table(pq.read_table(data.table), tmp_path / "parts.parquet", row_group_size=3)
+    parts = load_category("cow", tmp_path / "parts.parquet", tmp_path / "cow.npy")
+    rows = np.array([19, 0, 3, 2, 11, 3])
+    assert parts.read_drawings(rows) == data.drawings.take(pa.array(rows))
+
+
+def test_drawings_in_even_distances_are_of_every_category(tmp_path: Path) -> None:
+    data = write_shapes(tmp_path).train
+    assert np.bincount(data.evenly(9).labels).tolist() == [3, 3, 3]
+    assert len(data.evenly(10_000)) == len(data)

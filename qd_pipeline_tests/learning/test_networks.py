@@ -72,6 +72,7 @@ def test_every_network_gives_a_probability_for_each_category(name: str) -> None:
         ("stroke_cnn", 55_112),
         ("picture_and_strokes", 154_264),
         ("wide_picture_and_strokes", 220_216),
+        ("large_picture_and_strokes", 3_109_384),
     ],
 )
 def test_a_docstring_states_its_networks_parameters(name: str, parameters: int) -> None:

@@ -21,12 +21,14 @@ from typer.testing import CliRunner
 from qd_pipeline.cli import app
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning.data import ClassSetData
+from qd_pipeline.learning.training import checkpoint
 from qd_pipeline.orchestration.jobs import JOB_OF
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.registry import STAGES
 from qd_pipeline.orchestration.runner import PipelineRunner
 from qd_pipeline.orchestration.stage import Result
+from qd_pipeline.orchestration.stages import classifiers
 from qd_pipeline.orchestration.stages.drawings import read_drawings
 from qd_pipeline.settings import Settings
 from qd_pipeline_tests.orchestration.chain import run, runner
@@ -361,3 +363,36 @@ def test_drawings_are_read_whole_while_another_run_publishes_them(two: PipelineR
             while not published.done():
                 assert len(read().test) > 0
             published.result()
+
+
+def test_a_training_that_was_stopped_goes_on_and_says_so(
+    made: PipelineRunner,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(made.pipeline.settings.home, home)
+    stopped = runner(home, settings=TWO, epochs=3)
+    monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
+
+    def power_cut(number: int, *_: object) -> str:
+        if number == 2:
+            raise RuntimeError("no power")
+        return ""
+
+    with monkeypatch.context() as patch:
+        patch.setattr(classifiers, "_epoch", power_cut)
+        run(stopped)
+    assert "no power" in stopped.failures["2"]
+    assert len(list((home / "checkpoints" / "2").iterdir())) == 1
+    again = run(runner(home, settings=TWO, epochs=3))
+    assert "2 categories: goes on after epoch 1 of 3." in caplog.messages
+    assert again.materialized == ["classifiers 2", "evaluations 2"]
+    history = again.store.read("classifiers", "2").metadata["history"]
+    client = MlflowClient(again.pipeline.settings.mlflow_uri)
+    logged = client.get_metric_history(
+        again.store.read("classifiers", "2").metadata["mlflow_run"], "loss"
+    )
+    assert [each.value for each in logged] == [epoch["loss"] for epoch in history]
+    assert not (home / "checkpoints" / "2").exists()

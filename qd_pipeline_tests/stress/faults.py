@@ -82,6 +82,11 @@ FAULTS: Final[Mapping[str, tuple[str, ...]]] = {
     "stores that MLflow refuses": ("tracking/test_stores.py",),
     "home moved or copied": ("tracking/test_relocation.py",),
     "training killed that held the slot of its pool": ("orchestration/test_pool.py",),
+    "training killed after an epoch": (
+        "stress/test_killed_training.py",
+        "learning/training/test_checkpoint.py",
+        "orchestration/test_chain.py::test_a_training_that_was_stopped",
+    ),
     "step tried again": (
         "tracking/test_tracker.py::test_the_run_of_a_process_killed",
         "tracking/test_tracker.py::test_a_failed_run",

@@ -39,8 +39,8 @@ def check_name(name: str) -> None:
     >>> check_name("seed_cmn")
     Traceback (most recent call last):
     qd_pipeline.errors.BadSetting: network 'seed_cmn' is not known: \
-give one of compact_cnn, deep_cnn, dense_baseline, picture_and_strokes, \
-seed_cnn, stroke_cnn, wide_picture_and_strokes.
+give one of compact_cnn, deep_cnn, dense_baseline, large_picture_and_strokes, \
+picture_and_strokes, seed_cnn, stroke_cnn, wide_picture_and_strokes.
     """
     if name not in NETWORKS:
         raise BadSetting(

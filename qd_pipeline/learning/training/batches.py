@@ -9,16 +9,19 @@ import numpy as np
 from qd_pipeline.learning import backend
 from qd_pipeline.learning.inputs import Inputs, signature
 from qd_pipeline.learning.training.augmentation import augment
+from qd_pipeline.learning.training.order import WINDOW, windows
 from qd_pipeline.quickdraw.threads import prefetch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from qd_pipeline.learning.data import LabelledDrawings
     from qd_pipeline.learning.networks import InputSpec
     from qd_pipeline.learning.training.config import TrainingConfig
+    from qd_pipeline.learning.training.tracing import Tracing
 
     Labels = NDArray[np.int32]
     Batch = tuple[Any, Labels]
@@ -29,47 +32,83 @@ _CHUNK: Final = 2048
 _VALIDATION_BATCH: Final = 512
 
 
+def batch_count(drawings: LabelledDrawings, config: TrainingConfig) -> int:
+    """Return the number of training batches in an epoch."""
+    return _steps(len(drawings), config.batch_size)
+
+
 def training_batches(
-    drawings: LabelledDrawings, config: TrainingConfig, spec: InputSpec
-) -> tuple[Any, int]:
+    drawings: LabelledDrawings, config: TrainingConfig, spec: InputSpec, *, first_epoch: int = 0
+) -> Any:
     """Return the batches of all epochs, each epoch in a random order of its own.
 
-    Inputs are prepared for some 2,000 drawings at a time, one such chunk ahead of the network,
-    so memory does not grow with the drawings. The seed and the number of the epoch decide order
-    and augmentation.
+    Inputs are prepared for some 2,000 drawings at a time, one such chunk ahead of the network, and
+    of many drawings the strokes are read for a window of the order (`order.windows`) at a time, so
+    memory does not grow with the drawings. The seed and the number of the epoch decide order and
+    augmentation.
+
+    Args:
+        drawings: Those to train on.
+        config: The settings.
+        spec: What the network takes in.
+        first_epoch: Where a training goes on that was trained for some epochs already.
 
     Returns:
-        A `tf.data.Dataset` of inputs and labels, and the number of batches in an epoch.
+        A `tf.data.Dataset` of inputs and labels.
     """
-    steps = _steps(len(drawings), config.batch_size)
-    chunk = config.batch_size * _steps(_CHUNK, config.batch_size)
-
-    def chunks() -> Iterator[tuple[Inputs, Labels]]:
-        tracing = None
-        if config.traced and spec.length is not None:
-            # It imports scikit-image.
-            from qd_pipeline.learning.training.tracing import Tracing  # noqa: PLC0415
-
-            tracing = Tracing(len(drawings), config)
-        for epoch in range(config.epochs):
-            random = np.random.default_rng([config.seed, epoch])
-            order = random.permutation(len(drawings))
-            for start in range(0, len(order), chunk):
-                which = order[start : start + chunk]
-                if config.augmentation or config.warp or tracing:
-                    strokes = drawings.drawings(which)
-                    if tracing:
-                        strokes = tracing.mix(strokes, which, random)
-                    inputs = augment(strokes, spec, config, random)
-                else:
-                    inputs = drawings.inputs(which, spec)
-                yield inputs, drawings.labels[which]
 
     def batches() -> Iterator[Batch]:
-        for inputs, labels in prefetch(chunks()):
+        for inputs, labels in prefetch(_chunks(drawings, config, spec, first_epoch)):
             yield from _cut(inputs, labels, config.batch_size)
 
-    return _dataset(batches, spec, steps * config.epochs), steps
+    epochs = config.epochs - first_epoch
+    return _dataset(batches, spec, batch_count(drawings, config) * epochs)
+
+
+def _chunks(
+    drawings: LabelledDrawings, config: TrainingConfig, spec: InputSpec, first_epoch: int
+) -> Iterator[tuple[Inputs, Labels]]:
+    chunk = config.batch_size * _steps(_CHUNK, config.batch_size)
+    size = None if drawings.fit_in_memory else chunk * _steps(WINDOW, chunk)
+    tracing = None
+    if config.traced and spec.length is not None:
+        # It imports scikit-image.
+        from qd_pipeline.learning.training.tracing import Tracing  # noqa: PLC0415
+
+        tracing = Tracing(len(drawings), config)
+    for epoch in range(config.epochs):
+        random = np.random.default_rng([config.seed, epoch])
+        for window in windows(drawings.labels, random, size=size, balanced=config.balanced):
+            parts = [window[start : start + chunk] for start in range(0, len(window), chunk)]
+            if epoch < first_epoch:
+                if tracing:
+                    for which in parts:
+                        tracing.catch_up(drawings, which)
+                continue
+            read = None if size is None else drawings.drawings(window)
+            for part, which in enumerate(parts):
+                strokes = None if read is None else read.slice(part * chunk, chunk)
+                inputs = _inputs(drawings, which, strokes, tracing, config, spec, random)
+                yield inputs, drawings.labels[which]
+
+
+def _inputs(
+    drawings: LabelledDrawings,
+    which: NDArray[np.int64],
+    strokes: pa.Array | None,
+    tracing: Tracing | None,
+    config: TrainingConfig,
+    spec: InputSpec,
+    random: np.random.Generator,
+) -> Inputs:
+    """Return the inputs of some drawings, whose strokes may have been read already."""
+    if strokes is None:
+        if not (config.augmentation or config.warp or tracing):
+            return drawings.inputs(which, spec)
+        strokes = drawings.drawings(which)
+    if tracing:
+        strokes = tracing.mix(strokes, which, random)
+    return augment(strokes, spec, config, random)
 
 
 def validation_batches(drawings: LabelledDrawings, spec: InputSpec) -> Any:

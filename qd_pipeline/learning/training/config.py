@@ -77,6 +77,8 @@ class TrainingConfig:
         only_recognized: Whether training drawings that the game did not recognise are left out;
             validation and test drawings stay, as they do with `countries`.
         countries: Codes of the only countries whose drawings are trained on, as "DE,US".
+        balanced: Class-balanced sampling: whether an epoch has as many drawings of each category,
+            of as many drawings altogether (`order.windows`).
         exclude: Path of a file of key_ids (`key_ids.read`) that are neither trained nor
             validated on; test drawings stay.
         calibrated: Whether a temperature is fitted on the validation split.
@@ -106,6 +108,7 @@ class TrainingConfig:
     calibrated: bool = False
     only_recognized: bool = False
     countries: str | None = None
+    balanced: bool = False
     exclude: str | None = None
 
     def __post_init__(self) -> None:
@@ -203,6 +206,23 @@ class TrainingConfig:
             traced=0.1,
         )
 
+    @classmethod
+    def large(cls, class_count: int) -> Self:
+        """Return settings for hundreds of categories with thousands of drawings each, on a GPU.
+
+        Epochs are few, for they are long, and so many drawings need little augmentation.
+
+        >>> TrainingConfig.large(345).epochs
+        8
+        """
+        return cls.default(class_count).with_settings(
+            network="large_picture_and_strokes",
+            epochs=8,
+            batch_size=512,
+            augmentation=0.3,
+            traced=0.1,
+        )
+
     def with_settings(self, **settings: Any) -> Self:
         """Return a copy with other settings; those that are None stay as they are.
 
@@ -235,7 +255,7 @@ class TrainingConfig:
         qd_pipeline.errors.BadSetting: training setting 'momentum' is not known: \
 give some of network, epochs, batch_size, learning_rate, optimizer, seed, units, schedule, \
 weight_decay, label_smoothing, augmentation, warp, traced, flip_averaging, calibrated, \
-only_recognized, countries, exclude.
+only_recognized, countries, balanced, exclude.
         """
         return cls(**{name: parse_setting(name, value) for name, value in values.items()})
 
@@ -299,6 +319,7 @@ PRESETS: Final[Mapping[str, Callable[[int], TrainingConfig]]] = MappingProxyType
         "default": TrainingConfig.default,
         "fast": TrainingConfig.fast,
         "best": TrainingConfig.best,
+        "large": TrainingConfig.large,
         "baseline": TrainingConfig.baseline,
     }
 )

@@ -22,6 +22,7 @@ from qd_pipeline.quickdraw.sketches.sketch import to_column
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from qd_pipeline.learning.data import LabelledDrawings
     from qd_pipeline.learning.training.config import TrainingConfig
     from qd_pipeline.quickdraw.sketches.ground import Mask
 
@@ -93,7 +94,7 @@ class Tracing:
             which: (n,), their indices in the training.
             random: Source of random numbers.
         """
-        new = self._chosen[which] & (self._place[which] < 0)
+        new = self._is_new(which)
         if new.any():
             self._place[which[new]] = len(self._traced) + np.arange(new.sum())
             traced = trace(drawings.filter(pa.array(new)), self._random)
@@ -101,3 +102,18 @@ class Tracing:
         replaced = self._chosen[which] & (random.random(len(which)) < _CHANCE)
         place = np.where(replaced, len(drawings) + self._place[which], np.arange(len(which)))
         return pa.concat_arrays([drawings, self._traced]).take(pa.array(place))
+
+    def catch_up(self, drawings: LabelledDrawings, which: NDArray[np.integer]) -> None:
+        """Trace what an epoch before a checkpoint had traced of some drawings.
+
+        Args:
+            drawings: Those of the training.
+            which: Indices of those that were mixed at once, in their order.
+        """
+        new = which[self._is_new(which)]
+        if len(new):
+            self.mix(drawings.drawings(new), new, np.random.default_rng())
+
+    def _is_new(self, which: NDArray[np.integer]) -> NDArray[np.bool_]:
+        new: NDArray[np.bool_] = self._chosen[which] & (self._place[which] < 0)
+        return new

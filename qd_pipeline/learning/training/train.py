@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from qd_pipeline.errors import TrainingDiverged
-from qd_pipeline.learning import backend, networks
+from qd_pipeline.learning import backend, device, networks
 from qd_pipeline.learning.calibration import fit_temperature
 from qd_pipeline.learning.classifier import Classifier, Training
 from qd_pipeline.learning.post_processing import (
@@ -17,7 +17,7 @@ from qd_pipeline.learning.post_processing import (
     average_flips,
     fold_normalization,
 )
-from qd_pipeline.learning.training.batches import training_batches, validation_batches
+from qd_pipeline.learning.training.batches import batch_count, training_batches, validation_batches
 from qd_pipeline.learning.training.selection import training_drawings, validation_drawings
 
 if TYPE_CHECKING:
@@ -27,10 +27,13 @@ if TYPE_CHECKING:
 
     from qd_pipeline.learning.data import ClassSetData, LabelledDrawings
     from qd_pipeline.learning.networks import InputSpec
+    from qd_pipeline.learning.training.checkpoint import Checkpoint
     from qd_pipeline.learning.training.config import TrainingConfig
 
 _RISING: Final = 0.25
 _FIRST_RATE: Final = 1 / 25
+
+_MOST_CALIBRATED: Final = 2**15
 
 _EXPECTED_TEMPERATURES: Final[dict[float | None, float]] = {0.1: 0.61}
 """By label smoothing, which makes networks underconfident, whichever network it is.
@@ -46,6 +49,7 @@ def train(
     *,
     on_epoch: Callable[[int, Mapping[str, float]], None] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Classifier:
     """Train a network; the same seed gives the same weights on the same machine.
 
@@ -60,6 +64,8 @@ def train(
             `accuracy`, `val_loss`, `val_accuracy`.
         on_progress: Called after each batch with the drawings processed so far and
             altogether (those of an epoch count again in the next).
+        checkpoint: Where the state is saved after epochs, and from which a training of the same
+            drawings and settings that was killed goes on, to the same weights.
 
     Returns:
         The classifier, with its training's history, whose metrics are those before flip
@@ -75,20 +81,26 @@ def train(
     keras.utils.set_random_seed(config.seed)
     backend.tf.config.experimental.enable_op_determinism()
     spec = networks.input_spec(config.network)
-    network = networks.build(config.network, len(data.class_set), spec.side, units=config.units)
+
+    def build() -> keras.Model:
+        return networks.build(config.network, len(data.class_set), spec.side, units=config.units)
+
+    on_gpu = device.has_gpu()
+    network = device.in_mixed_precision(build) if on_gpu else build()
     drawings, validation = training_drawings(data, config), validation_drawings(data, config)
     count = len(drawings)
-    batches, steps = training_batches(drawings, config, spec)
+    steps = batch_count(drawings, config)
     network.compile(
         optimizer=_optimizer(config, steps * config.epochs),
         loss=_loss(config, len(data.class_set)),
         metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")],
         # XLA is several times slower than graph mode on CPUs here.
-        jit_compile=False,
+        jit_compile=on_gpu,
     )
     # Variables that are made in the first step make TensorFlow trace it twice.
     network.optimizer.build(network.trainable_variables)
-    history: list[dict[str, float]] = []
+    history, before = checkpoint.restore(network) if checkpoint else ([], 0.0)
+    batches = training_batches(drawings, config, spec, first_epoch=len(history))
 
     def batch_ended(batch: int, logs: Mapping[str, float]) -> None:
         _check_finite(logs, config, len(history))
@@ -102,10 +114,13 @@ def train(
         history.append({name: float(value) for name, value in logs.items()})
         if on_epoch:
             on_epoch(epoch, history[-1])
+        if checkpoint and len(history) < config.epochs:
+            checkpoint.save_when_due(network, history, before + time.perf_counter() - started)
 
     started = time.perf_counter()
     network.fit(
         batches,
+        initial_epoch=len(history),
         epochs=config.epochs,
         steps_per_epoch=steps,
         shuffle=False,
@@ -115,6 +130,10 @@ def train(
         ],
         verbose=0,
     )
+    if on_gpu:  # and classify with it on any device
+        weights = network.get_weights()
+        network = build()
+        network.set_weights(weights)
     network = fold_normalization(network)
     if config.flip_averaging:
         network = average_flips(network)
@@ -124,7 +143,7 @@ def train(
         smoothing = config.label_smoothing if config.augmentation else None
         expected = _EXPECTED_TEMPERATURES.get(smoothing)
         temperature = _calibrate(network, validation, spec, expected)
-    seconds = time.perf_counter() - started
+    seconds = before + time.perf_counter() - started
     training = Training(config, tuple(history), seconds, count, len(validation), temperature)
     return Classifier(network, data.class_set, training)
 
@@ -143,7 +162,9 @@ def _check_finite(values: Mapping[str, float], config: TrainingConfig, epoch: in
 def _calibrate(
     network: keras.Model, drawings: LabelledDrawings, spec: InputSpec, expected: float | None
 ) -> float:
-    """Fit a temperature on the validation split, and apply it to the network."""
+    """Fit a temperature on the validation split, or a part of it, and apply it to the network."""
+    # One parameter needs no more, and of many categories all probabilities would fill the memory.
+    drawings = drawings.evenly(_MOST_CALIBRATED)
     # Called eagerly: `predict` would first trace a graph, which takes longer than the work.
     batches = validation_batches(drawings, spec)
     outputs = [np.asarray(network(batch, training=False)) for batch, _ in batches]

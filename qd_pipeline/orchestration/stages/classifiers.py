@@ -1,6 +1,7 @@
 """Stage 4: trained Keras models, one partition per class set."""
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +11,7 @@ from qd_pipeline.class_sets import listed
 from qd_pipeline.learning.classifier import NETWORK_FILE, Classifier
 from qd_pipeline.learning.data import ClassSetData, LabelledDrawings
 from qd_pipeline.learning.reports import charts
+from qd_pipeline.learning.training.checkpoint import Checkpoint
 from qd_pipeline.learning.training.selection import training_drawings, validation_drawings
 from qd_pipeline.learning.training.train import train
 from qd_pipeline.orchestration import pool
@@ -19,6 +21,7 @@ from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.stage import Check, CheckResult, Result, Stage
 from qd_pipeline.orchestration.stages.drawings import DRAWINGS, log_split, read_drawings
 from qd_pipeline.orchestration.stages.training_config import TrainingStageConfig, declared_training
+from qd_pipeline.storage.partition import digest
 
 
 def materialize(context: MaterializationContext, config: TrainingStageConfig) -> Result:
@@ -42,6 +45,7 @@ def materialize(context: MaterializationContext, config: TrainingStageConfig) ->
         training,
         on_epoch=on_epoch,
         on_progress=context.on_progress("drawings"),
+        checkpoint=_checkpoint(context, training.epochs),
     )
     classifier.save(context.staged.folder)
     context.run.log_classifier(context.staged.folder)
@@ -55,6 +59,19 @@ def materialize(context: MaterializationContext, config: TrainingStageConfig) ->
         checks=_checks(data, learned, classifier),
         version=classifier.fingerprint(),
     )
+
+
+def _checkpoint(context: MaterializationContext, epochs: int) -> Checkpoint:
+    """Return the checkpoint of the trainings from the same inputs with the same settings."""
+    folder = context.pipeline.settings.checkpoints / context.key
+    context.after_publishing.append(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+    def on_restored(history: Sequence[Mapping[str, float]]) -> None:
+        context.warn(f"{context.key} categories: goes on after epoch {len(history)} of {epochs}.")
+        for epoch, metrics in enumerate(history, start=1):
+            context.run.log(metrics=metrics, step=epoch)
+
+    return Checkpoint(folder / f"{digest(context.fingerprint)}.npz", on_restored=on_restored)
 
 
 def _epoch(number: int, epochs: int, metrics: Mapping[str, float]) -> str:

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping
-from logging import getLogger
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -20,8 +19,6 @@ from qd_pipeline.storage import Partition, PartitionStore
 
 if TYPE_CHECKING:
     from qd_pipeline import tracking
-
-_LOG: Final = getLogger(__name__)
 
 DRAWINGS: Final = (Input("strokes"), Input("bitmaps"))
 """Inputs of a stage that learns from drawings."""
@@ -44,10 +41,8 @@ def read_drawings(
     """
     data = class_set_data(context.store, context.inputs["strokes"], context.inputs["bitmaps"])
     if training and (unknown := unknown_key_ids(data, training)):
-        words = "%d key_ids of %s are of no drawing of class set %s."
-        # The command line shows the one, Dagster's UI the other.
-        for log in (_LOG, context.dagster.log):
-            log.warning(words, unknown, training.exclude, context.key)
+        of_what = f"key_ids of {training.exclude} are of no drawing of class set {context.key}"
+        context.warn(f"{unknown} {of_what}.")
     return data
 
 

@@ -28,9 +28,9 @@ class TrainingStageConfig(StageConfig):
 
     preset: Preset = Field(
         default=AUTO,
-        description="Settings to begin from: default, fast, best, notebook (as it trained its "
-        "CNN) or baseline (as it trained its dense network). auto: the one made for the network "
-        "below, else default.",
+        description="Settings to begin from: default, fast, best, large (hundreds of categories, "
+        "on a GPU), notebook (as it trained its CNN) or baseline (as it trained its dense "
+        "network). auto: the one made for the network below, else default.",
     )
     network: Network = Field(
         default=AUTO,
@@ -66,6 +66,11 @@ class TrainingStageConfig(StageConfig):
     )
     countries: str | None = Field(
         default=None, description="Train only on drawings from these countries, as DE,US."
+    )
+    balanced: bool | None = Field(
+        default=None,
+        description="Train on as many drawings of each category in an epoch: categories with fewer "
+        "repeat theirs.",
     )
     exclude: str | None = Field(
         default=None,

@@ -110,7 +110,7 @@ def test_forms_can_take_over_the_bounds() -> None:
 
 
 def test_the_presets_are_named() -> None:
-    assert list(PRESETS) == ["notebook", "default", "fast", "best", "baseline"]
+    assert list(PRESETS) == ["notebook", "default", "fast", "best", "large", "baseline"]
     assert all(isinstance(preset(4), TrainingConfig) for preset in PRESETS.values())
 
 
@@ -129,6 +129,7 @@ def test_the_notebooks_baseline_is_rmsprop_at_a_ten_thousandth(class_count: int)
         ("picture_and_strokes", "default"),
         ("stroke_cnn", "fast"),
         ("wide_picture_and_strokes", "best"),
+        ("large_picture_and_strokes", "large"),
     ],
 )
 def test_a_network_alone_is_trained_with_its_own_preset(network: str | None, preset: str) -> None:
@@ -148,7 +149,7 @@ def test_a_named_preset_wins_and_other_settings_replace_its_own() -> None:
 
 
 def test_an_unknown_preset_is_refused() -> None:
-    known = "notebook, default, fast, best, baseline"
+    known = "notebook, default, fast, best, large, baseline"
     with pytest.raises(BadSetting, match=f"preset 'slow' is not known: give one of {known}"):
         from_preset(4, preset="slow")
 

@@ -12,7 +12,7 @@ from qd_pipeline.learning.classifier import Classifier
 from qd_pipeline.learning.data import ClassSetData
 from qd_pipeline.learning.evaluation.evaluate import evaluate
 from qd_pipeline.learning.networks import InputSpec
-from qd_pipeline.learning.training.batches import training_batches
+from qd_pipeline.learning.training.batches import batch_count, training_batches
 from qd_pipeline.learning.training.config import TrainingConfig, from_preset
 from qd_pipeline.learning.training.selection import training_drawings
 from qd_pipeline.learning.training.train import train
@@ -163,7 +163,9 @@ def test_augmentation_gives_the_same_metrics_to_the_last_digit(animals: ClassSet
 
 
 def test_each_epoch_has_other_bitmaps(animals: ClassSetData) -> None:
-    batches, steps = training_batches(animals.train, AUGMENTED.with_settings(epochs=2), BITMAP)
+    config = AUGMENTED.with_settings(epochs=2)
+    batches = training_batches(animals.train, config, BITMAP)
+    steps = batch_count(animals.train, config)
     seen = [pictures for pictures, _ in batches.as_numpy_iterator()]
     assert len(seen) == 2 * steps
     first, second = (
@@ -177,7 +179,7 @@ def test_each_epoch_has_other_bitmaps(animals: ClassSetData) -> None:
 def test_an_augmented_batch_keeps_its_labels(animals: ClassSetData) -> None:
     config = AUGMENTED.with_settings(epochs=1)
     weak = dataclasses.replace(config, augmentation=1e-9)
-    batches, _ = training_batches(animals.train, weak, BITMAP)
+    batches = training_batches(animals.train, weak, BITMAP)
     own = {
         picture.tobytes(): label
         for picture, label in zip(
