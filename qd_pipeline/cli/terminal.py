@@ -1,6 +1,7 @@
 """The terminal that commands print on."""
 
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -12,11 +13,15 @@ from rich.console import Console
 
 _WIDTH_OF_FILES: Final = 120
 
+_WITHOUT_CLASS_SETS: Final = {"send"}
+"""Commands that do not take the option."""
+
 
 class Terminal(Console):
     """A console whose sentences name commands so that they can be pasted.
 
     `qd` stands for the program as it was started, where the shell would not find it by that name.
+    A command means the same data directory and class sets as the one that prints it.
     """
 
     def print(self, *objects: Any, **options: Any) -> None:
@@ -50,7 +55,26 @@ def pasteable(text: str) -> str:
     >>> pasteable("train one with `qd run`")
     'train one with `qd run`'
     """
-    return text.replace("`qd ", f"`{_program()} ")
+    return re.sub(r"`qd ([a-z-]+)([^`]*)`", _as_here, text)
+
+
+def _as_here(command: re.Match[str]) -> str:
+    """Return a command with the program and the options that this one was started with."""
+    name, rest = command.groups()
+    repeated = [] if name in _WITHOUT_CLASS_SETS else _given("--class-sets")
+    options = shlex.join([*_given("--home"), *repeated])
+    return f"`{_program()} {name}{rest}{' ' * bool(options)}{options}`"
+
+
+def _given(option: str) -> list[str]:
+    """Return an option of this command line with its value; nothing if it was not given."""
+    arguments = sys.argv[1:]
+    for place, each in enumerate(arguments):
+        if each == option:
+            return arguments[place : place + 2]
+        if each.startswith(f"{option}="):
+            return [each]
+    return []
 
 
 @cache

@@ -11,6 +11,13 @@ from qd_pipeline.quickdraw import kernel_cache
 if not numba.config.CACHE_DIR:
     # Set here and not in the environment: children may be started after an update of the code.
     numba.config.CACHE_DIR = str(kernel_cache.folder())
+numba.config.CACHE_LOCATOR_CLASSES = ",".join(
+    (
+        f"{kernel_cache.__name__}.{kernel_cache.KernelCacheLocator.__name__}",
+        # Numba's own, for the kernels of other packages in this process.
+        *("UserProvidedCacheLocator", "IPythonCacheLocator", "ZipCacheLocator"),
+    )
+)
 
 kernel = numba.njit(cache=True, nogil=True, error_model="numpy")
 """Decorator of a kernel: compiled once, cached on disk, free of Python's lock.

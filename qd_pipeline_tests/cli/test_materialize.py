@@ -60,8 +60,8 @@ def statuses(ui: Ui) -> list[str]:
 def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
     folder = tmp_path_factory.mktemp("ui")
     (folder / "sets.toml").write_text(CLASS_SETS)
-    sets = [] if EVERY else ["--class-sets", str(folder / "sets.toml")]
-    with running(folder / "home", "--epochs", "2", *sets) as ui:
+    small = ["--class-sets", str(folder / "sets.toml"), "--drawings", "300"]
+    with running(folder / "home", "--epochs", "2", *([] if EVERY else small)) as ui:
         yield ui
 
 

@@ -1,5 +1,7 @@
 """What a user can get wrong ends in one clear message and a non-zero exit."""
 
+import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -135,3 +137,14 @@ def test_no_network_is_one_sentence(tmp_path: Path) -> None:
     said = refused_chain(tmp_path, "http://no-such-host.invalid/")
     assert "no-such-host.invalid" in said
     assert PartitionStore((tmp_path / "home" / "store").as_uri()).keys("strokes") == []
+
+
+def test_a_command_that_is_named_means_the_data_directory_that_was_given(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    other = home / "two words"
+    for given in (["--home", str(other)], [f"--home={other}"]):
+        said = refusal(["report", *given], monkeypatch, capfd)
+        (command,) = re.findall(r"`(qd run[^`]*)`", said)
+        assert shlex.split(command)[-len(given) :] == given
+    assert "--home" not in refusal(["report"], monkeypatch, capfd)

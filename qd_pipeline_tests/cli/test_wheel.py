@@ -1,6 +1,5 @@
 """The package built as a wheel, and installed where there is no checkout."""
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -9,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-import qd_pipeline
-from qd_pipeline.quickdraw import kernel_cache
 from qd_pipeline_tests.cli.pages import running, text_of
 from qd_pipeline_tests.daemon import ask
 
@@ -36,26 +33,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = ("--no-index", "--no-deps", "--target", str(place))
     subprocess.run([*PIP, "install", *target, str(wheel)], check=True)
     shutil.rmtree(sources)
-    share_kernels(place / "qd_pipeline" / "quickdraw")
     return place
-
-
-def share_kernels(quickdraw: Path) -> None:
-    """Hand on the kernels of the checkout, of the same sources: to compile them takes minutes."""
-    own = Path(qd_pipeline.__file__).parent / "quickdraw"
-    compiled = kernel_cache.folder()
-    for path in own.rglob("*.py"):
-        shutil.copystat(path, quickdraw / path.relative_to(own))
-    for folder in {path.parent for path in own.rglob("*.py")}:
-        there = quickdraw / folder.relative_to(own)
-        found = compiled / numba_name(folder)
-        if found.is_dir():
-            target = quickdraw / "__pycache__" / compiled.name / numba_name(there)
-            shutil.copytree(found, target)
-
-
-def numba_name(folder: Path) -> str:
-    return f"{folder.name}_{hashlib.sha1(str(folder).encode()).hexdigest()}"  # noqa: S324
 
 
 def test_an_installed_wheel_runs_the_chain_and_serves_the_web_servers(

@@ -7,10 +7,27 @@ import pytest
 from qd_pipeline.learning import backend, networks
 from qd_pipeline.learning.inputs import prepare
 from qd_pipeline.learning.networks import InputSpec
-from qd_pipeline.learning.post_processing import apply_temperature, average_flips
+from qd_pipeline.learning.post_processing import (
+    apply_temperature,
+    average_flips,
+    fold_normalization,
+)
 from qd_pipeline.quickdraw.raster import DRAWING
 
 BITMAPS = np.random.default_rng(0).random((6, 28, 28, 1), np.float32)
+
+
+@pytest.mark.parametrize("name", ["compact_cnn", "picture_and_strokes"])
+def test_a_folded_network_answers_as_the_trained_one_with_keras_own_layers(name: str) -> None:
+    network = networks.build(name, 3)
+    random = np.random.default_rng(0)
+    network.set_weights([random.uniform(0.1, 0.9, each.shape) for each in network.get_weights()])
+    inputs = {each.name: random.random((4, *each.shape[1:]), np.float32) for each in network.inputs}
+    folded = fold_normalization(network)
+    given = [inputs] if len(inputs) > 1 else list(inputs.values())
+    assert folded.predict_on_batch(*given) == pytest.approx(network.predict_on_batch(*given), 1e-4)
+    assert {type(layer).__module__.split(".")[0] for layer in folded.layers} == {"keras"}
+    assert folded.name == network.name
 
 
 @pytest.mark.parametrize("name", ["seed_cnn", "compact_cnn"])

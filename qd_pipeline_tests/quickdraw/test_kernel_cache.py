@@ -26,9 +26,9 @@ def caller(): return called()
 """
 
 
-def copy_of_the_code(tmp_path: Path) -> Path:
-    """Give a package with two kernels, one of which calls the other."""
-    package = tmp_path / "code" / "qd_pipeline" / "quickdraw"
+def copy_of_the_code(folder: Path) -> Path:
+    """Return a package with two kernels, one of which calls the other."""
+    package = folder / "qd_pipeline" / "quickdraw"
     package.mkdir(parents=True)
     for name in ("__init__.py", "quickdraw/__init__.py"):
         (package.parent / name).touch()
@@ -37,6 +37,18 @@ def copy_of_the_code(tmp_path: Path) -> Path:
     (package / "caller.py").write_text(CALLER)
     (package / "called.py").write_text(CALLED.format(1))
     return package
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    return copy_of_the_code(tmp_path / "code")
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of kernels in a user's cache that is empty."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "qd_pipeline" / "kernels"
 
 
 def run(package: Path, script: str, **environment: str) -> str:
@@ -55,50 +67,56 @@ def run(package: Path, script: str, **environment: str) -> str:
 CALL = "from qd_pipeline.quickdraw.caller import caller; print(caller())"
 IMPORT = "import os; from qd_pipeline.quickdraw import kernel_cache; "
 FOLDER = f"{IMPORT}print(kernel_cache.folder())"
+AND_SAY = f"import sys; sys.stderr = sys.stdout; {CALL}"
 AS_NOBODY = f"{IMPORT}os.setresuid({NOBODY}, {NOBODY}, {NOBODY}); print(kernel_cache.folder())"
 
 
-def test_a_kernel_is_compiled_anew_when_one_that_it_calls_has_changed(tmp_path: Path) -> None:
-    package = copy_of_the_code(tmp_path)
+def test_a_kernel_is_compiled_anew_when_one_that_it_calls_has_changed(
+    package: Path, cache: Path
+) -> None:
     assert run(package, CALL) == "1"
-    before = list((package / "__pycache__").glob("kernels-*/*/*.nbc"))
-    assert before
+    assert list(cache.glob("*/*.nbc"))
     (package / "called.py").write_text(CALLED.format(2))
     assert run(package, CALL) == "2"
 
 
-def test_that_kernels_are_compiled_is_said_and_only_then(tmp_path: Path) -> None:
-    room = copy_of_the_code(tmp_path)
-    call = f"import sys; sys.stderr = sys.stdout; {CALL}"
-    assert run(room, call) == "Compiling the drawing kernels, once …\n1"
-    assert run(room, call) == "1"
+def test_a_copy_of_the_sources_uses_the_same_kernels(
+    package: Path, cache: Path, tmp_path: Path
+) -> None:
+    run(package, AND_SAY)
+    compiled = set(cache.rglob("*.nbc"))
+    assert run(copy_of_the_code(tmp_path / "copy"), AND_SAY) == "1"
+    assert set(cache.rglob("*.nbc")) == compiled
 
 
-def test_a_folder_that_the_user_names_is_used(tmp_path: Path) -> None:
-    package = copy_of_the_code(tmp_path)
+@pytest.mark.usefixtures("cache")
+def test_compiling_kernels_is_announced_once(package: Path) -> None:
+    assert run(package, AND_SAY) == "Compiling the drawing kernels, once …\n1"
+    assert run(package, AND_SAY) == "1"
+
+
+def test_a_folder_that_the_user_names_is_used(package: Path, cache: Path, tmp_path: Path) -> None:
     run(package, CALL, NUMBA_CACHE_DIR=str(tmp_path / "mine"))
     assert list((tmp_path / "mine").rglob("*.nbc"))
-    assert not list((package / "__pycache__").glob("kernels-*"))
+    assert not cache.exists()
 
 
-def test_folders_of_other_sources_are_swept_when_nobody_has_used_them_for_a_day(
-    tmp_path: Path,
+def test_kernels_that_have_not_been_used_for_a_month_are_removed(
+    package: Path, cache: Path
 ) -> None:
-    package = copy_of_the_code(tmp_path)
-    unused, used = (package / "__pycache__" / f"kernels-{name}" for name in ("unused", "used"))
-    for each in (unused, used):
-        each.mkdir(parents=True)
-    os.utime(unused, (time.time() - 90_000,) * 2)
+    run(package, CALL)
+    unused, *used = cache.iterdir()
+    os.utime(unused, (time.time() - 31 * 24 * 3600,) * 2)
     run(package, FOLDER)
     assert not unused.exists()
-    assert used.exists()
+    assert used
+    assert all(each.exists() for each in used)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to run as another user")
-def test_what_cannot_be_written_beside_the_code_goes_to_the_user_or_to_a_private_folder(
-    tmp_path: Path,
+def test_where_neither_cache_nor_code_can_be_written_they_lie_in_a_private_folder(
+    package: Path, tmp_path: Path
 ) -> None:
-    package = copy_of_the_code(tmp_path)
     for each in (tmp_path, *tmp_path.parents):
         if each.stat().st_mode & 0o077 == 0:  # the folders that pytest keeps to itself
             each.chmod(0o755)
@@ -111,11 +129,12 @@ def test_what_cannot_be_written_beside_the_code_goes_to_the_user_or_to_a_private
     found = run(package, AS_NOBODY, **place, XDG_CACHE_HOME=str(theirs))
     assert Path(found).is_relative_to(theirs)
     found = run(package, AS_NOBODY, **place)
-    assert Path(found).parent == temporary / f"qd_pipeline-{NOBODY}"
-    assert stat.S_IMODE(Path(found).parent.stat().st_mode) == 0o700
-    # What somebody else has laid there is not run.
-    shutil.rmtree(Path(found).parent)
-    Path(found).parent.mkdir()
+    own = temporary / f"qd_pipeline-{NOBODY}"
+    assert Path(found) == own / "kernels"
+    assert stat.S_IMODE(own.stat().st_mode) == 0o700
+    # What another user has put there is not run.
+    shutil.rmtree(own)
+    own.mkdir()
     found = run(package, AS_NOBODY, **place)
     assert Path(found).parent == temporary
     assert not Path(found).exists()  # it lasts as long as the process

@@ -117,7 +117,8 @@ def test_the_chain_runs_wherever_and_whenever_it_is(
             "LD_PRELOAD": str(shim),
             "QD_TEST_JUMP": str(400 * 24 * 3600 if number % 2 else -400 * 24 * 3600),
             "QD_TEST_PLACE": str(home),
-            "XDG_CACHE_HOME": str(tmp_path / "cache"),
+            # A clock that is fast has old kernels removed: it has none but its own.
+            **({"XDG_CACHE_HOME": str(tmp_path / "cache")} if STRESS else {}),
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONPATH": str(code),
         },

@@ -99,29 +99,16 @@ def features(widths: Sequence[int], *, repeats: int = 1) -> list[Any]:
     The resolution is halved after each width. The first convolution is 5 × 5 with stride 2: a
     line is about 1.5 pixels wide at side 28.
     """
+    # It imports TensorFlow.
+    from qd_pipeline.learning.networks.convolution import NormalizedConvolution  # noqa: PLC0415
+
     layers = backend.keras.layers
-
-    def convolution(width: int, size: int, stride: int) -> list[Any]:
-        return [
-            layers.Conv2D(
-                width,
-                size,
-                strides=stride,
-                padding="same",
-                use_bias=False,
-                kernel_initializer="he_normal",
-            ),
-            layers.BatchNormalization(momentum=0.9),
-            layers.ReLU(),
-        ]
-
     first, *others = widths
-    parts = convolution(first, 5, 2)
+    parts = [NormalizedConvolution(first, (5, 5), stride=2)]
     for stage, width in enumerate(others):
         if stage:
             parts.append(layers.MaxPooling2D(2, padding="same"))
-        for _ in range(repeats):
-            parts += convolution(width, 3, 1)
+        parts += [NormalizedConvolution(width, (3, 3)) for _ in range(repeats)]
     return [*parts, layers.GlobalAveragePooling2D()]
 
 

@@ -108,15 +108,16 @@ def _sequence(length: int) -> Any:
 
 def _along_the_ink(sequence: Any, widths: Sequence[int]) -> Any:
     """Return features of sequences: normalised convolutions, mean and maximum over places."""
+    # It imports TensorFlow.
+    from qd_pipeline.learning.networks.convolution import NormalizedConvolution  # noqa: PLC0415
+
     layers = backend.keras.layers
-    value = sequence
+    # As images of height 1, for which the kernels are faster.
+    value = layers.Reshape((1, *sequence.shape[1:]))(sequence)
     for stage, width in enumerate(widths):
         if stage:
-            value = layers.MaxPooling1D(2)(value)
-        value = layers.Conv1D(
-            width, 5, padding="same", use_bias=False, kernel_initializer="he_normal"
-        )(value)
-        value = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(value))
+            value = layers.MaxPooling2D((1, 2))(value)
+        value = NormalizedConvolution(width, (1, 5))(value)
     return layers.Concatenate()(
-        [layers.GlobalAveragePooling1D()(value), layers.GlobalMaxPooling1D()(value)]
+        [layers.GlobalAveragePooling2D()(value), layers.GlobalMaxPooling2D()(value)]
     )

@@ -71,7 +71,6 @@ class Checkpoint:
         except (OSError, ValueError, KeyError, zipfile.BadZipFile):
             _LOG.warning("The checkpoint of this training is damaged: it begins anew.")
             return [], 0.0
-        network.optimizer.build(network.trainable_variables)
         for variable, value in zip(_variables(network), arrays, strict=True):
             variable.assign(value)
         if self._on_restored:

@@ -13,7 +13,11 @@ from qd_pipeline.errors import TrainingDiverged
 from qd_pipeline.learning import backend, device, networks
 from qd_pipeline.learning.calibration import fit_temperature
 from qd_pipeline.learning.classifier import Classifier, Training
-from qd_pipeline.learning.post_processing import apply_temperature, average_flips
+from qd_pipeline.learning.post_processing import (
+    apply_temperature,
+    average_flips,
+    fold_normalization,
+)
 from qd_pipeline.learning.training.batches import batch_count, training_batches, validation_batches
 from qd_pipeline.learning.training.selection import training_drawings, validation_drawings
 
@@ -88,10 +92,12 @@ def train(
     network.compile(
         optimizer=_optimizer(config, steps * config.epochs),
         loss=_loss(config, classes),
-        metrics=["accuracy"],
+        metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")],
         # XLA is several times slower than graph mode on CPUs here.
         jit_compile=on_gpu,
     )
+    # Variables that are made in the first step make TensorFlow trace it twice.
+    network.optimizer.build(network.trainable_variables)
     history, before = checkpoint.restore(network) if checkpoint else ([], 0.0)
     batches = training_batches(drawings, config, spec, first_epoch=len(history))
 
@@ -127,6 +133,7 @@ def train(
         weights = network.get_weights()
         network = build()
         network.set_weights(weights)
+    network = fold_normalization(network)
     if config.flip_averaging:
         network = average_flips(network)
     temperature = 1.0
