@@ -71,6 +71,10 @@ class StoreFailed(QdError):
     """The partition store cannot be used: it does not answer, refuses, or has another format."""
 
 
+class StorageFailed(QdError):
+    """Dagster's database on a server cannot be reached."""
+
+
 class TrackingFailed(QdError):
     """MLflow cannot be reached, or does not hold what it should."""
 

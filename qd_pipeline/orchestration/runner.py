@@ -99,9 +99,11 @@ class PipelineRunner:
     @cached_property
     def instance(self) -> dg.DagsterInstance:
         """The data directory's Dagster instance."""
-        from qd_pipeline.orchestration import instance  # noqa: PLC0415
+        from qd_pipeline.orchestration import engine, instance  # noqa: PLC0415
 
-        return instance.of(self.pipeline.settings.home)
+        settings = self.pipeline.settings
+        settings.export_secrets()
+        return instance.of(settings.home, engine.rendered_config(settings))
 
     @cached_property
     def tracker(self) -> "Tracker":

@@ -47,6 +47,13 @@ def _web_address(text: str) -> str:
     raise ValueError
 
 
+def _database(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme in {"postgresql", "postgresql+psycopg2"} and parts.hostname and parts.path[1:]:
+        return text
+    raise ValueError
+
+
 def _class_sets(given: Any) -> ClassSets:
     """Read class sets from a TOML file's path, from JSON, or from a table of the settings file."""
     if isinstance(given, str | Path) and not str(given).lstrip().startswith("{"):
@@ -63,6 +70,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Address = Annotated[str, AfterValidator(lambda text: str(ipaddress.IPv4Address(text)))]
 HostName = Annotated[str, Field(pattern="^[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$")]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+Database = Annotated[str, AfterValidator(_database)]
 TrackingUri = Annotated[str, AfterValidator(checked)]
 GivenClassSets = Annotated[ClassSets, BeforeValidator(_class_sets)]
 

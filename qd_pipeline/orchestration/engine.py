@@ -1,0 +1,148 @@
+"""Configuration of the Dagster instance that the settings want: its storage and its engine.
+
+The data directory's own instance (SQLite, a process for each run) has the file `dagster.yaml`
+beside this module, written once: it may be edited. Any other is rendered at each start. It holds no
+secret: PostgreSQL's client reads the password from `PGPASSWORD`, and the nodes of an engine have
+their credentials in their own environment.
+"""
+
+import json
+from collections.abc import Mapping
+from importlib import resources
+from importlib.util import find_spec
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import yaml
+
+from qd_pipeline.errors import BadSetting
+from qd_pipeline.quickdraw.download import masked
+from qd_pipeline.settings import Settings
+from qd_pipeline.tracking_uri import is_server, split_credentials
+
+PACKAGES: Final = {"ray": "dagster_ray", "celery": "dagster_celery", "k8s": None, "local": None}
+"""Package with the run launcher of each engine; Dagster's Helm chart configures its own."""
+
+_SECONDS_TO_START: Final = 3600
+"""A run that waits for a CPU of the engine counts as starting."""
+
+_OF_THIS_MACHINE: Final = frozenset(
+    {"QD_HOME", "QD_CACHE", "QD_DAGSTER_STORAGE", "QD_WEBHOOK_URL", "QD_ENGINE_ADDRESS"}
+)
+"""Settings that a node has of its own, or does not need."""
+
+
+def own_config() -> str:
+    """Return the configuration of an embedded instance."""
+    return resources.files(__package__).joinpath("dagster.yaml").read_text(encoding="utf-8")
+
+
+def rendered_config(settings: Settings) -> str | None:
+    """Return the configuration of the settings' instance (YAML); None for the embedded one.
+
+    Raises:
+        BadSetting: The engine lacks a setting or a package.
+    """
+    if settings.engine == "local" and settings.dagster_storage is None:
+        return None
+    _check(settings)
+    config = yaml.safe_load(own_config())
+    config["storage"] = {"postgres": {"postgres_url": bare_url(settings.dagster_storage or "")}}
+    config["concurrency"]["runs"]["max_concurrent_runs"] = settings.engine_runs
+    config["concurrency"]["pools"]["default_limit"] = settings.engine_trainings
+    if settings.engine != "local":
+        config["run_monitoring"]["start_timeout_seconds"] = _SECONDS_TO_START
+    if settings.engine == "ray":
+        config["run_launcher"] = {
+            "module": "dagster_ray",
+            "class": "RayRunLauncher",
+            "config": {
+                "ray": {
+                    "address": settings.engine_address,
+                    # A run takes its steps in one process, so the run claims the CPU.
+                    "num_cpus": 1,
+                    "env_vars": [f"{k}={v}" for k, v in node_environment(settings).items()],
+                }
+            },
+        }
+        # A node's output is Ray's to keep; events are in the storage.
+        config["compute_logs"] = {
+            "module": "dagster._core.storage.noop_compute_log_manager",
+            "class": "NoOpComputeLogManager",
+        }
+    if settings.engine == "celery":
+        config["run_launcher"] = {
+            "module": "dagster_celery.launcher",
+            "class": "CeleryRunLauncher",
+            "config": {"broker": {"env": "QD_ENGINE_ADDRESS"}, "backend": "rpc://"},
+        }
+    return yaml.safe_dump(config, sort_keys=False)
+
+
+def node_environment(settings: Settings) -> Mapping[str, str]:
+    """Return the settings that runs on other machines have in their environment, without secrets.
+
+    They stand in the engine's description of each job, which anyone who reaches the engine reads.
+    """
+    found = {
+        name: value
+        for name, value in settings.to_environment().items()
+        if name not in _OF_THIS_MACHINE
+    }
+    if is_server(settings.mlflow_uri):
+        found["MLFLOW_TRACKING_URI"] = split_credentials(settings.mlflow_uri)[0]
+    # The sets' content: the file that they were read from is on this machine.
+    found["QD_CLASS_SETS"] = json.dumps(settings.class_sets)
+    return {name: value for name, value in found.items() if masked(value) == value}
+
+
+def bare_url(url: str) -> str:
+    """Return the address of a PostgreSQL database without its password, for psycopg2.
+
+    >>> bare_url("postgresql://qd:secret@db:5432/dagster")
+    'postgresql+psycopg2://qd@db:5432/dagster'
+    """
+    parts = urlsplit(url)
+    user = f"{parts.username}@" if parts.username else ""
+    place = parts.netloc.rpartition("@")[2]
+    # SQLAlchemy takes psycopg 3 for a bare address, with which Dagster's NOTIFY fails.
+    return parts._replace(scheme="postgresql+psycopg2", netloc=f"{user}{place}").geturl()
+
+
+def _check(settings: Settings) -> None:
+    """Check that what the engine needs is set and installed.
+
+    Raises:
+        BadSetting: It is not.
+    """
+    if settings.dagster_storage is None:
+        raise BadSetting(
+            f"QD_ENGINE {settings.engine}",
+            "needs a database that all machines reach",
+            "set QD_DAGSTER_STORAGE to postgresql://user:password@host/database",
+        )
+    _require("dagster_postgres", "QD_DAGSTER_STORAGE", "postgres")
+    if settings.engine == "local":
+        return
+    engine = f"QD_ENGINE {settings.engine}"
+    if settings.store is None:
+        remedy = "set QD_STORE to an address like s3://bucket/prefix"
+        raise BadSetting(engine, "needs a partition store that all machines reach", remedy)
+    if not is_server(settings.mlflow_uri):
+        remedy = "set MLFLOW_TRACKING_URI to the address of an MLflow server"
+        raise BadSetting(engine, "needs an MLflow server that all machines reach", remedy)
+    if settings.engine != "k8s" and not settings.engine_address:
+        example = {"ray": "http://head:8265", "celery": "pyamqp://broker"}[settings.engine]
+        remedy = f"set QD_ENGINE_ADDRESS, like {example}"
+        raise BadSetting(engine, "needs the engine's address", remedy)
+    if package := PACKAGES[settings.engine]:
+        _require(package, engine, settings.engine)
+
+
+def _require(module: str, culprit: str, extra: str) -> None:
+    if find_spec(module) is None:
+        raise BadSetting(
+            culprit,
+            f"needs the package {module.replace('_', '-')}, which is not installed",
+            f"install it: pip install 'qd_pipeline[{extra}]'",
+        )

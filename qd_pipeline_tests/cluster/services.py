@@ -1,0 +1,160 @@
+"""Servers of a deployment, each real: PostgreSQL, an S3 server, MLflow's server."""
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from qd_pipeline_tests.tracking.server import free_port
+
+PASSWORD = "p-4f0c7a91"
+SECRET_KEY = "k-93be5d20"
+
+
+def postgres_programs() -> Path | None:
+    """Return the folder of PostgreSQL's programs, where Debian's package or the PATH has them."""
+    found = shutil.which("initdb")
+    if found:
+        return Path(found).resolve().parent
+    return next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"))), None)
+
+
+@dataclass
+class Postgres:
+    """A PostgreSQL server of ours.
+
+    Attributes:
+        port: Its port.
+        folder: Its data.
+    """
+
+    port: int
+    folder: Path
+    programs: Path
+
+    def url(self, database: str) -> str:
+        return f"postgresql://qd:{PASSWORD}@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> None:
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c fsync=off -k {self.folder}"
+        self._run("pg_ctl", "start", "-w", "-l", str(self.folder / "log"), "-o", options)
+
+    def stop(self, mode: str = "fast") -> None:
+        self._run("pg_ctl", "stop", "-m", mode)
+
+    def init(self) -> None:
+        password = self.folder.parent / "password"
+        password.write_text(PASSWORD)
+        password.chmod(0o644)
+        self._run("initdb", "-U", "qd", "-A", "scram-sha-256", f"--pwfile={password}")
+
+    def _run(self, program: str, *arguments: str) -> None:
+        # It refuses to run as root.
+        root = os.geteuid() == 0
+        subprocess.run(
+            [str(self.programs / program), "-D", str(self.folder), *arguments],
+            check=True,
+            cwd=self.folder,
+            user="nobody" if root else None,
+            group=pwd.getpwnam("nobody").pw_gid if root else None,
+            extra_groups=[] if root else None,
+            stdout=subprocess.DEVNULL,
+        )
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[Postgres]:
+    """Run a server with the databases `dagster` and `mlflow`."""
+    programs = postgres_programs()
+    assert programs is not None
+    folder.mkdir(parents=True)
+    if os.geteuid() == 0:
+        for each in (folder, *folder.parents):
+            if each.owner() == "root" and each != Path("/"):
+                each.chmod(each.stat().st_mode | 0o755)
+        os.chown(folder, pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("nobody").pw_gid)
+    server = Postgres(free_port(), folder, programs)
+    server.init()
+    server.start()
+    try:
+        import psycopg2  # noqa: PLC0415 (of an extra)
+
+        with contextlib.closing(psycopg2.connect(server.url("postgres"))) as connection:
+            connection.autocommit = True
+            for name in ("dagster", "mlflow"):
+                connection.cursor().execute(f"CREATE DATABASE {name}")
+        yield server
+    finally:
+        server.stop("immediate")
+
+
+@contextmanager
+def mlflow_server(backend: str, artifacts: str, log: Path) -> Iterator[str]:
+    """Run MLflow's server over a database and a bucket; yield its address."""
+    port = free_port()
+    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
+    command += [f"--artifacts-destination={artifacts}"]
+    # Its command line, which any user of the machine reads, holds no password.
+    environment = {
+        "MLFLOW_BACKEND_STORE_URI": backend.replace("postgresql:", "postgresql+psycopg2:"),
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    url = f"http://127.0.0.1:{port}"
+    with running(command, log, environment) as process:
+        wait_until(lambda: answers(f"{url}/health"), process, log)
+        yield url
+
+
+@contextmanager
+def running(
+    command: list[str], log: Path, environment: Mapping[str, str], cwd: Path | None = None
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a process in a session of its own until the block ends."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **environment},
+            cwd=cwd,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def wait_until(
+    done: Callable[[], bool],
+    process: "subprocess.Popen[bytes] | None" = None,
+    log: Path | None = None,
+    seconds: float = 180,
+) -> None:
+    """Wait until something is so, while a process runs."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        if process is not None and process.poll() is not None:
+            raise AssertionError(log.read_text() if log else "it has ended")
+        assert time.monotonic() < deadline, log.read_text() if log else "it takes too long"
+        time.sleep(0.2)
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5):  # noqa: S310 (a server of ours)
+            return True
+    except OSError:
+        return False
