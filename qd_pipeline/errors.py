@@ -75,6 +75,10 @@ class StorageFailed(QdError):
     """Dagster's database on a server cannot be reached."""
 
 
+class EngineFailed(QdError):
+    """Runs cannot be submitted to the engine."""
+
+
 class TrackingFailed(QdError):
     """MLflow cannot be reached, or does not hold what it should."""
 

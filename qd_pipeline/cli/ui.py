@@ -48,13 +48,7 @@ def ui(
     servers_to_start = _servers(settings)
     _ensure_ports_differ(servers_to_start)
     # Dagster and MLflow take seconds to import.
-    from qd_pipeline.orchestration import (  # noqa: PLC0415
-        engine,
-        instance,
-        observations,
-        recovery,
-        resources,
-    )
+    from qd_pipeline.orchestration import engine, instance, observations, recovery, resources  # noqa: PLC0415
     from qd_pipeline.orchestration.pipeline import Pipeline  # noqa: PLC0415
     from qd_pipeline.tracking import CLASSIFIERS, EXPERIMENTS  # noqa: PLC0415
 

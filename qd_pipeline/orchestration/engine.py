@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from importlib import resources
 from importlib.util import find_spec
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 import yaml
@@ -76,7 +76,8 @@ def rendered_config(settings: Settings) -> str | None:
             "class": "CeleryRunLauncher",
             "config": {"broker": {"env": "QD_ENGINE_ADDRESS"}, "backend": "rpc://"},
         }
-    return yaml.safe_dump(config, sort_keys=False)
+    text: str = yaml.safe_dump(config, sort_keys=False)
+    return text
 
 
 def node_environment(settings: Settings) -> Mapping[str, str]:
