@@ -14,6 +14,7 @@ from qd_pipeline.cli import (
     chain,
     champion,
     compare,
+    doctor,
     draw,
     listing,
     own,
@@ -69,6 +70,9 @@ app.command("draw", short_help="Start a web page to draw on; the champion classi
 app.command("report")(report.report)
 app.command("evaluate-own", short_help="Score the champion on drawings corrected by hand.")(
     own.evaluate_own
+)
+app.command("doctor", short_help="Check that all that the settings name can be used.")(
+    doctor.doctor
 )
 app.command("send")(send.send)
 app.command("status", short_help="Show what there is, how good, and why some is stale.")(

@@ -6,8 +6,6 @@ secret: PostgreSQL's client reads the password from `PGPASSWORD`, and the nodes 
 their credentials in their own environment.
 """
 
-import json
-from collections.abc import Mapping
 from importlib import resources
 from importlib.util import find_spec
 from typing import Final
@@ -18,7 +16,7 @@ import yaml
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.quickdraw.download import masked
 from qd_pipeline.settings import Settings
-from qd_pipeline.tracking_uri import is_server, split_credentials
+from qd_pipeline.tracking_uri import is_server
 
 PACKAGES: Final = {"ray": "dagster_ray", "celery": "dagster_celery", "k8s": None, "local": None}
 """Package with the run launcher of each engine; Dagster's Helm chart configures its own."""
@@ -27,7 +25,15 @@ _SECONDS_TO_START: Final = 3600
 """A run that waits for a CPU of the engine counts as starting."""
 
 _OF_THIS_MACHINE: Final = frozenset(
-    {"QD_HOME", "QD_CACHE", "QD_DAGSTER_STORAGE", "QD_WEBHOOK_URL", "QD_ENGINE_ADDRESS"}
+    {
+        "QD_HOME",
+        "QD_CACHE",
+        "QD_DAGSTER_STORAGE",
+        "QD_DAGSTER_PORT",
+        "QD_ENGINE",
+        "QD_ENGINE_ADDRESS",
+        "QD_WEBHOOK_URL",
+    }
 )
 """Settings that a node has of its own, or does not need."""
 
@@ -61,7 +67,8 @@ def rendered_config(settings: Settings) -> str | None:
                     "address": settings.engine_address,
                     # A run takes its steps in one process, so the run claims the CPU.
                     "num_cpus": 1,
-                    "env_vars": [f"{k}={v}" for k, v in node_environment(settings).items()],
+                    # Names: dagster-ray puts this text into a shell's quotes.
+                    "env_vars": node_variables(settings),
                 }
             },
         }
@@ -80,21 +87,18 @@ def rendered_config(settings: Settings) -> str | None:
     return text
 
 
-def node_environment(settings: Settings) -> Mapping[str, str]:
-    """Return the settings that runs on other machines have in their environment, without secrets.
+def node_variables(settings: Settings) -> list[str]:
+    """Return the variables whose values the daemon hands to runs on other machines.
 
-    They stand in the engine's description of each job, which anyone who reaches the engine reads.
+    They stand in the engine's description of each job, which anyone who reaches the engine reads:
+    what holds a secret is left out, and nodes have it in their own environment.
     """
-    found = {
-        name: value
+    usual = Settings.model_construct().to_environment()
+    return [
+        name
         for name, value in settings.to_environment().items()
-        if name not in _OF_THIS_MACHINE
-    }
-    if is_server(settings.mlflow_uri):
-        found["MLFLOW_TRACKING_URI"] = split_credentials(settings.mlflow_uri)[0]
-    # The sets' content: the file that they were read from is on this machine.
-    found["QD_CLASS_SETS"] = json.dumps(settings.class_sets)
-    return {name: value for name, value in found.items() if masked(value) == value}
+        if name not in _OF_THIS_MACHINE and usual.get(name) != value and masked(value) == value
+    ]
 
 
 def bare_url(url: str) -> str:
