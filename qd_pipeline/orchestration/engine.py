@@ -24,6 +24,9 @@ PACKAGES: Final = {"ray": "dagster_ray", "celery": "dagster_celery", "k8s": None
 _SECONDS_TO_START: Final = 3600
 """A run that waits for a CPU of the engine counts as starting."""
 
+_SECONDS_BETWEEN_CHECKS: Final = 20
+"""How soon the daemon finds that a node with a run has died; two minutes by default."""
+
 _OF_THIS_MACHINE: Final = frozenset(
     {
         "QD_HOME",
@@ -57,7 +60,10 @@ def rendered_config(settings: Settings) -> str | None:
     config["concurrency"]["runs"]["max_concurrent_runs"] = settings.engine_runs
     config["concurrency"]["pools"]["default_limit"] = settings.engine_trainings
     if settings.engine != "local":
-        config["run_monitoring"]["start_timeout_seconds"] = _SECONDS_TO_START
+        config["run_monitoring"] |= {
+            "start_timeout_seconds": _SECONDS_TO_START,
+            "poll_interval_seconds": _SECONDS_BETWEEN_CHECKS,
+        }
     if settings.engine == "ray":
         config["run_launcher"] = {
             "module": "dagster_ray",

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from qd_pipeline_tests.tracking.server import free_port
 
-PASSWORD = "p-4f0c7a91"
-SECRET_KEY = "k-93be5d20"
+PASSWORD = "p-4f0c7a91"  # noqa: S105 (of a server of our own)
+SECRET_KEY = "k-93be5d20"  # noqa: S105 (as above)
 
 
 def postgres_programs() -> Path | None:
@@ -73,7 +73,7 @@ class Postgres:
 
 @contextmanager
 def postgres(folder: Path) -> Iterator[Postgres]:
-    """Run a server with the databases `dagster` and `mlflow`."""
+    """Run a server with the databases `dagster`, `ray` and `mlflow`."""
     programs = postgres_programs()
     assert programs is not None
     folder.mkdir(parents=True)
@@ -90,7 +90,7 @@ def postgres(folder: Path) -> Iterator[Postgres]:
 
         with contextlib.closing(psycopg2.connect(server.url("postgres"))) as connection:
             connection.autocommit = True
-            for name in ("dagster", "mlflow"):
+            for name in ("dagster", "ray", "mlflow"):
                 connection.cursor().execute(f"CREATE DATABASE {name}")
         yield server
     finally:
@@ -98,14 +98,17 @@ def postgres(folder: Path) -> Iterator[Postgres]:
 
 
 @contextmanager
-def mlflow_server(backend: str, artifacts: str, log: Path) -> Iterator[str]:
+def mlflow_server(
+    backend: str, artifacts: str, folder: Path, bucket: Mapping[str, str]
+) -> Iterator[str]:
     """Run MLflow's server over a database and a bucket; yield its address."""
-    port = free_port()
+    port, log = free_port(), folder / "mlflow.log"
     command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
     command += ["--host", "127.0.0.1", "--port", str(port)]
     command += [f"--artifacts-destination={artifacts}"]
     # Its command line, which any user of the machine reads, holds no password.
     environment = {
+        **bucket,
         "MLFLOW_BACKEND_STORE_URI": backend.replace("postgresql:", "postgresql+psycopg2:"),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
@@ -132,6 +135,9 @@ def running(
     try:
         yield process
     finally:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(30)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -146,10 +152,15 @@ def wait_until(
     """Wait until something is so, while a process runs."""
     deadline = time.monotonic() + seconds
     while not done():
-        if process is not None and process.poll() is not None:
-            raise AssertionError(log.read_text() if log else "it has ended")
-        assert time.monotonic() < deadline, log.read_text() if log else "it takes too long"
+        said = log.read_text(errors="replace") if log else ""
+        assert process is None or process.poll() is None, f"it has ended: {said}"
+        assert time.monotonic() < deadline, f"it takes too long: {said}"
         time.sleep(0.2)
+
+
+def program(name: str) -> list[str]:
+    """Return a console script of this very environment, whatever the PATH says."""
+    return [sys.executable, str(Path(sys.executable).with_name(name))]
 
 
 def answers(url: str) -> bool:
