@@ -27,7 +27,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
         pytest.skip("needs moto's server or ministack (the extra cluster)")
     folder = tmp_path_factory.mktemp("servers")
     with ExitStack() as running:
-        database = running.enter_context(postgres(folder / "postgres"))
+        database = running.enter_context(postgres())
         bucket = {
             "AWS_ENDPOINT_URL": running.enter_context(serving_s3(folder / "s3.log")),
             "AWS_ACCESS_KEY_ID": "id",

@@ -7,12 +7,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from qd_pipeline_tests.tracking.server import free_port
 
@@ -44,6 +46,15 @@ class Postgres:
     def url(self, database: str) -> str:
         return f"postgresql://qd:{PASSWORD}@127.0.0.1:{self.port}/{database}"
 
+    def ask(self, database: str, query: str) -> Any:
+        """Return the one value that a query has."""
+        import psycopg2  # noqa: PLC0415 (of an extra)
+
+        with contextlib.closing(psycopg2.connect(self.url(database))) as connection:
+            cursor = connection.cursor()
+            cursor.execute(query)
+            return cursor.fetchone()[0]
+
     def start(self) -> None:
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c fsync=off -k {self.folder}"
         self._run("pg_ctl", "start", "-w", "-l", str(self.folder / "log"), "-o", options)
@@ -52,10 +63,11 @@ class Postgres:
         self._run("pg_ctl", "stop", "-m", mode)
 
     def init(self) -> None:
-        password = self.folder.parent / "password"
-        password.write_text(PASSWORD)
-        password.chmod(0o644)
-        self._run("initdb", "-U", "qd", "-A", "scram-sha-256", f"--pwfile={password}")
+        with tempfile.NamedTemporaryFile("w") as password:
+            password.write(PASSWORD)
+            password.flush()
+            Path(password.name).chmod(0o644)
+            self._run("initdb", "-U", "qd", "-A", "scram-sha-256", f"--pwfile={password.name}")
 
     def _run(self, program: str, *arguments: str) -> None:
         # It refuses to run as root.
@@ -72,16 +84,15 @@ class Postgres:
 
 
 @contextmanager
-def postgres(folder: Path) -> Iterator[Postgres]:
+def postgres() -> Iterator[Postgres]:
     """Run a server with the databases `dagster`, `ray` and `mlflow`."""
     programs = postgres_programs()
     assert programs is not None
-    folder.mkdir(parents=True)
+    # Not below pytest's folders: an ordinary user must reach it.
+    folder = Path(tempfile.mkdtemp(prefix="qd-postgres-"))
     if os.geteuid() == 0:
-        for each in (folder, *folder.parents):
-            if each.owner() == "root" and each != Path("/"):
-                each.chmod(each.stat().st_mode | 0o755)
-        os.chown(folder, pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("nobody").pw_gid)
+        nobody = pwd.getpwnam("nobody")
+        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
     server = Postgres(free_port(), folder, programs)
     server.init()
     server.start()
@@ -95,6 +106,7 @@ def postgres(folder: Path) -> Iterator[Postgres]:
         yield server
     finally:
         server.stop("immediate")
+        shutil.rmtree(folder)
 
 
 @contextmanager
