@@ -56,6 +56,7 @@ def _store(settings: "Settings") -> str:
 
 def _storage(settings: "Settings") -> str:
     from qd_pipeline.orchestration import engine, instance  # noqa: PLC0415 (see `options`)
+    from qd_pipeline.settings import bare_url  # noqa: PLC0415 (see `options`)
 
     with (
         instance.translate_errors(settings.home),
@@ -66,7 +67,7 @@ def _storage(settings: "Settings") -> str:
             return f"{settings.home / 'dagster'} is read and written."
         import sqlalchemy as sa  # noqa: PLC0415 (see `options`)
 
-        url = engine.bare_url(settings.dagster_storage)
+        url = bare_url(settings.dagster_storage)
         database = sa.create_engine(url, poolclass=sa.NullPool)
         with database.connect() as connection:
             row = connection.execute(sa.text("SELECT version(), extract(epoch FROM now())")).one()

@@ -6,16 +6,16 @@ secret: PostgreSQL's client reads the password from `PGPASSWORD`, and the nodes 
 their credentials in their own environment.
 """
 
+import json
 from importlib import resources
 from importlib.util import find_spec
 from typing import Final
-from urllib.parse import urlsplit
 
 import yaml
 
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.quickdraw.download import masked
-from qd_pipeline.settings import Settings
+from qd_pipeline.settings import Settings, bare_url
 from qd_pipeline.tracking_uri import is_server
 
 PACKAGES: Final = {"ray": "dagster_ray", "celery": "dagster_celery", "k8s": None, "local": None}
@@ -107,17 +107,14 @@ def node_variables(settings: Settings) -> list[str]:
     ]
 
 
-def bare_url(url: str) -> str:
-    """Return the address of a PostgreSQL database without its password, for psycopg2.
-
-    >>> bare_url("postgresql://qd:secret@db:5432/dagster")
-    'postgresql+psycopg2://qd@db:5432/dagster'
-    """
-    parts = urlsplit(url)
-    user = f"{parts.username}@" if parts.username else ""
-    place = parts.netloc.rpartition("@")[2]
-    # SQLAlchemy takes psycopg 3 for a bare address, with which Dagster's NOTIFY fails.
-    return parts._replace(scheme="postgresql+psycopg2", netloc=f"{user}{place}").geturl()
+def training_tags(settings: Settings) -> dict[str, str]:
+    """Return the tags of a run that trains: the GPUs that it claims of the engine."""
+    if not settings.engine_gpus:
+        return {}
+    if settings.engine == "ray":
+        return {"dagster-ray/config": json.dumps({"num_gpus": settings.engine_gpus})}
+    limits = {"resources": {"limits": {"nvidia.com/gpu": str(settings.engine_gpus)}}}
+    return {"dagster-k8s/config": json.dumps({"container_config": limits})}
 
 
 def _check(settings: Settings) -> None:

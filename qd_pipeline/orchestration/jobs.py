@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import dagster as dg
 
+from qd_pipeline.orchestration.engine import training_tags
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.stage import Stage
@@ -44,6 +45,7 @@ def jobs_of(pipeline: Pipeline) -> Sequence[Any]:
             CLASS_SETS,
             selection=_chain(pipeline, By.CLASS_SET),
             description="Train and evaluate one class set on the categories in the store.",
+            tags=training_tags(pipeline.settings),
         ),
         dg.define_asset_job(
             OBSERVE_SOURCE,

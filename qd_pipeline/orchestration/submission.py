@@ -17,6 +17,7 @@ from dagster_graphql import DagsterGraphQLClient, DagsterGraphQLClientError
 
 from qd_pipeline.errors import EngineFailed
 from qd_pipeline.orchestration.batches import Batch
+from qd_pipeline.orchestration.engine import training_tags
 from qd_pipeline.orchestration.failures import failures_of
 from qd_pipeline.orchestration.jobs import JOB_OF, job_name
 from qd_pipeline.orchestration.partitions import PARTITION
@@ -79,7 +80,7 @@ class Submission:
                 repository_location_name=_LOCATION,
                 repository_name=_REPOSITORY,
                 run_config=batch.run_config,
-                tags={**batch.tags, _SUBMITTED: "yes"},
+                tags={**batch.tags, **self._gpus(batch), _SUBMITTED: "yes"},
                 asset_selection=[stage.name for stage in batch.stages],
             )
         except DagsterGraphQLClientError as error:
@@ -90,6 +91,10 @@ class Submission:
                 "check that it runs with the same class sets, and QD_PUBLIC_DAGSTER, then run "
                 "the same command again",
             ) from error
+
+    def _gpus(self, batch: Batch) -> dict[str, str]:
+        trains = any(stage.pool for stage in batch.stages)
+        return training_tags(self.pipeline.settings) if trains else {}
 
     def follow(self, runs: Sequence[str], on_partition: Callable[[str], None]) -> None:
         """Wait until runs have ended, and record what became of their partitions.

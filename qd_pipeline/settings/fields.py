@@ -47,6 +47,19 @@ def _web_address(text: str) -> str:
     raise ValueError
 
 
+def bare_url(url: str) -> str:
+    """Return the address of a PostgreSQL database without its password, for psycopg2.
+
+    >>> bare_url("postgresql://qd:secret@db:5432/dagster")
+    'postgresql+psycopg2://qd@db:5432/dagster'
+    """
+    parts = urlsplit(url)
+    user = f"{parts.username}@" if parts.username else ""
+    place = parts.netloc.rpartition("@")[2]
+    # SQLAlchemy takes psycopg 3 for a bare address, with which Dagster's NOTIFY fails.
+    return parts._replace(scheme="postgresql+psycopg2", netloc=f"{user}{place}").geturl()
+
+
 def _database(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme in {"postgresql", "postgresql+psycopg2"} and parts.hostname and parts.path[1:]:

@@ -25,6 +25,8 @@ _REMEDIES: Final = {
     "ui_host": "give an IPv4 address of this machine, 127.0.0.1 or 0.0.0.0 for all of them",
     "public_host": "give a host name or an address that browsers can open, without scheme or port",
     "dagster_storage": "give an address like postgresql://user:password@host/database",
+    "studies_storage": "give an address like postgresql://user:password@host/database",
+    "engine_gpus": "give a whole number from 0",
     "engine_runs": _WHOLE,
     "engine_trainings": _WHOLE,
     "cache": "give its whole path",
@@ -45,6 +47,7 @@ _SECRET: Final = {
     "tracking_uri",
     "webhook_url",
     "dagster_storage",
+    "studies_storage",
     "engine_address",
 }
 """Their values may hold passwords."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import unquote, urlsplit
 
-from pydantic import AliasChoices, Field, PositiveInt, ValidationError
+from pydantic import AliasChoices, Field, NonNegativeInt, PositiveInt, ValidationError
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -34,6 +34,7 @@ from qd_pipeline.settings.fields import (
     Seconds,
     TrackingUri,
     WebAddress,
+    bare_url,
 )
 from qd_pipeline.settings.messages import FORM, bad_setting, variable_of
 from qd_pipeline.tracking_uri import is_server, split_credentials
@@ -82,6 +83,8 @@ class Settings(BaseSettings):
     """MLflow's store; SQLite in the data directory by default."""
     dagster_storage: Database | None = None
     """URL of the PostgreSQL database behind Dagster; SQLite in the data directory by default."""
+    studies_storage: Database | None = None
+    """URL of the PostgreSQL database of searches; SQLite in the data directory by default."""
     engine: Literal["local", "ray", "k8s", "celery"] = "local"
     """What Dagster runs are submitted to; `local` is this machine."""
     engine_address: str | None = None
@@ -90,6 +93,8 @@ class Settings(BaseSettings):
     """Dagster runs at once; an engine needs a CPU for each."""
     engine_trainings: PositiveInt = 1
     """Trainings at once: an engine's GPUs, or nodes."""
+    engine_gpus: NonNegativeInt = 0
+    """GPUs that a training claims of the engine."""
     cache: Directory | None = None
     """Folder of local copies of a remote store's files; in the data directory by default."""
     cache_bytes: PositiveInt = 20 * 2**30
@@ -206,7 +211,9 @@ class Settings(BaseSettings):
 
     @property
     def studies_url(self) -> str:
-        """URL of the database of searches."""
+        """URL of the database of searches, without a password."""
+        if self.studies_storage:
+            return bare_url(self.studies_storage)
         return f"sqlite:///{self.home}/studies.db"
 
     @property
@@ -232,13 +239,17 @@ class Settings(BaseSettings):
         for name, address in secrets.items():
             if address and masked(address) != address:
                 os.environ.setdefault(name, address)
-        if self.dagster_storage and (password := urlsplit(self.dagster_storage).password):
-            # PostgreSQL's own variable, so that no configuration of Dagster holds it.
-            os.environ["PGPASSWORD"] = unquote(password)
+        for url in (self.studies_storage, self.dagster_storage):
+            if url and (password := urlsplit(url).password):
+                # PostgreSQL's own variable, so that no configuration of Dagster holds it.
+                os.environ["PGPASSWORD"] = unquote(password)
 
     def to_environment(self) -> dict[str, str]:
         """Return the environment in which a child process reads these settings."""
         values = self.model_dump(mode="json", exclude_none=True)
+        # Their password is in PostgreSQL's own variable.
+        databases = {"dagster_storage", "studies_storage"} & set(values)
+        values |= {name: bare_url(values[name]) for name in databases}
         nested = {name: values.pop(name) for name in ("schedule", "http")}
         flat = {
             **{variable_of(name): value for name, value in values.items()},
