@@ -27,7 +27,8 @@ def launches_sensor() -> dg.SensorDefinition:
             health = instance.run_launcher.check_run_worker_health(run)
             now = instance.get_run_by_id(run.run_id)
             if health.status.value == "FAILED" and now and now.status == run.status:
-                instance.report_run_failed(run, f"It could not begin: {health.msg}")
+                told = (health.msg or "its job failed").strip().splitlines()[-1][:200]
+                instance.report_run_failed(run, f"It could not begin ({told}).")
                 closed += 1
         return dg.SkipReason(f"{closed} runs were closed.")
 

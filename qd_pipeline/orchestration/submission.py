@@ -18,7 +18,7 @@ from dagster_graphql import DagsterGraphQLClient, DagsterGraphQLClientError
 from qd_pipeline.errors import EngineFailed
 from qd_pipeline.orchestration.batches import Batch
 from qd_pipeline.orchestration.engine import training_tags
-from qd_pipeline.orchestration.failures import failures_of
+from qd_pipeline.orchestration.failures import failures_of, killed
 from qd_pipeline.orchestration.jobs import JOB_OF, job_name
 from qd_pipeline.orchestration.partitions import PARTITION
 from qd_pipeline.orchestration.pipeline import Pipeline
@@ -173,6 +173,10 @@ class Submission:
                 for failed in failures_of(entry.dagster_event, run, ""):
                     for key in [failed.partition] if failed.partition else keys:
                         found.setdefault(key, failed.sentence)
-        page = f"{self._ui}/runs/{run.run_id}"
-        ended = "was stopped" if run.status is dg.DagsterRunStatus.CANCELED else "failed"
-        return found or dict.fromkeys(keys, f"run {run.run_id} {ended}: see {page}.")
+        ended = self.instance.all_logs(
+            run.run_id, of_type={dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_CANCELED}
+        )
+        cause = ended[-1].dagster_event.message if ended and ended[-1].dagster_event else None
+        return found or {
+            key: str(killed(run, key, cause or f"see {self._ui}/runs/{run.run_id}")) for key in keys
+        }

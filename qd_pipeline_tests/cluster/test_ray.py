@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -53,7 +54,8 @@ def engine(servers: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """Run two nodes, and Dagster's web server and daemon over them."""
     folder = tmp_path_factory.mktemp("deployment")
     # A node knows its credentials, and nothing of our settings.
-    secrets = {**servers.bucket, "PGPASSWORD": PASSWORD}
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    secrets = {**servers.bucket, "PGPASSWORD": PASSWORD, "PATH": programs}
     with ExitStack() as parts:
         cluster = parts.enter_context(ray_cluster(secrets))
         settings = {
