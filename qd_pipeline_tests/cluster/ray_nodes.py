@@ -61,6 +61,8 @@ def ray_cluster(environment: Mapping[str, str]) -> Iterator[Cluster]:
     folder = Path(tempfile.mkdtemp(prefix="qd-"))
     dashboard, port = free_port(), free_port()
     secret = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}
+    # On a busy machine.
+    secret["RAY_raylet_start_wait_time_s"] = "170"
     cluster = Cluster(f"http://127.0.0.1:{dashboard}", port, folder, {**environment, **secret})
     head = ["--head", f"--port={port}", f"--dashboard-port={dashboard}", f"--temp-dir={folder}/r"]
     try:
