@@ -48,11 +48,13 @@ def ui(
     servers_to_start = _servers(settings)
     _ensure_ports_differ(servers_to_start)
     # Dagster and MLflow take seconds to import.
-    from qd_pipeline.orchestration import instance, observations, recovery, resources  # noqa: PLC0415
+    from qd_pipeline.orchestration import engine, instance, observations, recovery, resources  # noqa: PLC0415
     from qd_pipeline.orchestration.pipeline import Pipeline  # noqa: PLC0415
     from qd_pipeline.tracking import CLASSIFIERS, EXPERIMENTS  # noqa: PLC0415
 
-    pipeline, dagster = Pipeline(settings), instance.of(settings.home)
+    settings.export_secrets()
+    config = engine.rendered_config(settings)
+    pipeline, dagster = Pipeline(settings), instance.of(settings.home, config)
     store = resources.partition_store_of(settings).store
     tracker = resources.mlflow_of(settings).tracker
     recovery.recover(pipeline, store, tracker, dagster)
@@ -69,7 +71,7 @@ def ui(
             # The web servers have the processor to themselves until they are up.
             servers.start(_daemon())
             console.print(
-                f"Dagster  http://{settings.link_host}:{settings.dagster_port}{_CHAIN}",
+                f"Dagster  {settings.dagster_ui}{_CHAIN}",
                 highlight=False,
                 soft_wrap=True,
             )

@@ -64,7 +64,7 @@ class ModelCache:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._store = PartitionStore(settings.store_url, cache=settings.home / "cache")
+        self._store = PartitionStore(settings.store_url, cache=settings.cache_folder)
         self._loaded: dict[str, LoadedModel] = {}
         self._lock = threading.Lock()
 
