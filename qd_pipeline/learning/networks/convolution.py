@@ -44,14 +44,19 @@ class NormalizedConvolution(keras.layers.Layer):
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         """Make the weights, with the initial values of Keras' layers."""
-        channels = (self._width,)
         self.kernel = self.add_weight(
             (*self._size, shape[-1], self._width), "he_normal", name="kernel"
         )
-        self.gamma = self.add_weight(channels, "ones", name="gamma")
-        self.beta = self.add_weight(channels, "zeros", name="beta")
-        self.mean = self.add_weight(channels, "zeros", trainable=False, name="mean")
-        self.variance = self.add_weight(channels, "ones", trainable=False, name="variance")
+        self.gamma = self._of_channels("gamma", "ones")
+        self.beta = self._of_channels("beta", "zeros")
+        self.mean = self._of_channels("mean", "zeros", trainable=False)
+        self.variance = self._of_channels("variance", "ones", trainable=False)
+
+    def _of_channels(self, name: str, initial: str, *, trainable: bool = True) -> Any:
+        # The kernel takes them in full precision, whatever that of the values is.
+        return self.add_weight(
+            (self._width,), initial, trainable=trainable, autocast=False, name=name
+        )
 
     def call(self, value: Any, *, training: bool = False) -> Any:
         """Normalise by the batch's moments in training, else by their moving averages."""
