@@ -25,7 +25,7 @@ WHO = Identity("root", "strokes", "cow")
         ("file:mlruns", "names a folder.*sqlite:///"),
         ("/data/mlruns", "names a folder.*sqlite:///"),
         ("./mlruns", "names a folder.*sqlite:///"),
-        ("mlruns", "set it to"),
+        ("mlruns", "set it to http://mlruns, or, if it is no server, to sqlite:///FILE"),
         ("localhost:5000", "has no scheme.*http://localhost:5000"),
         ("127.0.0.1:5000/team", "has no scheme.*http://127.0.0.1:5000/team"),
         ("sqllite:///x.db", "unknown scheme 'sqllite'.*sqlite:///FILE"),
