@@ -24,6 +24,7 @@ _REMEDIES: Final = {
     "tracking_uri": "give an address that begins with https://, or sqlite:///",
     "ui_host": "give an IPv4 address of this machine, 127.0.0.1 or 0.0.0.0 for all of them",
     "public_host": "give a host name or an address that browsers can open, without scheme or port",
+    "mlflow_url": "give an address that begins with https:// or http://",
     "webhook_url": "give an address that begins with https://",
     "abandoned_after": "give a number of seconds above 0, of a year at most",
     "schedule": "set QD_SCHEDULE_TIME, QD_SCHEDULE_WEEKDAY or QD_SCHEDULE_ZONE",
@@ -32,7 +33,7 @@ _REMEDIES: Final = {
     "schedule.weekday": f"give one of {', '.join(WEEKDAYS)}",
     "schedule.zone": "give a time zone like Europe/Berlin or UTC",
 }
-_SECRET: Final = {"source", "store", "tracking_uri", "webhook_url"}
+_SECRET: Final = {"source", "store", "tracking_uri", "mlflow_url", "webhook_url"}
 """Their values may hold passwords."""
 
 _NESTED: Final = {"schedule", "http"}

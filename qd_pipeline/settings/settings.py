@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -37,6 +38,9 @@ from qd_pipeline.settings.messages import FORM, bad_setting, variable_of
 from qd_pipeline.tracking_uri import is_server, split_credentials
 
 FILE_VARIABLE: Final = "QD_SETTINGS"
+
+# Addresses to listen on, which no browser can open.
+_LISTENING: Final = re.compile(r"//(0\.0\.0\.0|\[::\])")
 
 _LONGEST_HOME: Final = 400  # SQLite takes paths of 512 bytes, and ours end below the data directory
 
@@ -85,6 +89,8 @@ class Settings(BaseSettings):
     draw_port: Port = 8028
     public_host: HostName | None = None
     """Host name or address in links; by default the address that the web servers listen on."""
+    mlflow_url: WebAddress | None = None
+    """Address of MLflow's UI in links, where browsers reach it by another than this process."""
     webhook_url: WebAddress | None = None
     """Address that failures are posted to."""
     abandoned_after: Seconds = 120.0
@@ -145,10 +151,11 @@ class Settings(BaseSettings):
 
     @property
     def mlflow_ui(self) -> str:
-        """Address of MLflow's UI: the tracking server's own, or that of `qd ui`."""
-        if is_server(self.mlflow_uri):
+        """Address of MLflow's UI: as set, or the tracking server's own, or that of `qd ui`."""
+        if self.mlflow_url or is_server(self.mlflow_uri):
             # Links are shown and stored: without the server's user and password.
-            return split_credentials(self.mlflow_uri)[0]
+            bare = split_credentials(self.mlflow_url or self.mlflow_uri)[0].rstrip("/")
+            return _LISTENING.sub("//127.0.0.1", bare)
         return f"http://{self.link_host}:{self.mlflow_port}"
 
     @property
