@@ -113,6 +113,12 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
         tracker_in(tmp_path)
 
 
+def test_a_folder_in_place_of_the_database_is_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").mkdir()
+    with pytest.raises(TrackingFailed, match=r"is a folder: set MLFLOW_TRACKING_URI to sqlite:"):
+        tracker_in(tmp_path)
+
+
 def test_a_driver_that_is_not_installed_is_named(tmp_path: Path) -> None:
     if find_spec("psycopg") or find_spec("psycopg2"):
         pytest.skip("it is installed")
