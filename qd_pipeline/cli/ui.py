@@ -4,6 +4,7 @@ import ipaddress
 import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from qd_pipeline.cli.options import (
     ClassSetsOption,
@@ -103,9 +104,10 @@ def _servers(settings: "Settings") -> list[Server]:
     ]
     if settings.mlflow_uri.startswith("sqlite:"):
         store = ["--backend-store-uri", settings.mlflow_uri, "--workers", "1"]
-        if settings.public_host:
+        public = [settings.public_host, urlsplit(settings.public_mlflow or "").hostname]
+        if any(public):
             # MLflow allows this machine and private addresses, and with a list only that.
-            names = ("localhost", "127.0.0.1", "10.*", "192.168.*", settings.public_host)
+            names = ("localhost", "127.0.0.1", "10.*", "192.168.*", *filter(None, public))
             hosts = [f"{name}{port}" for name in names for port in ("", f":{mlflow}")]
             store += ["--allowed-hosts", ",".join(hosts)]
         artifacts = ["--artifacts-destination", str(settings.mlartifacts)]

@@ -46,6 +46,7 @@ _SECRET: Final = {
     "source",
     "store",
     "tracking_uri",
+    "public_mlflow",
     "webhook_url",
     "dagster_storage",
     "studies_storage",

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -40,6 +41,9 @@ from qd_pipeline.settings.messages import FORM, bad_setting, variable_of
 from qd_pipeline.tracking_uri import is_server, split_credentials
 
 FILE_VARIABLE: Final = "QD_SETTINGS"
+
+# Addresses to listen on, which no browser can open.
+_LISTENING: Final = re.compile(r"//(0\.0\.0\.0|\[::\])")
 
 _LONGEST_HOME: Final = 400  # SQLite takes paths of 512 bytes, and ours end below the data directory
 
@@ -173,11 +177,10 @@ class Settings(BaseSettings):
     @property
     def mlflow_ui(self) -> str:
         """Address of MLflow's UI: the one for browsers, the tracking server's, or `qd ui`'s."""
-        if self.public_mlflow:
-            return self.public_mlflow.rstrip("/")
-        if is_server(self.mlflow_uri):
+        if self.public_mlflow or is_server(self.mlflow_uri):
             # Links are shown and stored: without the server's user and password.
-            return split_credentials(self.mlflow_uri)[0]
+            bare = split_credentials(self.public_mlflow or self.mlflow_uri)[0].rstrip("/")
+            return _LISTENING.sub("//127.0.0.1", bare)
         return f"http://{self.link_host}:{self.mlflow_port}"
 
     @property

@@ -102,10 +102,8 @@ def train(
     batches = training_batches(drawings, config, spec, first_epoch=len(history))
 
     def batch_begins(batch: int, **_logs: Any) -> None:
-        if config.schedule == "one_cycle":
-            network.optimizer.learning_rate = _one_cycle(
-                config.learning_rate, len(history) * steps + batch, config.epochs * steps
-            )
+        step = len(history) * steps + batch
+        network.optimizer.learning_rate = _learning_rate(config, step, config.epochs * steps)
 
     def batch_ended(batch: int, logs: Mapping[str, float]) -> None:
         _check_finite(logs, config, len(history))
@@ -193,12 +191,14 @@ def _optimizer(config: TrainingConfig) -> Any:
     return keras.optimizers.get({"class_name": config.optimizer, "config": {"learning_rate": rate}})
 
 
-def _one_cycle(highest: float, step: int, steps: int) -> float:
+def _learning_rate(config: TrainingConfig, step: int, steps: int) -> float:
     """Return the learning rate of one of so many steps.
 
     Keras' schedules are part of the graph, and AdamW has a copy of them for each variable.
     """
-    rising = max(1, round(steps * _RISING))
+    highest, rising = config.learning_rate, max(1, round(steps * _RISING))
+    if config.schedule != "one_cycle":
+        return highest
     if step < rising:
         return highest * (_FIRST_RATE + (1 - _FIRST_RATE) * step / rising)
     return highest * (1 + cos(pi * (step - rising) / max(1, steps - rising))) / 2

@@ -75,6 +75,8 @@ def find_ink(picture: Image.Image) -> Ink:
     paper = _crop(Image.fromarray(page.paper), box, Image.Resampling.NEAREST, size=ink.size)
     contrast = contrast_to(np.asarray(ink), Ground(under, flat=False)) * np.asarray(paper)
     mask = _threshold(contrast, faintest)
+    if not mask.any():
+        raise _no_ink()
     if mask.mean() > MAX_INK:
         warnings = (*warnings, MUCH_INK)
     return Ink(mask, warnings)
@@ -102,7 +104,11 @@ def _seen(coarse: Image.Image) -> tuple[Page, Mask, float]:
         visible = _threshold(contrast, faintest)
         if visible.any():
             return page, visible, faintest
-    raise BadDrawing(
+    raise _no_ink()
+
+
+def _no_ink() -> BadDrawing:
+    return BadDrawing(
         "the picture", "shows no ink", "give one with strokes that stand out from the ground"
     )
 
