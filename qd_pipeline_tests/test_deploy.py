@@ -80,7 +80,8 @@ def test_secrets_come_from_the_environment_alone_and_are_named_in_the_example() 
 
 
 def test_the_web_servers_are_reached_from_this_machine_alone() -> None:
-    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    services = [*SERVICES.values(), *RAY["services"].values()]
+    ports = [port for service in services for port in service.get("ports", [])]
     assert ports
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
@@ -97,6 +98,10 @@ def test_the_settings_of_a_deployment_on_ray_make_an_engine(
     told = set(node_variables(settings)) | {"QD_WEBHOOK_URL", "QD_DAGSTER_STORAGE"}
     own = set(RAY["services"]["ray-worker"]["environment"])
     assert "PGPASSWORD" in own
+    for service in RAY["services"].values():
+        for name, text in service["environment"].items():
+            if re.search("PASSWORD|SECRET|TOKEN|KEY", name):
+                assert re.fullmatch(r"\$\{\w+:\?\}", text), name
     needed = {name for name in given if not name.startswith(("QD_ENGINE", "QD_UI", "RAY"))}
     assert {name for name in needed if filled_in(given[name])} - told - own <= {"QD_SOURCE"}
 

@@ -6,7 +6,8 @@ counts as the run that repeats it.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from logging import getLogger
 from typing import Final
@@ -30,6 +31,7 @@ _SUBMITTED: Final = "qd/submitted"
 
 _SECONDS_BETWEEN_CHECKS: Final = 1.0
 _SECONDS_IN_QUEUE: Final = 60.0
+_SECONDS_TO_END: Final = 5.0
 _LOCATION: Final = "qd_pipeline"
 _REPOSITORY: Final = "__repository__"
 _ENDED: Final = (
@@ -68,14 +70,8 @@ class Submission:
         Raises:
             EngineFailed: Dagster's web server does not answer, or does not take it.
         """
-        address = urlsplit(self._ui)
-        try:
-            return DagsterGraphQLClient(
-                address.hostname or "",
-                port_number=address.port,
-                use_https=address.scheme == "https",
-                path_prefix=address.path,
-            ).submit_job_execution(
+        with self._refusals():
+            return self._client.submit_job_execution(
                 job_name(batch.stages[0]),
                 repository_location_name=_LOCATION,
                 repository_name=_REPOSITORY,
@@ -83,11 +79,27 @@ class Submission:
                 tags={**batch.tags, **self._gpus(batch), _SUBMITTED: "yes"},
                 asset_selection=[stage.name for stage in batch.stages],
             )
+
+    @property
+    def _client(self) -> DagsterGraphQLClient:
+        address = urlsplit(self._ui)
+        return DagsterGraphQLClient(
+            address.hostname or "",
+            port_number=address.port,
+            use_https=address.scheme == "https",
+            path_prefix=address.path,
+        )
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """Translate what Dagster's web server refuses."""
+        try:
+            yield
         except DagsterGraphQLClientError as error:
             told = " ".join(str(error.__cause__ or error).split())[:200]
             raise EngineFailed(
                 f"Dagster's web server {self._ui}",
-                f"does not take the run ({told})",
+                f"does not take the request ({told})",
                 "check that it runs with the same class sets, and QD_PUBLIC_DAGSTER, then run "
                 "the same command again",
             ) from error
@@ -105,7 +117,7 @@ class Submission:
                 stage.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C; the runs go on.
+            KeyboardInterrupt: Ctrl-C; the runs go on, unless it is pressed twice.
         """
         following, queued_since = dict.fromkeys(runs, 0), time.monotonic()
         try:
@@ -122,12 +134,22 @@ class Submission:
                     _LOG.warning("The runs are still queued: does Dagster's daemon run?")
                 time.sleep(_SECONDS_BETWEEN_CHECKS if following else 0)
         except KeyboardInterrupt:
-            _LOG.warning(
-                "%d runs go on at %s/runs: the same command follows them.",
-                len(following),
-                self._ui,
-            )
+            self._leave(list(following))
             raise
+
+    def _leave(self, runs: list[str]) -> None:
+        """Leave runs, or end them where Ctrl-C is pressed again soon."""
+        _LOG.warning(
+            "%d runs go on at %s/runs, and the same command follows them; Ctrl-C again ends them.",
+            len(runs),
+            self._ui,
+        )
+        try:
+            time.sleep(_SECONDS_TO_END)
+        except KeyboardInterrupt:
+            with self._refusals():
+                self._client.terminate_runs(runs)
+            _LOG.warning("They are being ended.")
 
     def follow_open(self, on_partition: Callable[[str], None]) -> None:
         """Follow the runs that an earlier command has submitted and that have not ended."""

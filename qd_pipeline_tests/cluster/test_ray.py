@@ -173,3 +173,19 @@ def test_a_run_whose_node_is_killed_is_made_again_on_another_one(
     ).stdout
     assert "stale" not in said
     assert rows(servers.postgres, NAME).count("dagster/auto_retry_run_id") >= 1
+
+
+def test_ctrl_c_pressed_twice_ends_the_runs(
+    engine: Engine, followed: str, servers: Deployment, tmp_path: Path
+) -> None:
+    assert followed
+    log, jobs = tmp_path / "log", len(engine.jobs())
+    command = [*program("qd"), "make", "classifiers", "2"]
+    with running(command, log, engine.settings, tmp_path) as process:
+        wait_until(lambda: len(engine.jobs()) > jobs, process, log, 300)
+        os.kill(process.pid, signal.SIGINT)
+        wait_until(lambda: "Ctrl-C again ends them" in log.read_text(), process, log)
+        os.kill(process.pid, signal.SIGINT)
+        assert process.wait(60) == 130
+    last = "SELECT status FROM runs ORDER BY id DESC LIMIT 1"
+    wait_until(lambda: servers.postgres.ask(NAME, last) == "CANCELED", seconds=300)
