@@ -3,6 +3,7 @@
 import base64
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -119,7 +120,7 @@ def test_an_svg_of_any_size_is_shown_whole(size: str) -> None:
 
 
 def test_curves_that_go_on_where_the_last_one_ended_are_one_stroke() -> None:
-    ends = [list(zip(*stroke, strict=True)) for stroke in FACE]
+    ends = [list(zip(x, y, strict=True)) for x, y in FACE]
     curves = "".join(
         f'<path d="M {a},{b} C {a},{b} {c},{d} {c},{d}" {LINE}/>'
         for points in ends
