@@ -3,7 +3,6 @@
 import base64
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 
