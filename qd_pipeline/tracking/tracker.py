@@ -38,6 +38,7 @@ _RENEWED: Final = "lease_renewed"
 _EVALUATION: Final = "evaluation"
 """Tag of a run whose training has finished: how its evaluation ended, or `running`."""
 
+_URI: Final = "MLFLOW_TRACKING_URI"
 _USER: Final = "MLFLOW_TRACKING_USERNAME"
 _PASSWORD: Final = "MLFLOW_TRACKING_PASSWORD"  # noqa: S105 (a variable's name)
 
@@ -71,13 +72,13 @@ class Tracker:
                 relocation.relocate(file, artifacts)
             database.prepare(self._uri, self._leases)
             # MLflow's registry looks for logged models with the URI in force.
-            mlflow.set_tracking_uri(self._uri)
+            _use(self._uri)
             self._client = MlflowClient(tracking_uri=self._uri)
 
     @property
     def registry(self) -> Registry:
         """The registry of classifiers in the same store."""
-        mlflow.set_tracking_uri(self._uri)  # another data directory's may be in force
+        _use(self._uri)  # another data directory's may be in force
         return Registry(self._client)
 
     @contextmanager
@@ -182,7 +183,7 @@ class Tracker:
         Raises:
             TrackingFailed: MLflow cannot be reached.
         """
-        mlflow.set_tracking_uri(self._uri)  # as in `registry`
+        _use(self._uri)  # as in `registry`
         with translate_errors():
             known = [self._client.get_experiment_by_name(name) for name in EXPERIMENTS]
             homes = {home.experiment_id: home.name for home in known if home}
@@ -338,6 +339,19 @@ def _without_credentials(uri: str) -> str:
         if value is not None:
             os.environ[name] = value
     return bare
+
+
+def _use(uri: str) -> None:
+    """Have MLflow use a store in this process.
+
+    MLflow also puts the address into the environment, where the settings of another data directory,
+    and child processes, would take it for the user's.
+    """
+    before = os.environ.get(_URI)
+    mlflow.set_tracking_uri(uri)
+    os.environ.pop(_URI, None)
+    if before is not None:
+        os.environ[_URI] = before
 
 
 def _renewed(tags: Mapping[str, str]) -> float:

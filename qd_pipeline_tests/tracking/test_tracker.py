@@ -17,6 +17,7 @@ from mlflow.models import get_model_info
 
 from qd_pipeline.learning.reports.charts import confusion_matrix, png
 from qd_pipeline.renewal import renewing
+from qd_pipeline.settings import Settings
 from qd_pipeline.tracking import CLASSIFIERS, DATA, Identity, LoggedDataset, Tracker
 from qd_pipeline_tests.tracking.conftest import tracker_in
 
@@ -306,3 +307,11 @@ def test_the_run_of_a_process_that_works_is_left_alone(
         assert client.get_run(run).info.status == "FINISHED"
     finally:
         other.kill()
+
+
+def test_another_data_directory_in_the_same_process_has_a_store_of_its_own(
+    tracker: Tracker, tmp_path: Path
+) -> None:
+    assert tracker is not None
+    other = tmp_path / "other"
+    assert Settings.load(home=str(other)).mlflow_uri == f"sqlite:///{other}/mlflow.db"
