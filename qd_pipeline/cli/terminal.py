@@ -13,8 +13,14 @@ from rich.console import Console
 
 _WIDTH_OF_FILES: Final = 120
 
-_WITHOUT_CLASS_SETS: Final = {"send"}
-"""Commands that do not take the option."""
+_REPEATED: Final = ("--home", "--class-sets")
+_FEWER: Final[dict[str, tuple[str, ...]]] = {
+    "categories": (),
+    "clean": ("--home",),
+    "networks": (),
+    "send": ("--home",),
+}
+"""Commands that do not take both options, with those that they take."""
 
 
 class Terminal(Console):
@@ -61,8 +67,8 @@ def pasteable(text: str) -> str:
 def _as_here(command: re.Match[str]) -> str:
     """Return a command with the program and the options that this one was started with."""
     name, rest = command.groups()
-    repeated = [] if name in _WITHOUT_CLASS_SETS else _given("--class-sets")
-    options = shlex.join([*_given("--home"), *repeated])
+    given = [word for option in _FEWER.get(name, _REPEATED) for word in _given(option)]
+    options = shlex.join(given)
     return f"`{_program()} {name}{rest}{' ' * bool(options)}{options}`"
 
 

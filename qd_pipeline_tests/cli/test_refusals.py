@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
-from qd_pipeline.cli import main
+from qd_pipeline.cli import app, main
+from qd_pipeline.cli.terminal import pasteable
 from qd_pipeline.quickdraw.sample import ndjson_lines
 from qd_pipeline.storage import PartitionStore
 from qd_pipeline_tests.commands import qd
@@ -148,3 +150,16 @@ def test_a_command_that_is_named_means_the_data_directory_that_was_given(
         (command,) = re.findall(r"`(qd run[^`]*)`", said)
         assert shlex.split(command)[-len(given) :] == given
     assert "--home" not in refusal(["report"], monkeypatch, capfd)
+
+
+@pytest.mark.parametrize("name", typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+def test_a_command_is_named_with_the_options_that_it_takes_alone(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["qd", "run", "--home", "there", "--class-sets", "own.toml"])
+    command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert set(re.findall(r"--\S+", pasteable(f"`qd {name}`"))) == known & {
+        "--home",
+        "--class-sets",
+    }
