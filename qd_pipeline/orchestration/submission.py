@@ -34,6 +34,7 @@ _SECONDS_IN_QUEUE: Final = 60.0
 _SECONDS_TO_END: Final = 5.0
 _LOCATION: Final = "qd_pipeline"
 _REPOSITORY: Final = "__repository__"
+_STARTING: Final = (dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING)
 _ENDED: Final = (
     dg.DagsterRunStatus.SUCCESS,
     dg.DagsterRunStatus.FAILURE,
@@ -147,9 +148,19 @@ class Submission:
         try:
             time.sleep(_SECONDS_TO_END)
         except KeyboardInterrupt:
+            _LOG.warning("They are being ended; one that is about to begin, when it has.")
             with self._refusals():
-                self._client.terminate_runs(runs)
-            _LOG.warning("They are being ended.")
+                for run_id in runs:
+                    self._end(run_id)
+
+    def _end(self, run_id: str) -> None:
+        """End a run. Dagster ends one that waits or works, and none in between."""
+        while run := self.instance.get_run_by_id(run_id):
+            if run.status not in _STARTING:
+                if not run.is_finished:
+                    self._client.terminate_run(run_id)
+                return
+            time.sleep(_SECONDS_BETWEEN_CHECKS)
 
     def follow_open(self, on_partition: Callable[[str], None]) -> None:
         """Follow the runs that an earlier command has submitted and that have not ended."""

@@ -186,6 +186,6 @@ def test_ctrl_c_pressed_twice_ends_the_runs(
         os.kill(process.pid, signal.SIGINT)
         wait_until(lambda: "Ctrl-C again ends them" in log.read_text(), process, log)
         os.kill(process.pid, signal.SIGINT)
-        assert process.wait(60) == 130
+        assert process.wait(240) == 130
     last = "SELECT status FROM runs ORDER BY id DESC LIMIT 1"
     wait_until(lambda: servers.postgres.ask(NAME, last) == "CANCELED", seconds=300)

@@ -363,3 +363,11 @@ def test_no_name_leads_out_of_the_store(store: PartitionStore, tmp_path: Path, n
 def test_a_file_has_a_plain_name(store: PartitionStore, name: str) -> None:
     with store.stage("strokes", "cow") as staged, pytest.raises(ValueError, match="named"):
         staged.path(name)
+
+
+def test_a_probe_leaves_nothing_and_says_how_far_the_stores_clock_is_ahead(
+    store: PartitionStore,
+) -> None:
+    # An object store stamps whole seconds.
+    assert abs(store.probe()) < 30
+    assert not list(store._objects.list("leases"))
