@@ -29,7 +29,7 @@ CHOICES = $(call option,SOURCE,source) $(call option,CLASS_SET,class-set) \
 	$(call option,EPOCHS,epochs) $(call option,SEED,seed) $(call option,CLASS_SETS,class-sets)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run ui draw test stress audit check clean bench bench-learning bench-predict bench-pages bench-scale install-bench
+.PHONY: help install run ui draw test test-cluster install-cluster stress audit check clean bench bench-learning bench-predict bench-pages bench-scale install-bench
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,7 +60,15 @@ draw: $(STAMP) ## Start a page to draw on, and see what the champion makes of it
 	@$(BIN)/qd draw $(call option,CLASS_SETS,class-sets)
 
 test: $(STAMP) ## Run the whole suite, offline
-	@$(PYTEST)
+	@$(PYTEST) --ignore=qd_pipeline_tests/cluster
+
+test-cluster: $(STAMP) ## Run a deployment: PostgreSQL, S3, MLflow, two Ray nodes (make install-cluster first)
+	@$(BIN)/python -m pytest qd_pipeline_tests/cluster
+
+install-cluster: $(STAMP) ## Add what a deployment needs, and the S3 server of its tests
+	@$(UV) --require-hashes -r requirements-deploy.lock
+	@$(UV) --require-hashes -r requirements-ray.lock
+	@$(UV) --require-hashes -r requirements-cluster.lock
 
 bench: $(STAMP) ## Measure the data stages against the usual ways (make install-bench first)
 	@$(BIN)/python -m benchmarks.drawings

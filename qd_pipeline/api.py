@@ -226,7 +226,11 @@ class DataDirectory:
 
     @cached_property
     def _store(self) -> PartitionStore:
-        return PartitionStore(self.settings.store_url, cache=self.settings.home / "cache")
+        return PartitionStore(
+            self.settings.store_url,
+            cache=self.settings.cache_folder,
+            cache_bytes=self.settings.cache_bytes,
+        )
 
     @cached_property
     def _tracker(self) -> Tracker:

@@ -1,4 +1,4 @@
-"""Text files by their byte order mark: UTF-8 with or without one, UTF-16 and UTF-32 with one."""
+"""Text files by their first bytes: UTF-8 and UTF-16 with or without a byte order mark, UTF-32."""
 
 import codecs
 from typing import Final
@@ -14,12 +14,17 @@ _MARKS: Final = (
 
 
 def encoding_of(data: bytes) -> str:
-    """Return the encoding that a byte order mark names, else UTF-8.
+    """Return the encoding that a byte order mark names, else UTF-16 by its zeros, else UTF-8.
+
+    A text that begins with an ASCII character has a zero beside it in UTF-16 (RFC 4627, section 3).
 
     >>> encoding_of("cat".encode("utf-16"))
     'utf-16'
     """
-    return next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")
+    for mark, name in _MARKS:
+        if data.startswith(mark):
+            return name
+    return {b"\0": "utf-16-be"}.get(data[:1]) or {b"\0": "utf-16-le"}.get(data[1:2], "utf-8")
 
 
 def decode(data: bytes) -> str:

@@ -71,6 +71,14 @@ class StoreFailed(QdError):
     """The partition store cannot be used: it does not answer, refuses, or has another format."""
 
 
+class StorageFailed(QdError):
+    """Dagster's database on a server cannot be reached."""
+
+
+class EngineFailed(QdError):
+    """Runs cannot be submitted to the engine."""
+
+
 class TrackingFailed(QdError):
     """MLflow cannot be reached, or does not hold what it should."""
 

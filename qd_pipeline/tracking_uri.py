@@ -38,7 +38,9 @@ def checked(uri: str) -> str:
         raise BadSetting(NAME, "names a folder, which MLflow no longer takes as a store", remedy)
     port = rest.partition("/")[0]
     if "://" not in uri and (port.isdecimal() or not rest):
-        raise BadSetting(NAME, "has no scheme", f"set it to http://{uri[:80]}")
+        # A name alone may be MLflow's old folder, or a host of one's own network.
+        other = "" if port else ", or, if it is no server, to sqlite:///FILE"
+        raise BadSetting(NAME, "has no scheme", f"set it to http://{uri[:80]}{other}")
     if scheme in _SERVERS and not _host(uri):
         raise BadSetting(NAME, "names no host", "set it to an address like https://mlflow.example")
     if scheme.partition("+")[0] == "sqlite" and not (rest.startswith("///") and rest[3:]):

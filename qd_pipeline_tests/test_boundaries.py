@@ -167,6 +167,7 @@ READS_THE_ENVIRONMENT = {
     "qd_pipeline/settings/settings.py",
     "qd_pipeline/settings/messages.py",
     "qd_pipeline/cli/__init__.py",
+    "qd_pipeline/cli/doctor.py",
     "qd_pipeline/learning/backend.py",
     "qd_pipeline/orchestration/instance.py",
     "qd_pipeline/quickdraw/kernel_cache.py",

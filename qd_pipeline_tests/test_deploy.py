@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
+from qd_pipeline.orchestration.engine import node_variables
 from qd_pipeline.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
+RAY = yaml.safe_load((DEPLOY / "compose.ray.yaml").read_text(encoding="utf-8"))
 SERVICES: dict[str, Any] = COMPOSE["services"]
 SECRETS = {"POSTGRES_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 
@@ -55,7 +57,12 @@ def test_the_files_that_the_containers_are_made_of_are_there() -> None:
     allowed = re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
     assert all(any(Path(name).match(each) for each in allowed) for name in copied)
     locks = set(re.findall(r"--require-hashes -r (\S+)", dockerfile))
-    assert locks == {"requirements-uv.lock", "requirements.lock", "requirements-deploy.lock"}
+    assert locks == {
+        "requirements-uv.lock",
+        "requirements.lock",
+        "requirements-deploy.lock",
+        "requirements-ray.lock",
+    }
 
 
 def test_secrets_come_from_the_environment_alone_and_are_named_in_the_example() -> None:
@@ -73,17 +80,30 @@ def test_secrets_come_from_the_environment_alone_and_are_named_in_the_example() 
 
 
 def test_the_web_servers_are_reached_from_this_machine_alone() -> None:
-    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    services = [*SERVICES.values(), *RAY["services"].values()]
+    ports = [port for service in services for port in service.get("ports", [])]
     assert ports
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
-def test_the_instance_differs_from_the_usual_one_in_its_storage_alone() -> None:
-    usual = ROOT / "qd_pipeline" / "orchestration" / "dagster.yaml"
-    deployed = yaml.safe_load((DEPLOY / "dagster.yaml").read_text(encoding="utf-8"))
-    variable = deployed.pop("storage")["postgres"]["postgres_url"]["env"]
-    assert variable in SERVICES["qd"]["environment"]
-    assert deployed == yaml.safe_load(usual.read_text(encoding="utf-8"))
+def test_the_settings_of_a_deployment_on_ray_make_an_engine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given = {**SERVICES["qd"]["environment"], **RAY["services"]["qd"]["environment"]}
+    for name, text in given.items():
+        monkeypatch.setenv(name, filled_in(text))
+    settings = Settings.load()
+    assert (settings.engine, settings.engine_address) == ("ray", "http://ray-head:8265")
+    # What a run is not told by the daemon, a node has in its own environment.
+    told = set(node_variables(settings)) | {"QD_WEBHOOK_URL", "QD_DAGSTER_STORAGE"}
+    own = set(RAY["services"]["ray-worker"]["environment"])
+    assert "PGPASSWORD" in own
+    for service in RAY["services"].values():
+        for name, text in service["environment"].items():
+            if re.search("PASSWORD|SECRET|TOKEN|KEY", name):
+                assert re.fullmatch(r"\$\{\w+:\?\}", text), name
+    needed = {name for name in given if not name.startswith(("QD_ENGINE", "QD_UI", "RAY"))}
+    assert {name for name in needed if filled_in(given[name])} - told - own <= {"QD_SOURCE"}
 
 
 def compose() -> list[str] | None:

@@ -114,6 +114,11 @@ def test_what_is_wrong_with_a_settings_file_is_one_sentence_that_names_it(
         ("QD_WEBHOOK_URL", "file:///etc/passwd", "give an address that begins with https://"),
         ("QD_WEBHOOK_URL", "https://", "give an address that begins with https://"),
         ("QD_WEBHOOK_URL", "http://[::1", "give an address that begins with https://"),
+        ("QD_DAGSTER_STORAGE", "mysql://db/x", "give an address like postgresql://"),
+        ("QD_DAGSTER_STORAGE", "postgresql://db", "give an address like postgresql://"),
+        ("QD_ENGINE", "spark", "give 'local', 'ray', 'k8s' or 'celery'"),
+        ("QD_ENGINE_RUNS", "0", "give a whole number from 1"),
+        ("QD_PUBLIC_MLFLOW", "mlflow", "give an address that begins with https://"),
         ("QD_UI_HOST", "example.org", "give an IPv4 address of this machine"),
         ("QD_UI_HOST", "::1", "give an IPv4 address of this machine"),
         ("QD_UI_HOST", "0.0.0.0/0", "give an IPv4 address of this machine"),
@@ -168,6 +173,9 @@ def test_the_schedules_tick_when_they_are_told_to(monkeypatch: pytest.MonkeyPatc
     [
         ("https://mlflow.example.org", "https://mlflow.example.org"),
         ("https://me:secret@mlflow.example.org:8080/base", "https://mlflow.example.org:8080/base"),
+        ("http://mlflow.example.org:5000/", "http://mlflow.example.org:5000"),
+        ("http://0.0.0.0:5000", "http://127.0.0.1:5000"),
+        ("http://[::]:5000", "http://127.0.0.1:5000"),
     ],
 )
 def test_links_to_a_tracking_server_hold_no_password(uri: str, shown: str) -> None:
@@ -185,6 +193,12 @@ def test_links_to_a_tracking_server_hold_no_password(uri: str, shown: str) -> No
 )
 def test_links_name_an_address_that_a_browser_can_open(settings: dict[str, str], host: str) -> None:
     assert Settings.load(**settings).mlflow_ui == f"http://{host}:5000"
+
+
+@pytest.mark.parametrize("tracking_uri", [None, "http://mlflow:5000"])
+def test_links_to_mlflow_may_have_an_address_of_their_own(tracking_uri: str | None) -> None:
+    settings = Settings.load(public_mlflow="https://qd.example/mlflow/", tracking_uri=tracking_uri)
+    assert settings.mlflow_ui == "https://qd.example/mlflow"
 
 
 def test_a_child_process_reads_the_very_same_settings(

@@ -15,6 +15,7 @@ from qd_pipeline.cli import (
     champion,
     clean,
     compare,
+    doctor,
     draw,
     listing,
     own,
@@ -70,6 +71,9 @@ app.command("draw", short_help="Start a web page to draw on; the champion classi
 app.command("report")(report.report)
 app.command("evaluate-own", short_help="Score the champion on drawings corrected by hand.")(
     own.evaluate_own
+)
+app.command("doctor", short_help="Check that all that the settings name can be used.")(
+    doctor.doctor
 )
 app.command("send")(send.send)
 app.command("clean", short_help="Remove old runs that nothing up to date comes from.")(clean.clean)

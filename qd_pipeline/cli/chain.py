@@ -126,13 +126,17 @@ def runner_of(
     Raises:
         QdError: An option is not valid, or the store cannot be used.
     """
-    from qd_pipeline.orchestration.runner import PipelineRunner  # noqa: PLC0415 (see `options`)
-
     configs = {
         name: checked(pipeline, name, given)
         for name, given in (options or {}).items()
         if any(value is not None for value in given.values())
     }
+    if pipeline.settings.engine != "local":
+        from qd_pipeline.orchestration.engine_runner import EngineRunner  # noqa: PLC0415
+
+        return EngineRunner(pipeline, configs, recovers=True)
+    from qd_pipeline.orchestration.runner import PipelineRunner  # noqa: PLC0415 (see `options`)
+
     return PipelineRunner(pipeline, configs, recovers=True)
 
 

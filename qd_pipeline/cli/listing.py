@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from rich.markup import escape
 from rich.table import Table
 
 from qd_pipeline.cli import summary
 from qd_pipeline.cli.options import ClassSetsOption, HomeOption
-from qd_pipeline.cli.terminal import terminal
-from qd_pipeline.errors import QdError
+from qd_pipeline.cli.terminal import Terminal, terminal
+from qd_pipeline.errors import QdError, TrackingFailed
 
 if TYPE_CHECKING:
     from qd_pipeline.orchestration.partitions import By
@@ -170,7 +171,10 @@ class _Found:
 
 
 def _champions(settings: "Settings", models: Sequence[str]) -> dict[str, str]:
-    """Return the versions of the champions of some models, by model."""
+    """Return the versions of the champions of some models, by model, and say why if none is known.
+
+    What the store of the partitions says is worth showing all the same.
+    """
     from qd_pipeline import tracking_uri  # noqa: PLC0415 (see `options`)
 
     database = tracking_uri.file_of(settings.mlflow_uri)
@@ -180,13 +184,23 @@ def _champions(settings: "Settings", models: Sequence[str]) -> dict[str, str]:
         try:
             tracker = Tracker(settings.mlflow_uri, settings.mlartifacts, settings.mlflow_ui)
             found = {model: tracker.registry.champion(model) for model in models}
-        except QdError:  # what the store says is worth showing all the same
-            return dict.fromkeys(models, "MLflow does not answer")
+        except QdError as error:
+            return _unknown(models, error)
         return {model: f"version {one.number}" for model, one in found.items() if one}
     # MLflow takes four seconds of processor time to import, and its database a millisecond to ask.
     asked = "SELECT name, version FROM registered_model_aliases WHERE alias = 'champion'"
     try:
         with closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True)) as opened:
             return {model: f"version {number}" for model, number in opened.execute(asked)}
-    except sqlite3.Error:  # there is none yet, or it is of an MLflow without aliases
+    except sqlite3.OperationalError:  # there is none yet, or it is of an MLflow without aliases
         return {}
+    except sqlite3.DatabaseError as error:
+        remedy = f"restore it from a backup, or set {tracking_uri.NAME} to another store"
+        return _unknown(models, TrackingFailed(f"MLflow's store {database}", str(error), remedy))
+
+
+def _unknown(models: Sequence[str], error: QdError) -> dict[str, str]:
+    Terminal(stderr=True).print(
+        f"[yellow]![/] {escape(str(error))}", highlight=False, soft_wrap=True
+    )
+    return dict.fromkeys(models, "not known")

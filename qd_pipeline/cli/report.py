@@ -24,7 +24,7 @@ def report(
     settings = load(home=home, class_sets=class_sets)
     known = settings.class_sets
     keys = [chosen_class_set(settings, class_set)] if class_set else list(known)
-    store = PartitionStore(settings.store_url, cache=settings.home / "cache")
+    store = PartitionStore(settings.store_url, cache=settings.cache_folder)
     for key in sorted(keys, key=lambda key: -len(known[key])):
         made = store.find("evaluations", key)
         if made is not None:

@@ -38,7 +38,14 @@ def show(console: Console, runner: "PipelineRunner", class_sets: Sequence[str]) 
         evaluated = store.find("evaluations", key)
         if evaluated and key not in runner.failures:
             table.add_row(*_row(key, known[key], evaluated))
-            reports[key] = Path(runner.store.location(evaluated), "report.html")
+            place = runner.store.location(evaluated)
+            # A browser here cannot open an object store's file.
+            remote = not place.startswith("/")
+            reports[key] = (
+                runner.store.open_local(evaluated, "report.html")
+                if remote
+                else Path(place, "report.html")
+            )
     if table.row_count:
         console.print(table)
     for key, path in reports.items():

@@ -4,6 +4,7 @@ import ipaddress
 import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from qd_pipeline.cli.options import (
     ClassSetsOption,
@@ -48,11 +49,13 @@ def ui(
     servers_to_start = _servers(settings)
     _ensure_ports_differ(servers_to_start)
     # Dagster and MLflow take seconds to import.
-    from qd_pipeline.orchestration import instance, observations, recovery, resources  # noqa: PLC0415
+    from qd_pipeline.orchestration import engine, instance, observations, recovery, resources  # noqa: PLC0415
     from qd_pipeline.orchestration.pipeline import Pipeline  # noqa: PLC0415
     from qd_pipeline.tracking import CLASSIFIERS, EXPERIMENTS  # noqa: PLC0415
 
-    pipeline, dagster = Pipeline(settings), instance.of(settings.home)
+    settings.export_secrets()
+    config = engine.rendered_config(settings)
+    pipeline, dagster = Pipeline(settings), instance.of(settings.home, config)
     store = resources.partition_store_of(settings).store
     tracker = resources.mlflow_of(settings).tracker
     recovery.recover(pipeline, store, tracker, dagster)
@@ -69,7 +72,7 @@ def ui(
             # The web servers have the processor to themselves until they are up.
             servers.start(_daemon())
             console.print(
-                f"Dagster  http://{settings.link_host}:{settings.dagster_port}{_CHAIN}",
+                f"Dagster  {settings.dagster_ui}{_CHAIN}",
                 highlight=False,
                 soft_wrap=True,
             )
@@ -101,9 +104,10 @@ def _servers(settings: "Settings") -> list[Server]:
     ]
     if settings.mlflow_uri.startswith("sqlite:"):
         store = ["--backend-store-uri", settings.mlflow_uri, "--workers", "1"]
-        if settings.public_host:
+        public = [settings.public_host, urlsplit(settings.public_mlflow or "").hostname]
+        if any(public):
             # MLflow allows this machine and private addresses, and with a list only that.
-            names = ("localhost", "127.0.0.1", "10.*", "192.168.*", settings.public_host)
+            names = ("localhost", "127.0.0.1", "10.*", "192.168.*", *filter(None, public))
             hosts = [f"{name}{port}" for name in names for port in ("", f":{mlflow}")]
             store += ["--allowed-hosts", ",".join(hosts)]
         artifacts = ["--artifacts-destination", str(settings.mlartifacts)]

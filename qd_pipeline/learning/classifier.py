@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 NETWORK_FILE: Final = "network.keras"
 METADATA_FILE: Final = "classifier.json"
 
-_BATCH: Final = 1000
+_BATCH: Final = 256
+"""Drawings at a time, whose activations fit a cache."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class Classifier:
 
         Args:
             inputs: Of any number of drawings, prepared by `spec`; bitmaps alone,
-                `uint8 (n, side, side)`, for networks that take only these. No more than 1,000
+                `uint8 (n, side, side)`, for networks that take only these. No more than 256
                 are processed at a time.
 
         Returns:

@@ -9,6 +9,7 @@ from qd_pipeline.orchestration.assets import assets_of
 from qd_pipeline.orchestration.automation import sensor_of
 from qd_pipeline.orchestration.failures import failure_sensor_of
 from qd_pipeline.orchestration.jobs import jobs_of
+from qd_pipeline.orchestration.launches import launches_sensor
 from qd_pipeline.orchestration.observations import class_sets_asset, files_asset
 from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.resources import resources_of
@@ -38,6 +39,9 @@ def definitions_of(
         resource_overrides: Resources to use in place of those of the settings, by key.
     """
     jobs = jobs_of(pipeline)
+    sensors = [sensor_of(pipeline, jobs), failure_sensor_of(pipeline.settings)]
+    if pipeline.settings.engine == "ray":
+        sensors.append(launches_sensor())
     return dg.Definitions(
         assets=[
             files_asset(pipeline),
@@ -46,7 +50,7 @@ def definitions_of(
         ],
         jobs=jobs,
         schedules=schedules_of(pipeline.settings.schedule),
-        sensors=[sensor_of(pipeline, jobs), failure_sensor_of(pipeline.settings)],
+        sensors=sensors,
         resources={**resources_of(pipeline.settings), **(resource_overrides or {})},
         # One process a run: the light stages are over before another would have started.
         executor=dg.in_process_executor,

@@ -90,7 +90,7 @@ def failure_sensor_of(settings: Settings) -> dg.SensorDefinition:
         partition = " to ".join(ends)
         steps = context.get_step_failure_events()
         failures = [each for event in steps for each in failures_of(event, run, partition)] or [
-            _killed(run, partition, context.failure_event.message or "it failed")
+            killed(run, partition, context.failure_event.message or "it failed")
         ]
         told = failures[:_MOST_NOTIFIED]
         if more := len(failures) - len(told):
@@ -118,8 +118,14 @@ def failures_of(event: dg.DagsterEvent, run: dg.DagsterRun, partition: str) -> S
     return [Failed(event.step_key or run.job_name, partition, _sentence(event), run.run_id)]
 
 
-def _killed(run: dg.DagsterRun, partition: str, cause: str) -> Failed:
-    """Describe a run that failed outside of its steps: its process was killed or never started."""
+def killed(run: dg.DagsterRun, partition: str, cause: str) -> Failed:
+    """Describe a run that failed outside of its steps: its process was killed or never started.
+
+    Args:
+        run: The run.
+        partition: What it was to materialize.
+        cause: Why it failed, as Dagster says.
+    """
     assets = sorted(key.path[-1] for key in run.asset_selection or ())
     commands = [f"`qd make {asset} {partition}`" for asset in assets if FIRST not in run.tags]
     sentence = (

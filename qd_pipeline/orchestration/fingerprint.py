@@ -34,8 +34,10 @@ def difference(made: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None
     >>> made = {"schema": 1, "code": "1", "settings": {"epochs": 15}, "inputs": {}}
     >>> difference(made, {**made, "settings": {"epochs": 30}})
     'epochs changed from 15 to 30'
+    >>> difference({"schema": 1}, made)
+    'it was made by another version of this project'
     """
-    if made.get("schema") != wanted["schema"]:
+    if made.get("schema") != wanted["schema"] or not made.keys() >= wanted.keys():
         return "it was made by another version of this project"
     if made["code"] != wanted["code"]:
         return f"its code version changed from {made['code']} to {wanted['code']}"

@@ -8,7 +8,6 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +15,8 @@ import dagster as dg
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
-from qd_pipeline.errors import HomeFailed, disk_failure
+from qd_pipeline.errors import HomeFailed, StorageFailed, disk_failure
+from qd_pipeline.orchestration.engine import own_config
 
 _CONFIG: Final = "dagster.yaml"
 _SECONDS_TO_WAIT: Final = 120
@@ -33,8 +33,13 @@ def _wait_for_lock(connection: Any, _record: Any) -> None:
             connection.execute("PRAGMA synchronous = NORMAL")
 
 
-def prepare(home: Path) -> Path:
-    """Make the instance's folder in a data directory, with our configuration unless it has one.
+def prepare(home: Path, config: str | None = None) -> Path:
+    """Make the instance's folder in a data directory.
+
+    Args:
+        home: The data directory.
+        config: Configuration of the instance (YAML), written at each start; None is the embedded
+            one's, which is written once and may be edited.
 
     Returns:
         The folder, which is also put into `DAGSTER_HOME` for this process and its children.
@@ -45,18 +50,28 @@ def prepare(home: Path) -> Path:
     folder = home / "dagster"
     try:
         _sweep(folder)
-        if not (folder / _CONFIG).exists():
-            _make(folder)
+        written = folder / _CONFIG
+        if not written.exists():
+            _make(folder, config or own_config())
+        elif config is not None and written.read_text(encoding="utf-8") != config:
+            draft = written.with_name(f"{_CONFIG}~{secrets.token_hex(8)}")
+            draft.write_text(config, encoding="utf-8")
+            draft.replace(written)
     except OSError as error:
         raise disk_failure(error, home) from error
     os.environ["DAGSTER_HOME"] = str(folder)
     return folder
 
 
-def of(home: Path) -> dg.DagsterInstance:
-    """Open the instance of a data directory, making it when it is new."""
+def of(home: Path, config: str | None = None) -> dg.DagsterInstance:
+    """Open the instance of a data directory, making it when it is new.
+
+    Args:
+        home: The data directory.
+        config: As in `prepare`.
+    """
     with translate_errors(home):
-        prepare(home)
+        prepare(home, config)
         return dg.DagsterInstance.get()
 
 
@@ -66,21 +81,33 @@ def translate_errors(home: Path) -> Iterator[None]:
 
     Raises:
         HomeFailed: The data directory cannot be written or read.
+        StorageFailed: PostgreSQL cannot be reached.
     """
     try:
         yield
-    except (SQLAlchemyError, sqlite3.Error) as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+    except OSError as error:
+        raise disk_failure(error, home) from error
+    except Exception as error:
+        # dagster-postgres raises an exception of its own from SQLAlchemy's.
+        failed = error.__cause__ if isinstance(error.__cause__, SQLAlchemyError) else error
+        if not isinstance(failed, SQLAlchemyError | sqlite3.Error):
+            raise
+        original = getattr(failed, "orig", None) or failed
+        reason = str(original).splitlines()[0]
+        if type(original).__module__.startswith("psycopg2"):
+            raise StorageFailed(
+                "Dagster's database",
+                f"does not answer as it should ({reason})",
+                "check QD_DAGSTER_STORAGE and the server, then run the same command again",
+            ) from error
         raise HomeFailed(
             str(home / "dagster"),
             f"cannot be written or read ({reason})",
             "check that the disk has room and may be written, then run again",
         ) from error
-    except OSError as error:
-        raise disk_failure(error, home) from error
 
 
-def _make(folder: Path) -> None:
+def _make(folder: Path, config: str) -> None:
     """Make the folder with its databases elsewhere, then rename it.
 
     Dagster makes them in several steps, and two processes must not do so at once.
@@ -89,8 +116,7 @@ def _make(folder: Path) -> None:
     own = folder.with_name(f"{folder.name}~{secrets.token_hex(8)}")
     try:
         own.mkdir()
-        text = resources.files(__package__).joinpath(_CONFIG).read_text(encoding="utf-8")
-        (own / _CONFIG).write_text(text, encoding="utf-8")
+        (own / _CONFIG).write_text(config, encoding="utf-8")
         with dg.DagsterInstance.from_config(str(own)):
             pass
         own.rename(folder)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from qd_pipeline.quickdraw.download import SAMPLE_DRAWINGS, Limits, Source, masked, parse_source
-from qd_pipeline.storage import PartitionStore
+from qd_pipeline.storage import CACHE_BYTES, PartitionStore
 
 if TYPE_CHECKING:
     from qd_pipeline.settings import Settings
@@ -26,15 +26,17 @@ class PartitionStoreResource(dg.ConfigurableResource[None]):
     Attributes:
         url: `file:///…`, `memory://…`, `s3://bucket/prefix` or `gs://bucket/prefix`.
         cache: Folder of verified local copies of remote content.
+        cache_bytes: Size above which the least recently used copies are removed, in bytes.
     """
 
     url: str
     cache: str
+    cache_bytes: int = CACHE_BYTES
 
     @property
     def store(self) -> PartitionStore:
         """The store."""
-        return _store(self.url, self.cache)
+        return _store(self.url, self.cache, self.cache_bytes)
 
 
 class SourceResource(dg.ConfigurableResource[None]):
@@ -87,7 +89,9 @@ class MLflowResource(dg.ConfigurableResource[None]):
 
 def partition_store_of(settings: Settings) -> PartitionStoreResource:
     """Return the partition store of some settings."""
-    return PartitionStoreResource(url=settings.store_url, cache=str(settings.home / "cache"))
+    return PartitionStoreResource(
+        url=settings.store_url, cache=str(settings.cache_folder), cache_bytes=settings.cache_bytes
+    )
 
 
 def source_of(settings: Settings) -> SourceResource:
@@ -123,8 +127,8 @@ def resources_of(settings: Settings) -> dict[str, dg.ConfigurableResource[None]]
 
 
 @cache
-def _store(url: str, cache_folder: str) -> PartitionStore:
-    return PartitionStore(url, cache=Path(cache_folder))
+def _store(url: str, cache_folder: str, cache_bytes: int) -> PartitionStore:
+    return PartitionStore(url, cache=Path(cache_folder), cache_bytes=cache_bytes)
 
 
 @cache

@@ -99,9 +99,11 @@ class PipelineRunner:
     @cached_property
     def instance(self) -> dg.DagsterInstance:
         """The data directory's Dagster instance."""
-        from qd_pipeline.orchestration import instance  # noqa: PLC0415
+        from qd_pipeline.orchestration import engine, instance  # noqa: PLC0415
 
-        return instance.of(self.pipeline.settings.home)
+        settings = self.pipeline.settings
+        settings.export_secrets()
+        return instance.of(settings.home, engine.rendered_config(settings))
 
     @cached_property
     def tracker(self) -> "Tracker":
@@ -156,7 +158,7 @@ class PipelineRunner:
                 cause = f"needs {listed(lacking, _MOST_NAMED)}, which failed"
                 self.failures[name] = f"class set {name} {cause}: it stays as it was."
             elif configs := self._stale(By.CLASS_SET, name, staleness):
-                self._materialize(*batches(self.pipeline, By.CLASS_SET, {name: configs}))
+                self.materialize_batches(batches(self.pipeline, By.CLASS_SET, {name: configs}))
         if self._must_recover():
             self.recover()
         elif self.recovers:
@@ -175,8 +177,7 @@ class PipelineRunner:
         done = itertools.count(sum(not configs for configs in stale.values()))
         token = progress.started.set(lambda key: on_category(catalog.category_of(key), next(done)))
         try:
-            for batch in batches(self.pipeline, By.CATEGORY, stale):
-                self._materialize(batch)
+            self.materialize_batches(batches(self.pipeline, By.CATEGORY, stale))
         finally:
             progress.started.reset(token)
 
@@ -198,12 +199,17 @@ class PipelineRunner:
         except QdError as error:
             self.failures[key] = str(error)
         else:
-            self._materialize(Batch((key,), tuple(stages), configs))
+            self.materialize_batches([Batch((key,), tuple(stages), configs)])
+
+    def materialize_batches(self, found: Sequence[Batch]) -> None:
+        """Materialize some batches, one Dagster run after the other."""
+        for batch in found:
+            self._materialize(batch)
 
     def _materialize(self, batch: Batch) -> None:
         # SQLAlchemy and Dagster's tables are not needed to find that all is up to date.
         from qd_pipeline.orchestration import instance as instances  # noqa: PLC0415
-        from qd_pipeline.orchestration import observations, ownership  # noqa: PLC0415
+        from qd_pipeline.orchestration import ownership  # noqa: PLC0415
 
         self.recover()
         settings, run_id = self.pipeline.settings, str(uuid4())
@@ -211,13 +217,7 @@ class PipelineRunner:
         with sigint.observed(), instances.translate_errors(settings.home):
             if any(stage.pool for stage in batch.stages):
                 self._wait_for_slot(f"{batch.stages[0].name} {batch.keys[0]}")
-            for stage in batch.stages:
-                config = batch.configs[stage.name]
-                wanted = {
-                    key: (config, self._version_at_source(key, config) if stage.external else None)
-                    for key in batch.keys
-                }
-                observations.report(self.pipeline, self.instance, stage, wanted)
+            self.report_wanted(batch)
             owner = ownership.tags(run_id, self.store, Leases(settings.leases), after)
             result = self._job(batch.stages[0]).execute_in_process(
                 instance=self.instance,
@@ -235,6 +235,18 @@ class PipelineRunner:
         self.materialized += [f"{stage} {key}" for key in made for stage in made[key]]
         if not result.success:
             self.failures |= _failures(result, batch)
+
+    def report_wanted(self, batch: Batch) -> None:
+        """Report to Dagster what the partitions of a batch are to be made from."""
+        from qd_pipeline.orchestration import observations  # noqa: PLC0415 (as in `_materialize`)
+
+        for stage in batch.stages:
+            config = batch.configs[stage.name]
+            wanted = {
+                key: (config, self._version_at_source(key, config) if stage.external else None)
+                for key in batch.keys
+            }
+            observations.report(self.pipeline, self.instance, stage, wanted)
 
     def _must_recover(self) -> bool:
         """Return whether a killed process has left something, or something waits for MLflow.
@@ -297,12 +309,9 @@ class PipelineRunner:
             time.sleep(pool.SECONDS_BETWEEN_CHECKS)
 
     def _job(self, stage: Stage) -> dg.JobDefinition:
-        if stage.on_request:
-            # Studies have no job of their own: all of them at once are never wanted.
-            return self.definitions.resolve_implicit_global_asset_job_def()
-        from qd_pipeline.orchestration.jobs import JOB_OF  # noqa: PLC0415 (as in `materialize`)
+        from qd_pipeline.orchestration.jobs import job_name  # noqa: PLC0415 (as in `materialize`)
 
-        return self.definitions.resolve_job_def(JOB_OF[stage.by])
+        return self.definitions.resolve_job_def(job_name(stage))
 
 
 def _config(staleness: Staleness, stage: Stage, key: str) -> StageConfig:

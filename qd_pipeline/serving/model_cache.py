@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qd_pipeline import tracking_uri
+from qd_pipeline.class_sets import listed
 from qd_pipeline.errors import BadSetting, MissingPartition, QdError
 from qd_pipeline.learning.classifier import Classifier
 from qd_pipeline.serving.prediction import Predictor
@@ -64,7 +65,7 @@ class ModelCache:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._store = PartitionStore(settings.store_url, cache=settings.home / "cache")
+        self._store = PartitionStore(settings.store_url, cache=settings.cache_folder)
         self._loaded: dict[str, LoadedModel] = {}
         self._lock = threading.Lock()
 
@@ -143,11 +144,13 @@ class ModelCache:
     def _first(self, key: str) -> LoadedModel | None:
         """Return the first candidate that can be loaded; one that is loaded already stays.
 
-        Those of other categories than the class set has now are passed over.
+        Raises:
+            MissingPartition: There are only some of other categories than the class set has now.
+            QdError: None can be loaded.
         """
         if key not in self._settings.class_sets:
             return None
-        loaded, failure = self._loaded.get(key), None
+        loaded, failure, others = self._loaded.get(key), None, ""
         for find in (self._champion, self._newest_stored):
             try:
                 candidate = find(key)
@@ -165,8 +168,12 @@ class ModelCache:
                 if failure is not None:
                     origin += f", since the champion cannot be had: {failure}"
                 return LoadedModel(key, origin, candidate.identity, candidate.synthetic, predictor)
+            others = listed(predictor.classifier.class_set)
         if failure is not None:
             raise failure
+        if others:
+            cause = f"has no classifier yet of its categories, only one that tells {others} apart"
+            raise MissingPartition(f"class set {key}", cause, "train one with `qd run`")
         return None
 
     def _champion(self, key: str) -> _Candidate | None:

@@ -20,7 +20,7 @@ from qd_pipeline.learning.inputs import prepare
 from qd_pipeline.quickdraw.flat import DRAWING
 from qd_pipeline.quickdraw.raster import rasterize
 from qd_pipeline.quickdraw.sketches.pictures import sketch_of_picture
-from qd_pipeline.quickdraw.sketches.points import strokes_of_points, whole_strokes
+from qd_pipeline.quickdraw.sketches.points import drawing_of, strokes_of_points, whole_strokes
 from qd_pipeline.quickdraw.sketches.sketch import to_column
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def strokes_of(
         except (ValueError, RecursionError) as error:
             raise BadDrawing("the drawing", "is no JSON", "give [[[x, …], [y, …]], …]") from error
     if isinstance(given, dict):
-        return strokes_of(given.get("drawing"), simplified=simplified, layout=layout)
+        return strokes_of(drawing_of(given), simplified=simplified, layout=layout)
     if not isinstance(given, list | tuple | np.ndarray):
         raise BadDrawing("the drawing", f"is a {type(given).__name__}", _FORMS)
     return _of_rows(given, simplified, layout)

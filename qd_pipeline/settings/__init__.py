@@ -3,7 +3,7 @@
 Nothing else in the package reads the environment, except for what a library demands.
 """
 
-from qd_pipeline.settings.fields import ScheduleSettings
+from qd_pipeline.settings.fields import ScheduleSettings, bare_url
 from qd_pipeline.settings.settings import Settings
 
-__all__ = ["ScheduleSettings", "Settings"]
+__all__ = ["ScheduleSettings", "Settings", "bare_url"]

@@ -47,6 +47,26 @@ def _web_address(text: str) -> str:
     raise ValueError
 
 
+def bare_url(url: str) -> str:
+    """Return the address of a PostgreSQL database without its password, for psycopg2.
+
+    >>> bare_url("postgresql://qd:secret@db:5432/dagster")
+    'postgresql+psycopg2://qd@db:5432/dagster'
+    """
+    parts = urlsplit(url)
+    user = f"{parts.username}@" if parts.username else ""
+    place = parts.netloc.rpartition("@")[2]
+    # SQLAlchemy takes psycopg 3 for a bare address, with which Dagster's NOTIFY fails.
+    return parts._replace(scheme="postgresql+psycopg2", netloc=f"{user}{place}").geturl()
+
+
+def _database(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme in {"postgresql", "postgresql+psycopg2"} and parts.hostname and parts.path[1:]:
+        return text
+    raise ValueError
+
+
 def _class_sets(given: Any) -> ClassSets:
     """Read class sets from a TOML file's path, from JSON, or from a table of the settings file."""
     if isinstance(given, str | Path) and not str(given).lstrip().startswith("{"):
@@ -63,6 +83,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Address = Annotated[str, AfterValidator(lambda text: str(ipaddress.IPv4Address(text)))]
 HostName = Annotated[str, Field(pattern="^[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$")]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+Database = Annotated[str, AfterValidator(_database)]
 TrackingUri = Annotated[str, AfterValidator(checked)]
 GivenClassSets = Annotated[ClassSets, BeforeValidator(_class_sets)]
 

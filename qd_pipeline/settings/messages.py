@@ -24,6 +24,15 @@ _REMEDIES: Final = {
     "tracking_uri": "give an address that begins with https://, or sqlite:///",
     "ui_host": "give an IPv4 address of this machine, 127.0.0.1 or 0.0.0.0 for all of them",
     "public_host": "give a host name or an address that browsers can open, without scheme or port",
+    "dagster_storage": "give an address like postgresql://user:password@host/database",
+    "studies_storage": "give an address like postgresql://user:password@host/database",
+    "engine_gpus": "give a whole number from 0",
+    "engine_runs": _WHOLE,
+    "engine_trainings": _WHOLE,
+    "cache": "give its whole path",
+    "cache_bytes": "give a whole number of bytes",
+    "public_dagster": "give an address that begins with https:// or http://",
+    "public_mlflow": "give an address that begins with https:// or http://",
     "webhook_url": "give an address that begins with https://",
     "abandoned_after": "give a number of seconds above 0, of a year at most",
     "keep_days": "give a whole number of days from 1",
@@ -33,7 +42,16 @@ _REMEDIES: Final = {
     "schedule.weekday": f"give one of {', '.join(WEEKDAYS)}",
     "schedule.zone": "give a time zone like Europe/Berlin or UTC",
 }
-_SECRET: Final = {"source", "store", "tracking_uri", "webhook_url"}
+_SECRET: Final = {
+    "source",
+    "store",
+    "tracking_uri",
+    "public_mlflow",
+    "webhook_url",
+    "dagster_storage",
+    "studies_storage",
+    "engine_address",
+}
 """Their values may hold passwords."""
 
 _NESTED: Final = {"schedule", "http"}

@@ -3,11 +3,13 @@
 import errno
 import json
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import unquote, urlsplit
 
-from pydantic import AliasChoices, Field, PositiveInt, ValidationError
+from pydantic import AliasChoices, Field, NonNegativeInt, PositiveInt, ValidationError
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -23,6 +25,7 @@ from qd_pipeline.quickdraw.download.address import masked
 from qd_pipeline.quickdraw.download.limits import Limits
 from qd_pipeline.settings.fields import (
     Address,
+    Database,
     Directory,
     GivenClassSets,
     HostName,
@@ -32,11 +35,15 @@ from qd_pipeline.settings.fields import (
     Seconds,
     TrackingUri,
     WebAddress,
+    bare_url,
 )
 from qd_pipeline.settings.messages import FORM, bad_setting, variable_of
 from qd_pipeline.tracking_uri import is_server, split_credentials
 
 FILE_VARIABLE: Final = "QD_SETTINGS"
+
+# Addresses to listen on, which no browser can open.
+_LISTENING: Final = re.compile(r"//(0\.0\.0\.0|\[::\])")
 
 _LONGEST_HOME: Final = 400  # SQLite takes paths of 512 bytes, and ours end below the data directory
 
@@ -78,6 +85,24 @@ class Settings(BaseSettings):
         default=None, validation_alias=AliasChoices("tracking_uri", "MLFLOW_TRACKING_URI")
     )
     """MLflow's store; SQLite in the data directory by default."""
+    dagster_storage: Database | None = None
+    """URL of the PostgreSQL database behind Dagster; SQLite in the data directory by default."""
+    studies_storage: Database | None = None
+    """URL of the PostgreSQL database of searches; SQLite in the data directory by default."""
+    engine: Literal["local", "ray", "k8s", "celery"] = "local"
+    """What Dagster runs are submitted to; `local` is this machine."""
+    engine_address: str | None = None
+    """Address of Ray's job server (`http://head:8265`), or of Celery's broker."""
+    engine_runs: PositiveInt = 2
+    """Dagster runs at once; an engine needs a CPU for each."""
+    engine_trainings: PositiveInt = 1
+    """Trainings at once: an engine's GPUs, or nodes."""
+    engine_gpus: NonNegativeInt = 0
+    """GPUs that a training claims of the engine."""
+    cache: Directory | None = None
+    """Folder of local copies of a remote store's files; in the data directory by default."""
+    cache_bytes: PositiveInt = 20 * 2**30
+    """Size above which the least recently used copies are removed, in bytes."""
     ui_host: Address = "127.0.0.1"
     """IPv4 address that the web servers listen on."""
     dagster_port: Port = 3000
@@ -85,6 +110,10 @@ class Settings(BaseSettings):
     draw_port: Port = 8028
     public_host: HostName | None = None
     """Host name or address in links; by default the address that the web servers listen on."""
+    public_dagster: WebAddress | None = None
+    """Address of Dagster's web server, for links and to submit runs."""
+    public_mlflow: WebAddress | None = None
+    """Address of MLflow's web server, for links; by default MLflow's own."""
     webhook_url: WebAddress | None = None
     """Address that failures are posted to."""
     abandoned_after: Seconds = 120.0
@@ -147,11 +176,18 @@ class Settings(BaseSettings):
 
     @property
     def mlflow_ui(self) -> str:
-        """Address of MLflow's UI: the tracking server's own, or that of `qd ui`."""
-        if is_server(self.mlflow_uri):
+        """Address of MLflow's UI: the one for browsers, the tracking server's, or `qd ui`'s."""
+        if self.public_mlflow or is_server(self.mlflow_uri):
             # Links are shown and stored: without the server's user and password.
-            return split_credentials(self.mlflow_uri)[0]
+            bare = split_credentials(self.public_mlflow or self.mlflow_uri)[0].rstrip("/")
+            return _LISTENING.sub("//127.0.0.1", bare)
         return f"http://{self.link_host}:{self.mlflow_port}"
+
+    @property
+    def dagster_ui(self) -> str:
+        """Address of Dagster's UI: the one for browsers, or that of `qd ui`."""
+        own = f"http://{self.link_host}:{self.dagster_port}"
+        return (self.public_dagster or own).rstrip("/")
 
     @property
     def link_host(self) -> str:
@@ -162,6 +198,11 @@ class Settings(BaseSettings):
     def mlartifacts(self) -> Path:
         """Folder of the artifacts of an MLflow store in the data directory."""
         return self.home / "mlartifacts"
+
+    @property
+    def cache_folder(self) -> Path:
+        """Folder of verified local copies of a remote store's files."""
+        return self.cache or self.home / "cache"
 
     @property
     def leases(self) -> Path:
@@ -180,7 +221,9 @@ class Settings(BaseSettings):
 
     @property
     def studies_url(self) -> str:
-        """URL of the database of searches."""
+        """URL of the database of searches, without a password."""
+        if self.studies_storage:
+            return bare_url(self.studies_storage)
         return f"sqlite:///{self.home}/studies.db"
 
     @property
@@ -198,14 +241,25 @@ class Settings(BaseSettings):
 
         Dagster reads them there, whatever the settings were read from.
         """
-        secrets = {"QD_SOURCE": self.source, "MLFLOW_TRACKING_URI": self.tracking_uri}
+        secrets = {
+            "QD_SOURCE": self.source,
+            "MLFLOW_TRACKING_URI": self.tracking_uri,
+            "QD_ENGINE_ADDRESS": self.engine_address,
+        }
         for name, address in secrets.items():
             if address and masked(address) != address:
                 os.environ.setdefault(name, address)
+        for url in (self.studies_storage, self.dagster_storage):
+            if url and (password := urlsplit(url).password):
+                # PostgreSQL's own variable, so that no configuration of Dagster holds it.
+                os.environ["PGPASSWORD"] = unquote(password)
 
     def to_environment(self) -> dict[str, str]:
         """Return the environment in which a child process reads these settings."""
         values = self.model_dump(mode="json", exclude_none=True)
+        # Their password is in PostgreSQL's own variable.
+        databases = {"dagster_storage", "studies_storage"} & set(values)
+        values |= {name: bare_url(values[name]) for name in databases}
         nested = {name: values.pop(name) for name in ("schedule", "http")}
         flat = {
             **{variable_of(name): value for name, value in values.items()},

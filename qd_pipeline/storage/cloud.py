@@ -127,6 +127,10 @@ class CloudObjects(Objects):
         with self._failures():
             yield from obstore.get(self._bucket, path).stream(min_chunk_size=_CHUNK_BYTES)
 
+    def read_range(self, path: str, start: int, end: int) -> bytes:
+        with self._failures():
+            return obstore.get_range(self._bucket, path, start=start, end=end).to_bytes()
+
     @contextmanager
     def _failures(self) -> Iterator[None]:
         """Translate obstore's errors."""

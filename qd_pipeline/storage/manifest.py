@@ -97,6 +97,8 @@ def _partition(body: dict[str, Any], stage: str, key: str, sequence: int) -> Par
         content = parse_content_name(partition.content)
     except (KeyError, TypeError, AttributeError) as error:
         raise damaged(stage, key, "has a manifest that is not complete") from error
+    if not (isinstance(partition.fingerprint, dict) and isinstance(partition.metadata, dict)):
+        raise damaged(stage, key, "has a manifest that is not complete")
     # The seal is no signature: anyone who can write here can seal what leads to other files.
     if (
         (partition.stage, partition.key, partition.sequence) != (stage, key, sequence)

@@ -75,6 +75,10 @@ class Objects(ABC):
             FileNotFoundError: There is none.
         """
 
+    def read_range(self, path: str, start: int, end: int) -> bytes:
+        """Return the bytes of an object from `start` to before `end`."""
+        return (self.get(path) or b"")[start:end]
+
     @abstractmethod
     def check_writable(self) -> None:
         """Check what writing needs; called once before the first write."""

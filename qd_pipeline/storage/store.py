@@ -31,6 +31,7 @@ from qd_pipeline.storage.local import LocalObjects
 from qd_pipeline.storage.local_files import Cached, InPlace, LocalFiles
 from qd_pipeline.storage.objects import Objects, StoredObject
 from qd_pipeline.storage.partition import Partition, check_names
+from qd_pipeline.storage.probe import probe
 from qd_pipeline.storage.reading import Manifests, PartitionReader, Snapshot, newest
 from qd_pipeline.storage.staging import StagedPartition
 
@@ -188,6 +189,19 @@ class PartitionStore(PartitionReader):
         """
         self._prepare_to_write()
         return leases.live(self._objects, within)[1]
+
+    def probe(self) -> float:
+        """Check that the store does all that is needed of it: put, refuse, read, list, delete.
+
+        Returns:
+            How far the store's clock is ahead of this machine's, in seconds.
+
+        Raises:
+            HomeFailed: The folder cannot be written.
+            StoreFailed: The store does not answer, refuses, or ignores a condition.
+        """
+        self._prepare_to_write()
+        return probe(self._objects)
 
     def _newest(self, stage: str, key: str) -> StoredObject | None:
         self._check_format()

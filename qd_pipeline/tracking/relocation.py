@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from qd_pipeline.errors import TrackingFailed
 from qd_pipeline.tracking.experiments import EXPERIMENTS
+from qd_pipeline.tracking_uri import NAME, SQLITE
 
 _LOCATIONS: Final = (
     ("experiments", "artifact_location"),
@@ -36,9 +37,16 @@ def relocate(database: Path, artifacts: Path) -> None:
         artifacts: Folder of the artifacts.
 
     Raises:
-        TrackingFailed: The database was moved without the artifacts.
+        TrackingFailed: It is a folder, or was moved without the artifacts.
         sqlite3.Error: It cannot be read or written.
     """
+    if database.is_dir():
+        # MLflow would try for two minutes to open it.
+        raise TrackingFailed(
+            f"MLflow's store {database}",
+            "is a folder",
+            f"set {NAME} to {SQLITE}{database / 'mlflow.db'}",
+        )
     if not database.is_file():
         return
     new = artifacts.absolute()

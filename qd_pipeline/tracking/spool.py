@@ -21,6 +21,7 @@ from shutil import rmtree
 from typing import Final
 
 from mlflow import MlflowClient
+from PIL import UnidentifiedImageError
 
 from qd_pipeline.errors import TrackingFailed, disk_failure
 from qd_pipeline.leases import Leases
@@ -159,7 +160,10 @@ def _send(folder: Path, client: MlflowClient) -> None:
     run = _run_of(folder)
     # A line without its end was being written when its process was killed.
     lines = (folder / _ENTRIES).read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
-    begun = int((folder / _SENT).read_text()) if (folder / _SENT).exists() else 0
+    begun = 0
+    # What a power cut left of it is not a number: MLflow takes the same entries again.
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        begun = int((folder / _SENT).read_text())
     written = folder / f"{_SENT}~"
     for number, line in enumerate(lines[begun:], start=begun + 1):
         entry = _read(folder, number, line)
@@ -168,7 +172,10 @@ def _send(folder: Path, client: MlflowClient) -> None:
             "does not take what it logged while MLflow did not answer, which still waits",
             f"if that run is gone, remove its folder from {folder.parent}",
         ):
-            entry.send(client, run)
+            try:
+                entry.send(client, run)
+            except (AttributeError, LookupError, TypeError, ValueError, UnidentifiedImageError):
+                raise _unreadable(folder, number, "it is damaged") from None
         written.write_text(str(number), encoding="ascii")
         written.replace(folder / _SENT)
 
@@ -192,13 +199,17 @@ def _read(folder: Path, number: int, line: str) -> Entry:
         cause = f"its file {file.name} is missing"
         entry = replace(entry, path=str(file)) if file.exists() else None
     if entry is None:
-        raise TrackingFailed(
-            f"line {number} of what MLflow run {_run_of(folder)} logged",
-            f"cannot be read ({cause}), and still waits",
-            "run `qd send` with the version that wrote it, or remove the run's folder from "
-            f"{folder.parent}",
-        )
+        raise _unreadable(folder, number, cause)
     return entry
+
+
+def _unreadable(folder: Path, number: int, cause: str) -> TrackingFailed:
+    return TrackingFailed(
+        f"line {number} of what MLflow run {_run_of(folder)} logged",
+        f"cannot be read ({cause}), and still waits",
+        "run `qd send` with the version that wrote it, or remove the run's folder from "
+        f"{folder.parent}",
+    )
 
 
 def _run_of(place: Path) -> str:

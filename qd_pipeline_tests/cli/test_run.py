@@ -19,6 +19,7 @@ import pandas as pd
 import pytest
 
 import qd_pipeline
+from qd_pipeline.cli import listing
 from qd_pipeline.errors import BadSetting, DamagedPartition, MissingPartition
 from qd_pipeline.orchestration import instance
 from qd_pipeline.quickdraw.raster import rasterize
@@ -102,6 +103,28 @@ def test_status_tells_what_there_is_how_good_and_of_which_source(
     (two,) = [line for line in lines if line.startswith("│ 2 ")]
     assert re.search(r"│ [\d.]+ % \([\d.]+–[\d.]+\).* │ none +│ up to date +│", two)
     assert "cow, panda, 2: of the synthetic sample (seed 0)." in lines
+
+
+@pytest.mark.parametrize(
+    ("scheme", "sentence"),
+    [("sqlite", "file is not a database: restore it"), ("mysql+nodriver", "driver")],
+)
+def test_status_says_why_it_does_not_know_the_champions(
+    scheme: str,
+    sentence: str,
+    home: Path,
+    first: Sequence[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert first
+    (tmp_path / "mlflow.db").write_bytes(b"no database at all" * 100)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{scheme}:///{tmp_path}/mlflow.db")
+    listing.status(home=str(home))
+    said = capsys.readouterr()
+    assert sentence in said.err
+    assert "not known" in said.out
 
 
 def cells(lines: Sequence[str]) -> list[str]:

@@ -76,6 +76,6 @@ def test_a_drawing_and_its_mirror_image_get_the_same_probabilities(
     plain, flipped = (prepare(drawings, spec, affine=affine).tensors() for affine in (None, flip))
     expected = averaged.predict_on_batch(plain)
     # Cairo rounds halves to the right, so bitmaps are mirrored but for a grey level.
-    assert averaged.predict_on_batch(flipped) == pytest.approx(expected, abs=1e-3)
+    assert averaged.predict_on_batch(flipped) == pytest.approx(expected, abs=1e-2)
     assert read.predict_on_batch(plain) == pytest.approx(expected, abs=1e-6)
     assert abs(network.predict_on_batch(plain) - expected).max() > 1e-3

@@ -292,7 +292,13 @@ def test_a_manifest_that_leads_elsewhere_is_refused_and_removes_nothing_there(
 
 
 @pytest.mark.parametrize(
-    "altered", [{"files": {"table": {"sha256": "0" * 64, "length": 6}}}, {"files": []}]
+    "altered",
+    [
+        {"files": {"table": {"sha256": "0" * 64, "length": 6}}},
+        {"files": []},
+        {"fingerprint": None},
+        {"metadata": []},
+    ],
 )
 def test_a_manifest_with_fields_that_are_not_known_is_damage_and_no_traceback(
     store: PartitionStore, altered: dict[str, Any]

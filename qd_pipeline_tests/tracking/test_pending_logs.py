@@ -68,12 +68,28 @@ def with_an_unknown_field(line: str) -> str:
     return json.dumps({**json.loads(line), "hologram": 1})
 
 
+def with_values_of_another_kind(line: str) -> str:
+    return json.dumps({**json.loads(line), "metrics": [1, 2]})
+
+
+def with_a_picture_that_is_none(_line: str) -> str:
+    return json.dumps({"schema": 1, "kind": "Picture", "png": "aGVsbG8=", "name": "a.png"})
+
+
 def torn(line: str) -> str:
     return line[: len(line) // 2]
 
 
 @pytest.mark.parametrize(
-    "change", [of_a_later_version, of_an_unknown_kind, with_an_unknown_field, torn]
+    "change",
+    [
+        of_a_later_version,
+        of_an_unknown_kind,
+        with_an_unknown_field,
+        with_values_of_another_kind,
+        with_a_picture_that_is_none,
+        torn,
+    ],
 )
 def test_an_entry_that_cannot_be_read_is_kept_and_told_and_does_not_stop_the_rest(
     tracker: Tracker, home: Path, change: Callable[[str], str]
@@ -110,6 +126,18 @@ def test_a_last_line_that_was_being_written_when_its_process_was_killed_is_dropp
     assert tracker.send_waiting() == 1
     assert tracker.waiting == 0
     assert MlflowClient().get_run(run).data.metrics == {"first": 1.0}
+
+
+@pytest.mark.parametrize("left", ["", "1 ~", "2"])
+def test_what_a_power_cut_left_of_the_count_of_sent_entries_does_not_stop_the_rest(
+    tracker: Tracker, home: Path, left: str
+) -> None:
+    run = new_run(tracker)
+    entries = pending(home, run, "first", "second", "third")
+    (entries.parent / "sent").write_text(left)
+    assert tracker.send_waiting() == 1
+    wanted = {"third"} if left == "2" else {"first", "second", "third"}
+    assert set(MlflowClient().get_run(run).data.metrics) == wanted
 
 
 def test_an_entry_whose_file_is_gone_is_told(tracker: Tracker, home: Path) -> None:

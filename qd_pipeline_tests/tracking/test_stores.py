@@ -25,7 +25,7 @@ WHO = Identity("root", "strokes", "cow")
         ("file:mlruns", "names a folder.*sqlite:///"),
         ("/data/mlruns", "names a folder.*sqlite:///"),
         ("./mlruns", "names a folder.*sqlite:///"),
-        ("mlruns", "set it to"),
+        ("mlruns", "set it to http://mlruns, or, if it is no server, to sqlite:///FILE"),
         ("localhost:5000", "has no scheme.*http://localhost:5000"),
         ("127.0.0.1:5000/team", "has no scheme.*http://127.0.0.1:5000/team"),
         ("sqllite:///x.db", "unknown scheme 'sqllite'.*sqlite:///FILE"),
@@ -110,6 +110,12 @@ def test_a_deleted_experiment_is_told_with_the_command_that_restores_it(used: Pa
 def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_bytes(b"no database at all" * 100)
     with pytest.raises(TrackingFailed, match=r"mlflow\.db cannot be read .*: restore it"):
+        tracker_in(tmp_path)
+
+
+def test_a_folder_in_place_of_the_database_is_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").mkdir()
+    with pytest.raises(TrackingFailed, match=r"is a folder: set MLFLOW_TRACKING_URI to sqlite:"):
         tracker_in(tmp_path)
 
 

@@ -53,9 +53,9 @@ class NormalizedConvolution(keras.layers.Layer):
         self.variance = self._of_channels("variance", "ones", trainable=False)
 
     def _of_channels(self, name: str, initial: str, *, trainable: bool = True) -> Any:
-        # The kernel takes them in `float32`, in mixed precision too.
+        # The kernel takes them in full precision, whatever that of the values is.
         return self.add_weight(
-            (self._width,), initial, name=name, trainable=trainable, autocast=False
+            (self._width,), initial, trainable=trainable, autocast=False, name=name
         )
 
     def call(self, value: Any, *, training: bool = False) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from math import isfinite, nan
+from math import cos, isfinite, nan, pi
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -90,7 +90,7 @@ def train(
     count = len(drawings)
     steps = batch_count(drawings, config)
     network.compile(
-        optimizer=_optimizer(config, steps * config.epochs),
+        optimizer=_optimizer(config),
         loss=_loss(config, classes),
         metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")],
         # XLA is several times slower than graph mode on CPUs here.
@@ -100,6 +100,10 @@ def train(
     network.optimizer.build(network.trainable_variables)
     history, before = checkpoint.restore(network) if checkpoint else ([], 0.0)
     batches = training_batches(drawings, config, spec, first_epoch=len(history))
+
+    def batch_begins(batch: int, **_logs: Any) -> None:
+        step = len(history) * steps + batch
+        network.optimizer.learning_rate = _learning_rate(config, step, config.epochs * steps)
 
     def batch_ended(batch: int, logs: Mapping[str, float]) -> None:
         _check_finite(logs, config, len(history))
@@ -125,7 +129,11 @@ def train(
         shuffle=False,
         validation_data=validation_batches(validation, spec) if len(validation) else None,
         callbacks=[
-            keras.callbacks.LambdaCallback(on_train_batch_end=batch_ended, on_epoch_end=epoch_ended)
+            keras.callbacks.LambdaCallback(
+                on_train_batch_begin=batch_begins,
+                on_train_batch_end=batch_ended,
+                on_epoch_end=epoch_ended,
+            )
         ],
         verbose=0,
     )
@@ -173,23 +181,27 @@ def _calibrate(
     return temperature
 
 
-def _optimizer(config: TrainingConfig, steps: int) -> Any:
-    """Return the optimiser, its learning rate scheduled over so many steps."""
+def _optimizer(config: TrainingConfig) -> Any:
     keras = backend.keras
-    rate: Any = config.learning_rate
-    if config.schedule == "one_cycle":
-        rising = max(1, round(steps * _RISING))
-        rate = keras.optimizers.schedules.CosineDecay(
-            config.learning_rate * _FIRST_RATE,
-            max(1, steps - rising),
-            warmup_target=config.learning_rate,
-            warmup_steps=rising,
-        )
+    rate = config.learning_rate
     if config.optimizer == "adamw":
         optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay)
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         return optimizer
     return keras.optimizers.get({"class_name": config.optimizer, "config": {"learning_rate": rate}})
+
+
+def _learning_rate(config: TrainingConfig, step: int, steps: int) -> float:
+    """Return the learning rate of one of so many steps.
+
+    Keras' schedules are part of the graph, and AdamW has a copy of them for each variable.
+    """
+    highest, rising = config.learning_rate, max(1, round(steps * _RISING))
+    if config.schedule != "one_cycle":
+        return highest
+    if step < rising:
+        return highest * (_FIRST_RATE + (1 - _FIRST_RATE) * step / rising)
+    return highest * (1 + cos(pi * (step - rising) / max(1, steps - rising))) / 2
 
 
 def _loss(config: TrainingConfig, class_count: int) -> Any:

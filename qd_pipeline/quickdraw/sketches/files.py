@@ -10,7 +10,9 @@ from qd_pipeline.errors import BadDrawing
 from qd_pipeline.quickdraw.sketches.pictures import sketch_of_picture
 from qd_pipeline.quickdraw.sketches.points import (
     Layout,
+    drawing_of,
     layout_of,
+    named_rows,
     strokes_of_points,
     whole_strokes,
 )
@@ -19,6 +21,9 @@ from qd_pipeline.quickdraw.sketches.sketch import Sketch
 
 MAX_BYTES = 50_000_000
 """Bytes of the largest file read."""
+
+_HEAD = 100_000
+"""Bytes among which a line of JSON is looked for."""
 
 # Names of the dataset beside `drawing`, in whose files strokes are columns.
 _DATASET = {"word", "countrycode", "timestamp", "recognized", "key_id"}
@@ -50,9 +55,10 @@ def sketches_of(data: bytes, name: str, *, layout: Layout | None = None) -> Sket
     """Read the content of a file of one's own drawings: a picture, an SVG, or strokes.
 
     The content tells what a file is, not its name. Strokes are JSON, one drawing or a list of
-    them, or NDJSON, a drawing a line, in UTF-8 or, with a byte order mark, UTF-16. A drawing is
-    `[[[x, …], [y, …]], …]`, or `[[[x, y], …], …]`, or an object with one under the name
-    `drawing`, as in the dataset's files; drawings that are not simplified yet are.
+    them, or NDJSON, a drawing a line, in UTF-8 or UTF-16. A drawing is `[[[x, …], [y, …]], …]`, or
+    `[[[x, y], …], …]`, or strokes with names as `strokes_of_points` takes them, or an object with
+    one under the name `drawing`, as in the dataset's files, or `strokes`; drawings that are not
+    simplified yet are.
 
     Args:
         data: The content.
@@ -102,23 +108,25 @@ def _read(path: Path) -> bytes:
 
 
 def _is_json(data: bytes) -> bool:
-    head = data[:1024].decode(encoding_of(data), errors="ignore")
-    return head.lstrip()[:1] in {"{", "["}
+    """Test whether the content, or a line of it if it is text but no SVG, begins as JSON does."""
+    head = data[:_HEAD].decode(encoding_of(data), errors="ignore").lstrip()
+    lines = [] if head.startswith("<") or "\0" in head else head.splitlines()
+    return any(line.lstrip()[:1] in {"{", "["} for line in (head, *lines))
 
 
 def _drawings(text: str) -> Iterator[tuple[int, str, Any]]:
     """Yield each drawing's number, its place in words, and its JSON, or why it has none."""
-    lines = [(n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
-    if len(lines) > 1:
-        try:
-            content = json.loads(text)
-        except (ValueError, RecursionError):
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    content = _parsed(text)
+    if isinstance(content, Exception) and "\n" in text.strip():
+        lines = [(n, _parsed(line)) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
+        if any(isinstance(line, list | dict) for _, line in lines):
             for number, line in lines:
-                yield number, f", line {number},", _parsed(line)
-            return
-    else:
-        content = _parsed(lines[0][1])
-    if isinstance(content, list) and (_depth(content) > _DRAWING_DEPTH or _objects(content)):
+                yield number, f", line {number},", line
+        else:
+            number = getattr(content, "lineno", 1)
+            yield number, f", line {number},", content
+    elif isinstance(content, list) and (_depth(content) > _DRAWING_DEPTH or _objects(content)):
         for number, each in enumerate(content, 1):
             yield number, f", drawing {number},", each
     else:
@@ -133,7 +141,10 @@ def _parsed(line: str) -> Any:
 
 
 def _objects(content: list[Any]) -> bool:
-    return bool(content) and all(isinstance(each, dict) for each in content)
+    """Test whether a list holds objects that are drawings, rather than strokes with names."""
+    return bool(content) and all(
+        isinstance(each, dict) and named_rows(each) is None for each in content
+    )
 
 
 def _depth(content: Any) -> int:
@@ -149,7 +160,7 @@ def _strokes(content: Any, layout: Layout | None) -> list[Stroke]:
         raise BadDrawing(
             "the drawing", "is no JSON", "give a drawing a line, as in the dataset's files"
         ) from content
-    strokes = content.get("drawing") if isinstance(content, dict) else content
+    strokes = drawing_of(content)
     if not isinstance(strokes, list):
         raise BadDrawing(
             "the drawing",

@@ -15,7 +15,6 @@ from qd_pipeline.quickdraw.sketches.ground import (
     Pixels,
     contrast_to,
     flat_colour,
-    in_corners,
 )
 
 MIN_AREA = 0.08
@@ -31,7 +30,10 @@ CLEAR = 0.6
 """Share of empty pixels beside a side from which the frame's line has ended."""
 
 CORNER = 3
-"""Pixels from the two nearest sides within which what is left of a round corner lies."""
+"""Pixels from two sides between which what is left of a round corner extends."""
+
+ROUND = 0.3
+"""Largest radius of a round corner, as a share of a frame's side."""
 
 PENUMBRA = 1
 """Pixels within a frame's line in which it blurs into the page."""
@@ -42,8 +44,8 @@ MIN_AREA_OF_INK = 0.15
 SHADOW = 0.3
 """Contrast of the darkest shadow that a card throws."""
 
-GAP = 3
-"""Half the pixels of a gap in a frame's line."""
+GAPS = (3, 8)
+"""Half the pixels of a gap in a frame's line that are tried."""
 
 CONVEX = 0.95
 """Share of its convex hull that a frame, filled, covers."""
@@ -66,6 +68,7 @@ NEAR = 0.02
 MIN_CONTENT = 0.35
 """Share of a frame's side over which the drawing in it extends."""
 
+_SQUARE = np.ones((3, 3), bool)
 Corners = npt.NDArray[np.float64]
 
 
@@ -87,11 +90,17 @@ def framed_part(pixels: Pixels, far: Mask, paper: Mask, ground: Ground) -> tuple
         return None
     ink_box = np.prod([each.stop - each.start for each in everything[0]])
     smallest = max(MIN_AREA * paper.sum(), MIN_AREA_OF_INK * ink_box)
-    # Beside the frame itself may be its shadow; and its line may have gaps.
+    # Beside the frame itself may be its shadow; and its line may be dashed, also in a corner.
     dark = far & (contrast_to(pixels, ground) > SHADOW)
-    for mask, closed in ((far, far), (dark, dark), (far, _closed(far))):
-        for component in _components(closed, smallest):
-            found = _framed_by(component, mask, pixels, paper, ground, smallest)
+    for mask, gap in ((far, 0), (dark, 0), *((far, gap) for gap in GAPS)):
+        grown = ndimage.binary_dilation(np.pad(mask, gap), _SQUARE, gap) if gap else mask
+        for component in _components(grown, smallest):
+            filled = ndimage.binary_fill_holes(component)
+            if gap:
+                inside = (slice(gap, -gap), slice(gap, -gap))
+                filled = ndimage.binary_erosion(filled, _SQUARE, gap)[inside]
+                component = component[inside]  # noqa: PLW2901 (without its margin)
+            found = _framed_by(component, filled, mask, pixels, paper, ground, smallest)
             if found is not None:
                 return found
     return None
@@ -104,10 +113,16 @@ def is_rectangle(far: Mask) -> bool:
 
 
 def _framed_by(
-    component: Mask, far: Mask, pixels: Pixels, paper: Mask, ground: Ground, smallest: float
+    component: Mask,
+    filled: Mask,
+    far: Mask,
+    pixels: Pixels,
+    paper: Mask,
+    ground: Ground,
+    smallest: float,
 ) -> tuple[Mask, bool] | None:
-    """Find the part within a connected component if that is a frame or a card."""
-    corners = _corners(ndimage.binary_fill_holes(component), smallest)
+    """Find the part within a connected component if that, filled, is a frame or a card."""
+    corners = _corners(filled, smallest)
     if corners is None:
         return None
     depths = _depths(corners, far.shape)
@@ -159,15 +174,25 @@ def _within_line(empty: Mask, depths: npt.NDArray[np.float64], paper: Mask) -> M
         margins[k] = clear.argmax()
     within = depths - margins - PENUMBRA
     part = (within >= 0).all(0) & paper
-    corners = part & (np.sort(within, axis=0)[1] < CORNER)
-    return part & ~in_corners(part & ~empty, corners)
+    return part & ~_round_corners(part & ~empty, within)
 
 
-def _closed(far: Mask) -> Mask:
-    padded = np.pad(far, GAP + 1)
-    closed = ndimage.binary_closing(padded, np.ones((3, 3)), iterations=GAP)
-    merged: Mask = (closed | padded)[GAP + 1 : -GAP - 1, GAP + 1 : -GAP - 1]
-    return merged
+def _round_corners(ink: Mask, within: npt.NDArray[np.float64]) -> Mask:
+    """Find what a frame with round corners leaves of itself: small arcs from side to side.
+
+    Args:
+        ink: What is seen within the frame's straight sides.
+        within: Distance of each pixel from each of them, inwards.
+    """
+    labels, count = ndimage.label(ink, np.ones((3, 3)))
+    places = np.arange(1, count + 1)
+    near, far = (
+        np.array([pick(each, labels, places) for each in within]).reshape(len(within), count)
+        for pick in (ndimage.minimum, ndimage.maximum)
+    )
+    sides = (near < CORNER).sum(0)
+    small = np.sort(far, axis=0)[1] < ROUND * within.max()
+    return np.isin(labels, places[(sides > 1) & small])
 
 
 def _components(far: Mask, smallest: float) -> Iterator[Mask]:

@@ -25,7 +25,10 @@ MAX_CHANGE = 0.12 * 255
 """Difference of light between a part and those around it from which it is all ink."""
 
 MAX_CORNER = 0.1
-"""Share of the picture's longer side that the rest of a round corner takes at most."""
+"""Share of the picture's longer side that a dark corner takes at most along its shorter side."""
+
+SOLID = 0.4
+"""Least share of its box that a dark corner fills; a line across a corner fills less."""
 
 MIN_GROUND = 0.2
 """Share of the page that its ground takes; a frame's line takes less."""
@@ -144,14 +147,14 @@ def _outline_colour(pixels: Pixels, outline: Mask, share: float) -> Pixels | Non
 
 
 def in_corners(mask: Mask, corners: Mask) -> Mask:
-    """Find what a frame with round corners leaves of itself in a page's corners.
+    """Find solid ink in a page's corners.
 
     Args:
         mask: Where the page's ground does not show.
         corners: A few pixels in each corner.
 
     Returns:
-        The small connected components of the mask that have a pixel in a corner.
+        The thin connected components of the mask that have a pixel in a corner.
     """
     labels, _ = ndimage.label(mask, np.ones((3, 3)))
     largest = MAX_CORNER * max(mask.shape)
@@ -159,7 +162,8 @@ def in_corners(mask: Mask, corners: Mask) -> Mask:
     boxes = ndimage.find_objects(labels)
     for label in np.unique(labels[corners & mask]):
         box = boxes[label - 1]
-        if max(side.stop - side.start for side in box) <= largest:
+        solid = (labels[box] == label).mean() >= SOLID
+        if solid and min(side.stop - side.start for side in box) <= largest:
             found |= labels == label
     return found
 

@@ -11,8 +11,13 @@ from skimage.filters import apply_hysteresis_threshold
 
 from qd_pipeline.errors import BadDrawing
 from qd_pipeline.quickdraw.sketches.ground import MIN_CONTRAST, Contrast, Ground, Mask, contrast_to
-from qd_pipeline.quickdraw.sketches.page import Page, pages
-from qd_pipeline.quickdraw.sketches.ruling import find_rules, without_rules
+from qd_pipeline.quickdraw.sketches.page import Page, first_page, pages
+from qd_pipeline.quickdraw.sketches.ruling import (
+    dots_of_paper,
+    find_rules,
+    without_dots,
+    without_rules,
+)
 
 COARSE_SIDE = 512
 """Pixels of the longer side at which ink is first looked for."""
@@ -28,6 +33,8 @@ MAX_INK = 0.5
 
 MUCH_INK = "most of the picture was taken for ink"
 RULES_LEFT_OUT = "the lines of ruled paper were left out"
+
+DOTS_LEFT_OUT = "the dots of dotted paper were left out"
 
 INK_PERCENTILE = 80
 """Where the contrast of a stroke's middle is found among that of all that is visible."""
@@ -61,6 +68,13 @@ def find_ink(picture: Image.Image) -> Ink:
         picture = without_rules(picture, rules, picture.width / coarse.width)
         coarse = _coarse(picture)
         notes = (RULES_LEFT_OUT,)
+    # Before pages are searched, for the outermost dots look like a frame.
+    whole = first_page(np.asarray(coarse))
+    dots = dots_of_paper(_threshold(*_visible(coarse, whole)))
+    if dots.any():
+        picture = without_dots(picture, dots, whole.ground)
+        coarse = _coarse(picture)
+        notes = (*notes, DOTS_LEFT_OUT)
     page, visible, faintest = _seen(coarse)
     warnings = notes + page.warnings
     rows, columns = np.nonzero(visible)
@@ -75,6 +89,8 @@ def find_ink(picture: Image.Image) -> Ink:
     paper = _crop(Image.fromarray(page.paper), box, Image.Resampling.NEAREST, size=ink.size)
     contrast = contrast_to(np.asarray(ink), Ground(under, flat=False)) * np.asarray(paper)
     mask = _threshold(contrast, faintest)
+    if not mask.any():
+        raise _no_ink()
     if mask.mean() > MAX_INK:
         warnings = (*warnings, MUCH_INK)
     return Ink(mask, warnings)
@@ -102,7 +118,11 @@ def _seen(coarse: Image.Image) -> tuple[Page, Mask, float]:
         visible = _threshold(contrast, faintest)
         if visible.any():
             return page, visible, faintest
-    raise BadDrawing(
+    raise _no_ink()
+
+
+def _no_ink() -> BadDrawing:
+    return BadDrawing(
         "the picture", "shows no ink", "give one with strokes that stand out from the ground"
     )
 

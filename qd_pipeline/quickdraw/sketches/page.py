@@ -70,7 +70,7 @@ def pages(picture: Image.Image) -> list[Page]:
         ink, the borders and frames are the drawing: use the first one, the whole picture.
     """
     pixels = np.asarray(picture)
-    first = _first_page(pixels)
+    first = first_page(pixels)
     page = _without_edges(pixels, first)
     found = [replace(first, warnings=(ONLY_A_FRAME,)) if page.warnings else first, page]
     for _ in range(MAX_ROUNDS):
@@ -90,7 +90,12 @@ def pages(picture: Image.Image) -> list[Page]:
     return found
 
 
-def _first_page(pixels: npt.NDArray[np.uint8]) -> Page:
+def first_page(pixels: npt.NDArray[np.uint8]) -> Page:
+    """Find the page before anything is left out of it: the picture, or a sheet in a photograph.
+
+    Args:
+        pixels: `uint8 (height, width, 3)`.
+    """
     everywhere = np.ones(pixels.shape[:2], bool)
     flat = flat_ground(pixels, everywhere)
     if flat is not None:
@@ -114,8 +119,8 @@ def _without_edges(pixels: npt.NDArray[np.uint8], page: Page) -> Page:
         far = page.paper & (contrast_to(pixels, page.ground) > _stands_out(page.ground))
         edges = _edges(far, page.paper)
         paper = page.paper & ~edges
-        paper &= ~_round_corners(far & paper, paper)
-        if not edges.any() or not paper.any():
+        paper &= ~_corners(far & paper, paper)
+        if not paper.any() or (paper == page.paper).all():
             break
         warnings = page.warnings
         if EDGE_LEFT_OUT not in warnings:
@@ -124,8 +129,8 @@ def _without_edges(pixels: npt.NDArray[np.uint8], page: Page) -> Page:
     return page
 
 
-def _round_corners(far: Mask, paper: Mask) -> Mask:
-    """Find the remains of a border with round corners, in the corners of the page."""
+def _corners(far: Mask, paper: Mask) -> Mask:
+    """Find dark corners: of a sheet laid askew, or what is left of a border with round ones."""
     seeds = np.zeros_like(paper)
     for box in ndimage.find_objects(paper.astype(np.uint8)):
         for turns in range(4):

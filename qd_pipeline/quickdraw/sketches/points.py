@@ -13,6 +13,9 @@ Layout: TypeAlias = Literal["columns", "points"]
 """`columns` is the dataset's `[[x, …], [y, …]]` a stroke, `points` is `[[x, y], …]`; either may
 hold times as well."""
 
+# Points from which times of 0 and 1 alone are none.
+_FEW = 4
+
 # Simplifying loses less than epsilon at each edge, and rounding half a unit.
 _MIN_MAXIMUM = 245
 
@@ -28,7 +31,9 @@ def strokes_of_points(
 
     Args:
         strokes: Each stroke is `(x, y)` or `(x, y, time)`, equally long sequences of numbers, or
-            a sequence of points `(x, y)` or `(x, y, time)`; y downwards.
+            a sequence of points `(x, y)` or `(x, y, time)`; y downwards; or one with names,
+            `{"x": […], "y": […]}`, `[{"x": …, "y": …}, …]` or `{"points": …}` with a sequence of
+            points of either kind. Empty ones are left out.
         simplified: Whether they are as the dataset's simplified ones, which are taken as they
             are; None to tell by whether they are whole numbers that fill the box of 255.
         layout: Which of the two layouts; None to tell by the shapes. The dataset's simplified
@@ -46,6 +51,11 @@ def strokes_of_points(
     >>> x.tolist(), y.tolist()
     ([0, 255], [0, 128])
     """
+    named = [named_rows(stroke) for stroke in strokes]
+    if any(rows is not None for rows in named):
+        strokes, layout = [rows or () for rows in named], "columns"
+    else:
+        strokes = [stroke for stroke in strokes if not hasattr(stroke, "__len__") or len(stroke)]
     if layout is None:
         layout = "columns" if simplified else layout_of(strokes, ambiguous=ambiguous)
     if layout == "points":
@@ -62,6 +72,31 @@ def strokes_of_points(
     if whole is None or not (simplified or _fills_the_box(whole)):
         return simplify(strokes)
     return whole
+
+
+def drawing_of(content: Any) -> Any:
+    """Return the drawing in an object of JSON, under the name `drawing` or `strokes`."""
+    return content.get("drawing", content.get("strokes")) if isinstance(content, dict) else content
+
+
+def named_rows(stroke: Any) -> list[list[Any]] | None:
+    """Return the rows of x and y of a stroke whose coordinates have names, else None.
+
+    >>> named_rows({"points": [{"x": 1, "y": 2}, {"x": 3, "y": 4}]})
+    [[1, 3], [2, 4]]
+    """
+    if isinstance(stroke, dict) and "points" in stroke:
+        stroke = stroke["points"]
+        if not isinstance(stroke, list) or not all(isinstance(each, dict) for each in stroke):
+            return _columns(stroke)
+    try:
+        if isinstance(stroke, dict):
+            return [stroke["x"], stroke["y"]]
+        if isinstance(stroke, list) and stroke and isinstance(stroke[0], dict):
+            return [[point[axis] for point in stroke] for axis in "xy"]
+    except (KeyError, TypeError):
+        return None
+    return None
 
 
 def layout_of(strokes: Sequence[Any], *, ambiguous: Layout | None = None) -> Layout:
@@ -124,11 +159,15 @@ def _columns(stroke: Any) -> list[list[Any]]:
 
 
 def _fits(stroke: Any) -> bool:
-    """Test whether a stroke is two or three equally long rows, the third of them times."""
+    """Test whether a stroke is two or three equally long rows, the third of them times.
+
+    A row of zeros and ones is no times, but the pen's state in stroke-3, whose x and y are steps.
+    """
     try:
         lengths = {len(row) for row in stroke}
         times = stroke[2] if len(stroke) == 3 else ()  # noqa: PLR2004 (x, y and times)
         steady = all(before <= after for before, after in pairwise(times))
+        steady &= len(times) < _FEW or not set(times) <= {0, 1}
     except (IndexError, KeyError, TypeError, ValueError):
         return False
     return len(stroke) in {2, 3} and len(lengths) == 1 and steady

@@ -1,4 +1,4 @@
-"""Find and remove the lines of ruled and squared paper."""
+"""Find and remove the lines of ruled and squared paper, and the dots of dotted paper."""
 
 from typing import NamedTuple
 
@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
+from scipy.spatial import KDTree
 
-from qd_pipeline.quickdraw.sketches.ground import Mask
+from qd_pipeline.quickdraw.sketches.ground import Ground, Mask
 
 MAX_THICKNESS = 9
 """Pixels from which a line is not thin, when the picture's longer side has some 500."""
@@ -35,6 +36,16 @@ SLOPES = 65
 
 WORKING_SIDE = 1200
 """Pixels of the longer side of the picture in which lines are removed."""
+
+
+DOT = 0.025
+"""Largest dot of dotted paper, as a share of the picture's longer side."""
+
+MIN_DOTS = 80
+"""Dots from which paper is dotted."""
+
+EVEN = 1.3
+"""Ratio of the distances between dots, the 90th to the 10th percentile."""
 
 
 class Rules(NamedTuple):
@@ -70,6 +81,45 @@ def find_rules(picture: Image.Image) -> list[Rules]:
         if found := [rules for rules in across if rules is not None]:
             return found
     return []
+
+
+def dots_of_paper(ink: Mask) -> Mask:
+    """Find many small dots that are evenly spaced, beside which there is other ink.
+
+    Args:
+        ink: `bool (height, width)`.
+
+    Returns:
+        Where the dots are, with their blurred edges; nowhere if they are the drawing.
+    """
+    labels, _ = ndimage.label(ink, np.ones((3, 3)))
+    boxes = ndimage.find_objects(labels)
+    sizes = np.array([max(side.stop - side.start for side in box) for box in boxes])
+    dots = np.flatnonzero(sizes <= DOT * max(ink.shape)) + 1
+    nowhere = np.zeros_like(ink)
+    if not MIN_DOTS <= len(dots) < len(boxes):
+        return nowhere
+    middles = np.array([[(side.start + side.stop) / 2 for side in boxes[dot - 1]] for dot in dots])
+    nearest = KDTree(middles).query(middles, 2)[0][:, 1]
+    low, high = np.percentile(nearest, [10, 90])
+    if high > EVEN * low:
+        return nowhere
+    found: Mask = ndimage.binary_dilation(np.isin(labels, dots), iterations=2)
+    return found
+
+
+def without_dots(picture: Image.Image, dots: Mask, ground: Ground) -> Image.Image:
+    """Paint dots over with the ground's colour.
+
+    Args:
+        picture: Mode RGB.
+        dots: Where they are, of any size.
+        ground: The page's.
+    """
+    picture = picture.copy()
+    picture.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.BOX)
+    under = ground.picture.resize(picture.size, Image.Resampling.BILINEAR)
+    return Image.composite(under, picture, Image.fromarray(dots).resize(picture.size))
 
 
 def without_rules(picture: Image.Image, found: list[Rules], scale: float) -> Image.Image:

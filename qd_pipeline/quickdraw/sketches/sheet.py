@@ -53,9 +53,12 @@ def _sheet(grey: Pixels) -> Mask:
     if largest.sum() < FILLED * hull.sum() or hull.mean() < MIN_AREA or frame.mean() > FRAMED:
         return everywhere
     inside: Mask = ndimage.binary_erosion(hull, iterations=EDGE, border_value=1)
-    beside = ndimage.binary_dilation(hull, iterations=EDGE) & ~hull
-    # Where brightness falls gradually there is no edge of a sheet.
     edge = hull & ~inside
-    if np.median(grey[beside]) > DARKER * np.median(grey[edge]) or not inside.any():
+    away = ndimage.distance_transform_edt(~hull)
+    # Where brightness falls gradually there is no edge of a sheet; and beyond a line that was
+    # drawn around something, the same paper goes on.
+    rings = [(away > 0) & (away <= EDGE), (away > 3 * EDGE) & (away <= 5 * EDGE)]
+    light = [np.median(grey[ring]) for ring in rings if ring.any()]
+    if max(light) > DARKER * np.median(grey[edge]) or not inside.any():
         return everywhere
     return inside

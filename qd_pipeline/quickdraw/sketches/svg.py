@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element, tostring
 
 import numpy as np
 from PIL import ImageColor
-from svgelements import SVG, Close, Line, Move, Path, Rect, Shape
+from svgelements import SVG, Close, CubicBezier, Line, Move, Path, Rect, Shape
 
 from qd_pipeline.errors import BadDrawing
 from qd_pipeline.quickdraw.sketches.ground import Ground, contrast_to, flat_colour
@@ -57,12 +57,12 @@ def strokes_of_svg(data: bytes) -> tuple[list[Points], tuple[str, ...]]:
         BadDrawing: The SVG is damaged, too large, holds entities, or shows nothing.
     """
     root, warnings = parse(data)
+    damaged = False
     try:
-        lines = _plain_lines(root)
+        if lines := _plain_lines(root):
+            return lines, warnings
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
-        raise BadDrawing("the SVG", "is damaged", "export it again with plain paths") from None
-    if lines:
-        return lines, warnings
+        damaged = True  # or in units that only browsers and resvg know
     for page, notes in (
         (page_colour(root), ()),
         ("black", ("its paint is light and its page transparent: a black page was assumed",)),
@@ -74,7 +74,10 @@ def strokes_of_svg(data: bytes) -> tuple[list[Points], tuple[str, ...]]:
                 raise
             continue
         return strokes_of_ink(ink.mask), warnings + notes + ink.warnings
-    raise BadDrawing("the SVG", "holds no visible lines or shapes", "draw at least one stroke")
+    if damaged:
+        raise BadDrawing("the SVG", "is damaged", "export it again with plain paths")
+    cause = "; ".join(("holds no visible lines or shapes", *warnings))
+    raise BadDrawing("the SVG", cause, "draw at least one stroke")
 
 
 def _plain_lines(root: Element) -> list[Points] | None:
@@ -96,7 +99,9 @@ def _plain_lines(root: Element) -> list[Points] | None:
             continue
         if filled or (drawn and not (_stands_out(element, page) and _has_width(element, svg))):
             return None
-        if drawn:
+        if drawn and lines and _goes_on(lines[-1], element):
+            lines[-1] = np.concatenate([lines[-1], parts[0][1:]])
+        elif drawn:
             lines += parts
     if not all(np.isfinite(line).all() for line in lines):
         raise ValueError("a coordinate is not finite")
@@ -167,6 +172,16 @@ def _has_frame(lines: list[Points]) -> bool:
         len(line) in _QUADRILATERAL and bool((box <= boxes).all())
         for line, box in zip(lines, boxes, strict=True)
     )
+
+
+def _goes_on(line: Points, element: Any) -> bool:
+    """Test whether an element is one curve that goes on where a line ends.
+
+    Pages for signatures write each curve by itself, for its width changes with the pen's speed.
+    """
+    first, *curves = Path(element)
+    single = isinstance(first, Move) and len(curves) == 1 and isinstance(curves[0], CubicBezier)
+    return single and bool(np.array_equal(line[-1], tuple(first.end)))
 
 
 def _points(part: Any) -> Points:

@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element, tostring
 
 import resvg_py
 from PIL import Image, ImageColor
+from svgelements import SVG
 
 from qd_pipeline.errors import BadDrawing
 from qd_pipeline.quickdraw.sketches.svg_tree import paint_values
@@ -18,6 +19,9 @@ SIDE: Final = 1200
 
 MIN_SIDE: Final = 8
 """Pixels of the shorter side that is painted at least."""
+
+MARGIN: Final = 1.05
+"""How far a page without a size extends, for an extent of the shapes of 1: strokes have a width."""
 
 # CSS pixels in a unit; percentages depend on the window.
 _UNITS: Final = {
@@ -78,9 +82,21 @@ def _size(root: Element) -> tuple[float, float, str | None]:
         if width and height:
             return width, height, None
         return numbers[2], numbers[3], None
-    # Browsers give an SVG without a size this one.
-    width, height = width or 300, height or 150
+    if not (width and height):
+        # A browser shows an SVG without a size in the whole of its window.
+        right, bottom = _extent(root)
+        width, height = width or right, height or bottom
     return width, height, f"0 0 {width} {height}"
+
+
+def _extent(root: Element) -> tuple[float, float]:
+    """Return how far the shapes extend to the right and down, at least as a browser's frame."""
+    try:
+        _, _, right, bottom = SVG.parse(io.BytesIO(tostring(root))).bbox()
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
+        right = bottom = 0.0
+    right, bottom = (MARGIN * side if math.isfinite(side) else 0.0 for side in (right, bottom))
+    return max(300.0, right), max(150.0, bottom)
 
 
 def _pixels(length: str | None) -> float | None:

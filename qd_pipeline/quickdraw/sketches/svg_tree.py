@@ -24,7 +24,15 @@ SVG_NAMESPACE: Final = "http://www.w3.org/2000/svg"
 
 _ENTITY: Final = re.compile(rb"<!ENTITY", re.IGNORECASE)
 _HREFS: Final = ("href", "{http://www.w3.org/1999/xlink}href")
-_DATA_URL: Final = re.compile(r"data:image/(?:png|jpe?g|gif|webp);base64,", re.IGNORECASE)
+_DATA_URL: Final = re.compile(
+    r"data:image/(?:png|jpe?g|gif|webp)(?:;[\w=-]+)*;base64,", re.IGNORECASE
+)
+_VARIABLE: Final = re.compile(r"(--[\w-]+)\s*:\s*([^;{}]{1,100})")
+_USE_OF_VARIABLE: Final = re.compile(r"var\(\s*(--[\w-]+)\s*(?:,\s*((?:[^()]|\([^()]*\))*))?\)")
+# Those that resvg passes over, with the rule that they are in.
+_SELECTOR: Final = re.compile(r":(?:not|is|where|has|nth-|last-|only-|first-of)[^{}]*\{")
+_NESTED_VARIABLES: Final = 4
+_NO_PICTURE: Final = "an embedded file that is no PNG, JPEG, GIF or WebP is left out"
 _LEFT_OUT: Final = {
     "text": "text is left out",
     "foreignObject": "embedded HTML is left out",
@@ -53,7 +61,7 @@ def parse(data: bytes) -> tuple[Element, tuple[str, ...]]:
     _adopt(root)
     if local_name(root) != "svg":
         raise BadDrawing("the SVG", f"is damaged (it is a <{root.tag[:40]}>)", "export it again")
-    warnings = tuple(dict.fromkeys(_cleaned(root)))
+    warnings = tuple(dict.fromkeys(_cleaned(root) + _styled(root)))
     try:
         count = _shown(root, {e.get("id"): e for e in root.iter()}, {})
     except RecursionError:
@@ -96,9 +104,35 @@ def _cleaned(root: Element) -> list[str]:
                 warnings.append(_LEFT_OUT[name])
                 parent.remove(child)
             elif name != "a" and not all(_is_own(child.get(key, "#")) for key in _HREFS):
-                warnings.append("linked files are left out")
+                links = [child.get(key, "#").strip() for key in _HREFS]
+                embedded = any(link[:5].lower() == "data:" for link in links)
+                warnings.append(_NO_PICTURE if embedded else "linked files are left out")
                 parent.remove(child)
     return warnings
+
+
+def _styled(root: Element) -> list[str]:
+    """Put the values of CSS variables in their places, and say if selectors are not understood."""
+    sheets = [each for each in root.iter() if local_name(each) == "style"]
+    styles = [each.text or "" for each in sheets] + [each.get("style", "") for each in root.iter()]
+    known: dict[str, str] = {}
+    for name, value in _VARIABLE.findall("\n".join(styles)):
+        known.setdefault(name, value.strip())  # a dark theme comes after the light one
+
+    def valued(text: str) -> str:
+        for _ in range(_NESTED_VARIABLES):
+            if len(text) > MAX_BYTES or "var(" not in text:
+                break
+            text = _USE_OF_VARIABLE.sub(lambda use: known.get(use[1], use[2] or ""), text)
+        return text
+
+    for sheet in sheets:
+        sheet.text = valued(sheet.text or "")
+    for element in root.iter():
+        element.attrib.update({key: valued(value) for key, value in element.attrib.items()})
+    if any(_SELECTOR.search(sheet.text or "") for sheet in sheets):
+        return ["a part of its style sheet was not understood"]
+    return []
 
 
 def _is_own(link: str) -> bool:

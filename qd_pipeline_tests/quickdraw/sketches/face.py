@@ -14,7 +14,7 @@ from qd_pipeline.quickdraw.sketches.sketch import to_column
 Bitmap = npt.NDArray[np.uint8]
 
 ANGLES = np.linspace(0, 2 * np.pi, 73)
-FACE = [
+FACE: list[list[Any]] = [
     [(128 + 127 * np.cos(ANGLES)).round(), (128 + 127 * np.sin(ANGLES)).round()],
     [[80, 80], [80, 100]],
     [[170, 170], [80, 100]],

@@ -30,13 +30,15 @@ def test_a_picture_file_is_one_drawing(tmp_path: Path) -> None:
     assert difference(rasterize(to_column([sketch.strokes]))[0], bitmap_of(FACE)) < 5
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-16-le", "utf-32"]
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_simplified_strokes_are_read_as_they_are_in_every_encoding(
     encoding: str, end: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "drawings.ndjson"
-    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    mark = "\ufeff" if encoding == "utf-16-be" and end == "\n" else ""
     text = f"{mark}{json.dumps({'word': 'cat', 'drawing': ONE})}{end}{json.dumps(OTHER)}{end}{end}"
     file.write_bytes(text.encode(encoding))
     assert lists(file) == [ONE, OTHER]
@@ -47,8 +49,9 @@ def test_simplified_strokes_are_read_as_they_are_in_every_encoding(
     [
         json.dumps([ONE, OTHER]),
         json.dumps([{"drawing": ONE}, {"drawing": OTHER}], indent=2),
+        json.dumps([{"strokes": [{"x": x, "y": y} for x, y in each]} for each in (ONE, OTHER)]),
     ],
-    ids=["a list of drawings", "indented objects"],
+    ids=["a list of drawings", "indented objects", "strokes with names"],
 )
 def test_a_json_list_holds_several_drawings(text: str, tmp_path: Path) -> None:
     (tmp_path / "drawings.json").write_text(text)
@@ -98,6 +101,25 @@ def test_a_damaged_line_is_named_and_the_others_are_read(
     assert error.culprit == f"{file}, line 3,"
     assert cause in error.cause
     assert error.remedy
+
+
+@pytest.mark.parametrize("content", ["word,drawing", "null", '{"drawing": [[[1, 2], [3'])
+def test_a_damaged_first_line_does_not_make_a_picture_of_the_file(
+    content: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "drawings.ndjson"
+    file.write_text(f"{content}\n{json.dumps(ONE)}\n")
+    sketches, (error,) = read_sketches(file)
+    assert [sketch.number for sketch in sketches] == [2]
+    assert error.culprit == f"{file}, line 1,"
+
+
+def test_of_json_over_many_lines_only_the_damaged_one_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "drawings.json"
+    file.write_text(json.dumps(ONE, indent=1).replace("240,", "240,,"))
+    sketches, (error,) = read_sketches(file)
+    assert sketches == []
+    assert (error.culprit, error.cause) == (f"{file}, line 12,", "is no JSON")
 
 
 @pytest.mark.parametrize(

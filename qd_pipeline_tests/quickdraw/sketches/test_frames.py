@@ -49,6 +49,19 @@ def framed(
     return sheet
 
 
+def dashed(dash: int, gap: int) -> Image.Image:
+    sheet = on_a_page(CANVAS, "white")
+    pen = ImageDraw.Draw(sheet)
+    left, top, right, bottom = PLACE
+    for start in range(left, right, dash + gap):
+        for y in (top, bottom):
+            pen.line([(start, y), (min(start + dash, right), y)], "black", 3)
+    for start in range(top, bottom, dash + gap):
+        for x in (left, right):
+            pen.line([(x, start), (x, min(start + dash, bottom))], "black", 3)
+    return sheet
+
+
 def shadowed() -> Image.Image:
     shape = Image.new("L", (900, 700))
     ImageDraw.Draw(shape).rectangle(PLACE, fill=150)
@@ -105,6 +118,9 @@ FRAMES: dict[str, Callable[[], Image.Image]] = {
     "a frame in a page": lambda: framed("black", 1, page_colour="#fafafa"),
     "a pale frame": lambda: framed("#bbb"),
     "a round frame": lambda: framed("#3355aa", 3, radius=25),
+    "a very round frame": lambda: framed("black", 3, radius=60, around=10),
+    "a dashed frame": lambda: dashed(8, 6),
+    "a widely dashed frame": lambda: dashed(14, 20),
     "a wide frame": lambda: framed("#995511", 20, around=20),
     "a double frame": double,
     "a dark page": lambda: on_a_page(CANVAS, "#101014"),
@@ -115,6 +131,8 @@ FRAMES: dict[str, Callable[[], Image.Image]] = {
     "a dark edge above": lambda: scanned([(0, 0), (900, 0), (900, 14), (0, 14)]),
     "a slanting edge": lambda: scanned([(0, 0), (40, 0), (8, 1200), (0, 1200)], 2),
     "a noisy edge": lambda: scanned([(900, 0), (870, 0), (880, 1200), (900, 1200)], 2, 3),
+    "a dark wedge": lambda: scanned([(0, 0), (30, 0), (0, 480)], 2),
+    "dark corners": lambda: scanned([(0, 0), (60, 0), (0, 70)]),
     "two dark edges": lambda: scanned(
         [(0, 0), (900, 0), (900, 20), (25, 20), (25, 1200), (0, 1200)]
     ),

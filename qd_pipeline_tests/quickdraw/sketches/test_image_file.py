@@ -101,6 +101,26 @@ def test_the_lines_of_ruled_paper_are_no_ink(
     assert "the lines of ruled paper were left out" in sketch.warnings
 
 
+@pytest.mark.parametrize("gap", [34, 40])
+def test_the_dots_of_dotted_paper_are_no_ink(gap: int) -> None:
+    sheet = painted(FACE, 800, 16)
+    pen = ImageDraw.Draw(sheet)
+    for x in range(gap // 2, 800, gap):
+        for y in range(gap // 2, 800, gap):
+            pen.circle((x, y), 2, fill=60)
+    sketch = sketch_of_picture(encoded(sheet))
+    assert difference(bitmap_of(sketch.strokes), bitmap_of(FACE)) < 9
+    assert "the dots of dotted paper were left out" in sketch.warnings
+
+
+def test_a_drawing_of_dots_is_seen() -> None:
+    sheet = Image.new("L", (400, 400), 255)
+    pen = ImageDraw.Draw(sheet)
+    for place in range(100):
+        pen.circle((20 + place % 10 * 40, 20 + place // 10 * 40), 4, fill=0)
+    assert len(sketch_of_picture(encoded(sheet)).strokes) == 100
+
+
 def test_a_block_of_ink_is_told() -> None:
     grain = np.random.default_rng(2).integers(0, 2, (100, 100), np.uint8) * 255
     blots = Image.fromarray(grain).resize((800, 800), Image.Resampling.NEAREST)

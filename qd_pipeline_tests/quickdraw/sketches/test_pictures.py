@@ -177,6 +177,18 @@ REFUSED = {
     "an SVG that multiplies": (svg(MULTIPLIED), "is too complex"),
     "a cut SVG": (svg(SVG_FACE)[:200], "is damaged"),
     "another XML": (b"<html><body/></html>", "is damaged"),
+    "an SVG of text": (
+        svg('<text x="9" y="9">cat</text>'),
+        "no visible lines .*; text is left out",
+    ),
+    "an SVG of an SVG": (
+        svg('<image width="9" height="9" href="data:image/svg+xml;base64,AA"/>'),
+        "an embedded file that is no PNG, JPEG, GIF or WebP is left out",
+    ),
+    "hardly visible lines": (
+        svg('<path d="M9 9h255v255" fill="none" stroke="black" stroke-width="0.05"/>'),
+        "no visible lines",
+    ),
     "an SVG without shapes": (svg(""), "no visible lines"),
     "endless coordinates": (svg(f'<path d="M0 0L1e999 5" {LINE}/>'), "is damaged"),
     "a large SVG": (svg(" " * 5_000_001), "bytes"),

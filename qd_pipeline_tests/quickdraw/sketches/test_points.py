@@ -38,6 +38,26 @@ def test_lists_of_points_are_the_same_drawing_as_columns(drawing: list[Any]) -> 
 
 
 @pytest.mark.parametrize(
+    "named",
+    [
+        lambda x, y: {"x": x, "y": y, "t": x},
+        lambda x, y: [{"x": a, "y": b, "time": 3} for a, b in zip(x, y, strict=True)],
+        lambda x, y: {"points": [{"x": a, "y": b} for a, b in zip(x, y, strict=True)]},
+        lambda x, y: {"color": "red", "points": [[a, b] for a, b in zip(x, y, strict=True)]},
+    ],
+    ids=["rows", "points", "an object with points", "an object with pairs"],
+)
+def test_coordinates_with_names_leave_no_doubt(named: Any) -> None:
+    drawing = [SHORT, LONG, SHORT]
+    assert lists(strokes_of_points([named(*stroke) for stroke in drawing])) == drawing
+
+
+def test_empty_strokes_are_left_out_of_either_layout() -> None:
+    for drawing in ([LONG, SHORT], [transposed(LONG), transposed(SHORT)]):
+        assert lists(strokes_of_points([[], drawing[0], [], drawing[1]])) == [LONG, SHORT]
+
+
+@pytest.mark.parametrize(
     "drawing",
     [
         [SHORT],
@@ -73,9 +93,15 @@ def test_times_that_would_run_backwards_tell_the_layout() -> None:
         [[[1, 2, 3, 9]]],
         [[1, 2, 3]],
         [LONG, transposed(LONG)],
+        [{"points": transposed(LONG)}, LONG],
     ],
-    ids=["a fourth row", "uneven rows", "one row", "no rows", "both layouts"],
+    ids=["a fourth row", "uneven rows", "one row", "no rows", "both layouts", "names"],
 )
 def test_no_row_is_passed_over(drawing: list[Any], layout: Layout | None) -> None:
     with pytest.raises(BadDrawing):
         strokes_of_points(drawing, layout=layout)
+
+
+def test_the_steps_of_stroke_3_are_not_taken_for_points_with_times() -> None:
+    with pytest.raises(BadDrawing, match="neither two rows of numbers nor three"):
+        strokes_of_points([[[9, 5, 0], [3, 4, 0], [0, 9, 0], [4, 4, 1]]])

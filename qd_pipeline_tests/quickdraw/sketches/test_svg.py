@@ -1,6 +1,7 @@
 """What a browser would show of an SVG is what the network sees."""
 
 import base64
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,13 @@ SHOWN = {
     "in a dark page's style": "<style>svg{background:#fff}</style>" + SVG_FACE,
     "over white paint": f'<path {CROSS}/><path d="M0 0h300v300h-300z" fill="#fff"/>{SVG_FACE}',
     "framed": f'<rect x="2" y="2" width="296" height="296" {LINE}/>{SVG_FACE}',
+    "in variables": "<style>:root{--ink:#222}.dark{--ink:#fff}"
+    "svg g *{fill:none;stroke:var(--ink);stroke-width:var(--pen, 4)}</style>" + UNSTYLED,
+    "on a gradient": '<linearGradient id="g"><stop stop-color="#fff"/>'
+    '<stop offset="1" stop-color="#aac"/></linearGradient>'
+    f'<rect width="300" height="300" fill="url(#g)"/>{SVG_FACE}',
+    "a picture with parameters": '<image width="300" height="300" '
+    f'href="data:image/png;charset=utf-8;base64,{PAINTED}"/>',
     "a picture": f'<image width="300" height="300" href="data:image/png;base64,{PAINTED}"/>',
 }
 
@@ -98,6 +106,35 @@ SHOWN = {
 @pytest.mark.parametrize("name", SHOWN)
 def test_what_an_svg_shows_is_the_ink(name: str) -> None:
     assert difference(seen(svg(SHOWN[name])), bitmap_of(FACE)) < 6
+
+
+@pytest.mark.parametrize(
+    "size",
+    ["", 'width="100%" height="100%"', 'width="30em" height="30em" viewBox="0 0 300 300"'],
+    ids=["none", "of the window", "of its font"],
+)
+def test_an_svg_of_any_size_is_shown_whole(size: str) -> None:
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size}>'
+    assert difference(seen(svg(f'<g opacity="0.9">{SVG_FACE}</g>', head)), bitmap_of(FACE)) < 6
+
+
+def test_curves_that_go_on_where_the_last_one_ended_are_one_stroke() -> None:
+    ends = [list(zip(x, y, strict=True)) for x, y in FACE]
+    curves = "".join(
+        f'<path d="M {a},{b} C {a},{b} {c},{d} {c},{d}" {LINE}/>'
+        for points in ends
+        for (a, b), (c, d) in pairwise(points)
+    )
+    strokes = sketch_of_picture(svg(curves)).strokes
+    assert len(strokes) == len(FACE)
+    assert difference(bitmap_of(strokes), bitmap_of(FACE)) < 5
+
+
+def test_selectors_that_are_not_understood_are_told() -> None:
+    sheet = "<style>path:not(.ink):hover{stroke:red}</style>"
+    assert sketch_of_picture(svg(sheet + SVG_FACE)).warnings == (
+        "a part of its style sheet was not understood",
+    )
 
 
 def test_layers_that_are_filled_and_stroked_alike_are_not_outlined_twice() -> None:

@@ -1,0 +1,59 @@
+"""A deployment: servers of their own, and one machine to compare with."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from qd_pipeline_tests.cluster.deployment import Deployment, qd
+from qd_pipeline_tests.cluster.services import (
+    SECRET_KEY,
+    mlflow_server,
+    postgres,
+    postgres_programs,
+)
+from qd_pipeline_tests.storage.stores import s3_server, serving_s3
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """Run PostgreSQL, an S3 server, and MLflow's server over both."""
+    pytest.importorskip("dagster_postgres", reason="needs the extra postgres")
+    pytest.importorskip("boto3", reason="needs the extra deploy")
+    if postgres_programs() is None:
+        pytest.skip("needs PostgreSQL (Debian's package postgresql)")
+    if s3_server() is None:
+        pytest.skip("needs moto's server or ministack (the extra cluster)")
+    folder = tmp_path_factory.mktemp("servers")
+    with ExitStack() as running:
+        database = running.enter_context(postgres())
+        bucket = {
+            "AWS_ENDPOINT_URL": running.enter_context(serving_s3(folder / "s3.log")),
+            "AWS_ACCESS_KEY_ID": "id",
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "AWS_REGION": "us-east-1",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+        mlflow = running.enter_context(
+            mlflow_server(database.url("mlflow"), "s3://drawings/mlflow", folder, bucket)
+        )
+        yield Deployment(folder, database, bucket, mlflow)
+
+
+@pytest.fixture(scope="session")
+def one_machine(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Run the chain with the embedded defaults; return the URL of its store."""
+    folder = tmp_path_factory.mktemp("one")
+    qd(folder, {"QD_HOME": str(folder / "home")}, *CHAIN)
+    return (folder / "home" / "store").as_uri()
+
+
+CHAIN = ("run", "--class-set", "2", "--drawings", "120", "--preset", "notebook", "--epochs", "2")
+"""The command whose results are the same wherever it runs."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder for the logs of a test."""
+    return tmp_path

@@ -1,0 +1,95 @@
+"""A deployment's settings, its commands, and what is in its databases."""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from qd_pipeline.storage import PartitionStore
+from qd_pipeline_tests.cluster.services import Postgres, program
+
+STAGES = ("raw_drawings", "strokes", "bitmaps")
+
+
+@dataclass
+class Deployment:
+    """Servers, and the settings that name them.
+
+    Attributes:
+        folder: Their logs.
+        postgres: The database server.
+        bucket: Variables with the credentials of the S3 server.
+        mlflow: Address of MLflow's server.
+    """
+
+    folder: Path
+    postgres: Postgres
+    bucket: Mapping[str, str]
+    mlflow: str
+
+    def settings(self, name: str) -> dict[str, str]:
+        """Return the environment of a machine with a database and a store of a name."""
+        return {
+            **self.bucket,
+            "QD_DAGSTER_STORAGE": self.postgres.url(name),
+            "QD_STORE": f"s3://drawings/{name}",
+            "MLFLOW_TRACKING_URI": self.mlflow,
+        }
+
+    def store(self, name: str, monkeypatch: pytest.MonkeyPatch, cache: Path) -> PartitionStore:
+        """Open the store of a name."""
+        for variable, value in self.bucket.items():
+            monkeypatch.setenv(variable, value)
+        return PartitionStore(f"s3://drawings/{name}", cache=cache)
+
+
+def qd(
+    folder: Path, environment: Mapping[str, str], *arguments: str, code: int = 0, wait: float = 400
+) -> str:
+    """Run a command to its end; return what it printed."""
+    done = subprocess.run(
+        [*program("qd"), *arguments],
+        check=False,
+        cwd=folder,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=wait,
+    )
+    assert done.returncode == code, done.stdout
+    return " ".join(done.stdout.split())
+
+
+def contents(store: PartitionStore) -> dict[str, object]:
+    """Return what identifies each partition of the chain: its files' hashes, its fingerprint."""
+    found: dict[str, object] = {}
+    snapshot = store.snapshot()
+    for stage in STAGES:
+        for key in ("cow", "panda"):
+            made = snapshot.read(stage, key)
+            hashes = {name: file.sha256 for name, file in made.files.items()}
+            found[f"{stage} {key}"] = hashes, made.fingerprint
+    made = snapshot.read("classifiers", "2")
+    found["classifiers 2"] = made.fingerprint
+    made = snapshot.read("evaluations", "2")
+    found["predictions"] = made.files["predictions.parquet"].sha256
+    return found
+
+
+def rows(server: Postgres, database: str) -> str:
+    """Return all that the tables of a database hold, as text."""
+    import psycopg2  # noqa: PLC0415 (of an extra)
+
+    with closing(psycopg2.connect(server.url(database))) as connection:
+        cursor = connection.cursor()
+        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        text = []
+        for (table,) in cursor.fetchall():
+            cursor.execute(f'SELECT t::text FROM "{table}" t')  # noqa: S608 (its own tables)
+            text += [row for (row,) in cursor.fetchall()]
+    return "\n".join(text)

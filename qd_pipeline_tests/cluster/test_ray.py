@@ -1,0 +1,191 @@
+"""Two Ray nodes without a shared folder: runs are submitted from a third place, and followed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from qd_pipeline.storage import PartitionStore
+from qd_pipeline_tests.cluster.conftest import CHAIN
+from qd_pipeline_tests.cluster.deployment import STAGES, Deployment, contents, qd, rows
+from qd_pipeline_tests.cluster.services import PASSWORD, SECRET_KEY, program, running, wait_until
+from qd_pipeline_tests.tracking.server import free_port
+
+pytest.importorskip("dagster_ray", reason="needs the extra ray")
+
+from qd_pipeline_tests.cluster.ray_nodes import TOKEN, Cluster, kill, ray_cluster
+
+NAME = "ray"
+"""Of the database and the prefix of the store."""
+
+
+@dataclass
+class Engine:
+    """A deployment with an engine.
+
+    Attributes:
+        cluster: The Ray cluster.
+        settings: Environment of the machine that commands are given on.
+    """
+
+    cluster: Cluster
+    settings: dict[str, str]
+
+    def jobs(self) -> list[dict[str, object]]:
+        """Return Ray's descriptions of all jobs."""
+        request = urllib.request.Request(  # noqa: S310 (a server of ours)
+            f"{self.cluster.address}/api/jobs/", headers={"Authorization": f"Bearer {TOKEN}"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+            found: list[dict[str, object]] = json.load(answer)
+        return found
+
+
+@pytest.fixture(scope="module")
+def engine(servers: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """Run two nodes, and Dagster's web server and daemon over them."""
+    folder = tmp_path_factory.mktemp("deployment")
+    # A node knows its credentials, and nothing of our settings.
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    secrets = {**servers.bucket, "PGPASSWORD": PASSWORD, "PATH": programs}
+    with ExitStack() as parts:
+        cluster = parts.enter_context(ray_cluster(secrets))
+        settings = {
+            **servers.settings(NAME),
+            "QD_ENGINE": "ray",
+            "QD_ENGINE_ADDRESS": cluster.address,
+            "QD_DAGSTER_PORT": str(free_port()),
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": TOKEN,
+        }
+        log = folder / "ui.log"
+        web = {**settings, "QD_HOME": str(folder / "home")}
+        process = parts.enter_context(running([*program("qd"), "ui"], log, web, folder))
+        wait_until(lambda: "Ctrl-C stops both" in log.read_text(), process, log, 300)
+        yield Engine(cluster, {**settings, "QD_HOME": str(folder / "laptop")})
+
+
+@pytest.fixture(scope="module")
+def followed(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Begin the chain, leave it with Ctrl-C, and follow it; return what both commands said."""
+    folder = tmp_path_factory.mktemp("followed")
+    log = folder / "left.log"
+    with running([*program("qd"), *CHAIN], log, engine.settings, folder) as process:
+        wait_until(lambda: len(engine.jobs()) > 1, process, log, 300)
+        os.kill(process.pid, signal.SIGINT)
+        assert process.wait(60) == 130
+    return f"{' '.join(log.read_text().split())}\n{qd(folder, engine.settings, *CHAIN)}"
+
+
+def test_runs_that_are_left_with_ctrl_c_go_on_and_the_same_command_follows_them(
+    followed: str,
+) -> None:
+    left, then = followed.split("\n")
+    assert "runs go on at http://127.0.0.1:" in left
+    assert "materialized" in then or "Everything is up to date" in then
+    assert "✗" not in then
+
+
+def test_two_nodes_give_bit_for_bit_what_one_machine_gives(
+    engine: Engine,
+    followed: str,
+    servers: Deployment,
+    one_machine: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    assert followed
+    own = contents(PartitionStore(one_machine))
+    store = servers.store(NAME, monkeypatch, tmp_path)
+    assert contents(store) == own
+    # Nothing was made twice, and both nodes took part.
+    assert {store.read(stage, key).sequence for stage in STAGES for key in ("cow", "panda")} == {1}
+    assert len({job["driver_node_id"] for job in engine.jobs()}) == 2
+    assert not any((engine.cluster.folder / name / "store").exists() for name in ("head", "worker"))
+
+
+def test_credentials_are_in_no_description_of_a_job_and_no_log_of_a_node(
+    engine: Engine, followed: str, servers: Deployment
+) -> None:
+    assert followed
+    logs = engine.cluster.folder.rglob("*")
+    texts = {
+        "Ray's jobs": json.dumps(engine.jobs()).encode(),
+        "Dagster's database": rows(servers.postgres, NAME).encode(),
+        "the nodes' files": b"".join(file.read_bytes() for file in logs if file.is_file()),
+    }
+    for place, text in texts.items():
+        assert text, place
+        for secret in (PASSWORD, SECRET_KEY):
+            assert secret.encode() not in text, place
+
+
+def test_doctor_knows_ray_and_dagster(engine: Engine, followed: str, tmp_path: Path) -> None:
+    assert followed
+    said = qd(tmp_path, engine.settings, "doctor")
+    assert f"and so does Ray {engine.cluster.address}" in said
+
+
+def test_a_run_whose_node_is_killed_is_made_again_on_another_one(
+    engine: Engine,
+    followed: str,
+    servers: Deployment,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    assert followed
+    before = {job["submission_id"] for job in engine.jobs()}
+    log = tmp_path / "log"
+    worker = engine.cluster.worker
+    assert worker is not None
+    # Another number of drawings: both categories are made again, each by a run on its own node.
+    command = [*program("qd"), *CHAIN[:4], "160", *CHAIN[5:]]
+    with running(command, log, engine.settings, tmp_path) as process:
+
+        def running_jobs() -> int:
+            new = [job for job in engine.jobs() if job["submission_id"] not in before]
+            return sum(job["status"] == "RUNNING" for job in new)
+
+        wait_until(lambda: running_jobs() == 2, process, log, 300)
+        kill(worker)
+        assert process.wait(500) == 0, log.read_text()
+    store = servers.store(NAME, monkeypatch, tmp_path)
+    for key in ("cow", "panda"):
+        # It reads whole, and one more was made of each: nothing is lost, nothing is there twice.
+        made = store.read("bitmaps", key)
+        store.open_all(made)
+        assert made.sequence == 2
+    said = subprocess.run(
+        [*program("qd"), "status"],
+        check=True,
+        env={**os.environ, **engine.settings},
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    ).stdout
+    assert "stale" not in said
+    assert rows(servers.postgres, NAME).count("dagster/auto_retry_run_id") >= 1
+
+
+def test_ctrl_c_pressed_twice_ends_the_runs(
+    engine: Engine, followed: str, servers: Deployment, tmp_path: Path
+) -> None:
+    assert followed
+    log, jobs = tmp_path / "log", len(engine.jobs())
+    command = [*program("qd"), "make", "classifiers", "2"]
+    with running(command, log, engine.settings, tmp_path) as process:
+        wait_until(lambda: len(engine.jobs()) > jobs, process, log, 300)
+        os.kill(process.pid, signal.SIGINT)
+        wait_until(lambda: "Ctrl-C again ends them" in log.read_text(), process, log)
+        os.kill(process.pid, signal.SIGINT)
+        assert process.wait(60) == 130
+    last = "SELECT status FROM runs ORDER BY id DESC LIMIT 1"
+    wait_until(lambda: servers.postgres.ask(NAME, last) == "CANCELED", seconds=300)

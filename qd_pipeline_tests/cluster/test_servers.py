@@ -1,0 +1,136 @@
+"""One machine over servers: PostgreSQL behind Dagster and MLflow, partitions in a bucket."""
+
+import threading
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import obstore
+import pytest
+
+from qd_pipeline.storage import PartitionStore
+from qd_pipeline_tests.cluster.conftest import CHAIN
+from qd_pipeline_tests.cluster.deployment import Deployment, contents, qd, rows
+from qd_pipeline_tests.cluster.services import PASSWORD, SECRET_KEY, wait_until
+from qd_pipeline_tests.tracking.server import Gate
+
+NAME = "dagster"
+"""Of the database and the prefix of the store."""
+
+
+@pytest.fixture(scope="module")
+def home(servers: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run the chain over the servers; return the data directory."""
+    folder = tmp_path_factory.mktemp("over-servers")
+    qd(folder, {**servers.settings(NAME), "QD_HOME": str(folder / "home")}, *CHAIN)
+    return folder / "home"
+
+
+def test_the_chain_over_servers_gives_bit_for_bit_what_one_machine_gives(
+    servers: Deployment,
+    home: Path,
+    one_machine: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    own = contents(PartitionStore(one_machine))
+    assert contents(servers.store(NAME, monkeypatch, tmp_path)) == own
+    # Only what is temporary is left on the machine: no partitions, no databases.
+    assert not (home / "store").exists()
+    assert not list(home.glob("**/*.db"))
+
+
+def test_credentials_are_in_no_database_bucket_log_or_file(
+    servers: Deployment, home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bucket = servers.store(NAME, monkeypatch, tmp_path)._objects._bucket  # type: ignore[attr-defined]
+    stored = b"".join(
+        obstore.get(bucket, found["path"]).bytes().to_bytes()
+        for page in obstore.list(bucket)
+        for found in page
+    )
+    files = b"".join(file.read_bytes() for file in home.rglob("*") if file.is_file())
+    logs = b"".join(file.read_bytes() for file in servers.folder.glob("*.log"))
+    everything = {
+        "Dagster's database": rows(servers.postgres, NAME).encode(),
+        "MLflow's database": rows(servers.postgres, "mlflow").encode(),
+        "the bucket": stored,
+        "the data directory": files,
+        "the servers' logs": logs,
+    }
+    for place, text in everything.items():
+        assert text, place
+        for secret in (PASSWORD, SECRET_KEY):
+            assert secret.encode() not in text, place
+
+
+def test_a_database_that_is_restarted_in_the_middle_of_a_run_costs_nothing(
+    servers: Deployment, home: Path, tmp_path: Path
+) -> None:
+    started = "SELECT count(*) FROM runs WHERE status = 'STARTED'"
+
+    def restart() -> None:
+        wait_until(lambda: servers.postgres.ask(NAME, started) == 1)
+        servers.postgres.stop()
+        servers.postgres.start()
+
+    restarting = threading.Thread(target=restart)
+    restarting.start()
+    settings = {**servers.settings(NAME), "QD_HOME": str(home)}
+    said = qd(tmp_path, settings, "make", "bitmaps", "cow")
+    restarting.join()
+    assert servers.postgres.ask(
+        NAME, "SELECT pg_postmaster_start_time() > now() - '5 min'::interval"
+    )
+    assert "bitmaps cow is materialized." in said
+
+
+def test_a_bucket_that_is_away_for_twenty_seconds_is_waited_for(
+    servers: Deployment, home: Path, tmp_path: Path
+) -> None:
+    port = urlsplit(servers.bucket["AWS_ENDPOINT_URL"]).port
+    assert port is not None
+    gate, opened = Gate(port), threading.Event()
+    # It is shut by the first file that is stored.
+    gate.shut_at = b"PUT /drawings/dagster/content/"
+
+    def open_again() -> None:
+        while gate.shut_at:
+            time.sleep(0.1)
+        time.sleep(20)
+        gate.open()
+        opened.set()
+
+    threading.Thread(target=open_again, daemon=True).start()
+    settings = {**servers.settings(NAME), "QD_HOME": str(home), "AWS_ENDPOINT_URL": gate.url}
+    said = qd(tmp_path, settings, "make", "bitmaps", "cow")
+    assert opened.is_set()
+    assert "bitmaps cow is materialized." in said
+
+
+def test_doctor_says_that_all_can_be_used(servers: Deployment, home: Path, tmp_path: Path) -> None:
+    settings = {**servers.settings(NAME), "QD_HOME": str(home)}
+    said = qd(tmp_path, settings, "doctor")
+    assert "store: s3://drawings/dagster creates once, reads ranges, lists and deletes." in said
+    assert "(PostgreSQL" in said
+    assert "holds our experiments" in said
+    assert "✗" not in said
+    assert PASSWORD not in said
+
+
+def test_doctor_says_in_a_sentence_each_what_cannot_be_used(
+    servers: Deployment, home: Path, tmp_path: Path
+) -> None:
+    settings = {
+        **servers.settings(NAME),
+        "QD_HOME": str(home),
+        "QD_STORE": "s3://nowhere/x",
+        "QD_DAGSTER_STORAGE": f"postgresql://qd:wrong@127.0.0.1:{servers.postgres.port}/dagster",
+        "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",
+    }
+    said = qd(tmp_path, settings, "doctor", code=1)
+    assert said.count("✗") == 3
+    assert "s3://nowhere/x is in a bucket that does not exist: create the bucket." in said
+    assert "Dagster's database does not answer as it should (connection to server" in said
+    assert "MLflow" in said
+    assert "Traceback" not in said

@@ -1,0 +1,86 @@
+"""The Dagster instance that the settings want: what it needs, what it never holds."""
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qd_pipeline.errors import BadSetting
+from qd_pipeline.orchestration import engine, instance
+from qd_pipeline.settings import Settings
+
+DATABASE = "postgresql://qd:s3cret@db.example/dagster"
+WHOLE: dict[str, Any] = {
+    "dagster_storage": DATABASE,
+    "store": "s3://bucket/prefix",
+    "tracking_uri": "https://me:s3cret@mlflow.example",
+    "source": "https://me:s3cret@mirror.example/quickdraw",
+    "webhook_url": "https://hooks.example/s3cret",
+    "class_sets": {"own": ("cow", "shark")},
+    "engine": "ray",
+    "engine_address": "http://head:8265",
+}
+
+
+def test_the_embedded_instance_is_written_once_and_may_be_edited(tmp_path: Path) -> None:
+    assert engine.rendered_config(Settings.load(home=tmp_path)) is None
+    written = instance.prepare(tmp_path) / "dagster.yaml"
+    assert written.read_text() == engine.own_config()
+    written.write_text(f"{engine.own_config()}# edited\n")
+    instance.prepare(tmp_path)
+    assert written.read_text().endswith("# edited\n")
+
+
+def test_another_instance_is_written_at_each_start(tmp_path: Path) -> None:
+    instance.prepare(tmp_path)
+    written = instance.prepare(tmp_path, "telemetry: {enabled: false}\n") / "dagster.yaml"
+    assert written.read_text() == "telemetry: {enabled: false}\n"
+    assert sorted(path.name for path in written.parent.glob("dagster.yaml*")) == ["dagster.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("lacking", "remedy"),
+    [
+        ("dagster_storage", "set QD_DAGSTER_STORAGE to postgresql://"),
+        ("store", "set QD_STORE to an address like s3://"),
+        ("tracking_uri", "set MLFLOW_TRACKING_URI to the address of an MLflow server"),
+        ("engine_address", "set QD_ENGINE_ADDRESS, like http://head:8265"),
+    ],
+)
+def test_what_an_engine_lacks_is_told_before_any_work(
+    lacking: str, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "find_spec", lambda _name: True)
+    settings = Settings.load(**{**WHOLE, lacking: None})
+    with pytest.raises(BadSetting, match=remedy):
+        engine.rendered_config(settings)
+
+
+@pytest.mark.skipif(find_spec("dagster_postgres") is not None, reason="it is installed here")
+def test_a_package_that_is_not_installed_is_told_with_the_command_that_installs_it() -> None:
+    with pytest.raises(BadSetting, match=r"pip install 'qd_pipeline\[postgres\]'"):
+        engine.rendered_config(Settings.load(dagster_storage=DATABASE))
+
+
+def test_no_secret_is_in_the_configuration_nor_handed_to_other_machines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine, "find_spec", lambda _name: True)
+    settings = Settings.load(**WHOLE)
+    config = engine.rendered_config(settings)
+    assert config is not None
+    assert "s3cret" not in config
+    assert "postgresql+psycopg2://qd@db.example/dagster" in config
+    # dagster-ray puts it between a shell's single quotes.
+    assert "'" not in config
+    assert engine.node_variables(settings) == ["QD_STORE", "QD_CLASS_SETS"]
+
+
+def test_a_password_reaches_postgresqls_client_through_its_own_variable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("PGPASSWORD", raising=False)
+    Settings.load(dagster_storage="postgresql://qd:p%40ss@db.example/dagster").export_secrets()
+    assert os.environ["PGPASSWORD"] == "p@ss"
