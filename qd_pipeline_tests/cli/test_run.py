@@ -159,7 +159,7 @@ def test_beside_the_table_stands_nothing_but_our_own_sentences(first: Sequence[s
         r"Classifiers on the synthetic sample \(seed 0\) Report of 2: \S+report\.html "
         r"(! [a-z]+ \w+ failed its check [^!]+ )*"
         r"8 partitions materialized, 0 already up to date; \d+ s\. "
-        r"Next: `qd report` opens .* lists the rest\. "
+        r"Next: `qd report[^`]*` opens .* lists the rest\. "
         r"These figures are of a synthetic sample; .* takes people's drawings\.",
         sentences(first),
     )
