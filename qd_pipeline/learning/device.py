@@ -1,4 +1,4 @@
-"""What the device decides: on a GPU trainings are compiled by XLA, in mixed precision."""
+"""What the device decides: on a GPU networks are trained in mixed precision."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def test_in_mixed_precision_the_weights_and_probabilities_keep_theirs() -> None:
 def test_what_was_trained_on_a_gpu_classifies_on_any_device(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # XLA and mixed precision are there without a GPU, too; they are only slow.
+    # Mixed precision is there without a GPU, too; it is only slow.
     monkeypatch.setattr(device, "has_gpu", lambda: True)
     monkeypatch.setitem(networks.NETWORKS, "small", small_network)
     data = write_animals(tmp_path, ("duck", "cow"), 40)

@@ -93,8 +93,9 @@ def train(
         optimizer=_optimizer(config),
         loss=_loss(config, classes),
         metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")],
-        # XLA is several times slower than graph mode on CPUs here.
-        jit_compile=on_gpu,
+        # XLA is several times slower than graph mode on CPUs here; and with deterministic
+        # operations, by which the same seed gives the same network, Keras refuses it everywhere.
+        jit_compile=False,
     )
     # Variables that are made in the first step make TensorFlow trace it twice.
     network.optimizer.build(network.trainable_variables)

@@ -13,9 +13,9 @@ from typing import Final
 import numpy as np
 
 from qd_pipeline.errors import BadSetting
-from qd_pipeline.quickdraw.sample.animals import PRESETS
+from qd_pipeline.quickdraw.sample.animals import DRAW
 
-ANIMALS: Final = tuple(PRESETS)
+ANIMALS: Final = tuple(DRAW)
 """The categories of the sample, in the notebook's order."""
 
 VERSION: Final = 1
@@ -43,7 +43,7 @@ def ndjson_lines(category: str, count: int, seed: int) -> Iterator[bytes]:
     >>> line.startswith(b'{"word":"duck","countrycode":"'), line.endswith(b"]]]}\n")
     (True, True)
     """
-    if category not in PRESETS:
+    if category not in DRAW:
         raise BadSetting(
             f"category {category!r}",
             "is not in the synthetic sample",

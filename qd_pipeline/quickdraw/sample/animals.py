@@ -1,6 +1,6 @@
 """The eight animals and how each is drawn.
 
-A recipe draws an animal that faces left, with a hand; what mirrors, bends and shakes it
+Each function draws an animal that faces left, with a hand; what mirrors, bends and shakes it
 comes later. Its `face_only` says whether this person would draw no more than the face.
 """
 
@@ -12,14 +12,14 @@ from qd_pipeline.quickdraw.sample.round_headed import frog, panda, rabbit
 from qd_pipeline.quickdraw.sample.waterside import duck, shark
 
 
-class TrainingConfig(Protocol):
+class DrawAnimal(Protocol):
     """How one animal is drawn."""
 
     def __call__(self, hand: Hand, *, face_only: bool) -> None:
         """Draw it."""
 
 
-PRESETS: Final[dict[str, TrainingConfig]] = {
+DRAW: Final[dict[str, DrawAnimal]] = {
     "cow": cow,
     "panda": panda,
     "frog": frog,
@@ -29,4 +29,4 @@ PRESETS: Final[dict[str, TrainingConfig]] = {
     "camel": camel,
     "shark": shark,
 }
-"""The recipe of each animal, in the notebook's order."""
+"""How each animal is drawn, in the notebook's order."""

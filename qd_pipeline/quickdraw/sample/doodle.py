@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from qd_pipeline.quickdraw.sample.animals import PRESETS
+from qd_pipeline.quickdraw.sample.animals import DRAW
 from qd_pipeline.quickdraw.sample.hand import Hand
 from qd_pipeline.quickdraw.sample.ink import CHANCES_PER_STROKE, simplify_traced, trace
 from qd_pipeline.quickdraw.sample.people import COUNTRIES, COUNTRY_LIMITS, Habits, habits
@@ -40,8 +40,8 @@ def doodle(animal: str, chances: np.random.Generator) -> Doodle:
     hand = Hand(chances, care=habit.care, one_line=habit.one_line, clockwise=side < habit.clockwise)
     mishap = hand.one_of(*_MISHAPS) if fate < _MISHAP_SHARE else None
     if mishap == "another animal":
-        animal = hand.one_of(*PRESETS)
-    PRESETS[animal](hand, face_only=hand.chance(habit.face_only))
+        animal = hand.one_of(*DRAW)
+    DRAW[animal](hand, face_only=hand.chance(habit.face_only))
     _order(hand, habit)
     _stop(hand, mishap)
     lengths = [len(stroke) for stroke in hand.strokes]
