@@ -61,7 +61,8 @@ def pasteable(text: str) -> str:
     >>> pasteable("train one with `qd run`")
     'train one with `qd run`'
     """
-    return re.sub(r"`qd ([a-z-]+)([^`]*)`", _as_here, text)
+    text = text.replace("`qd --help`", f"`{_program()} --help`")
+    return re.sub(r"`qd ([a-z][a-z-]*)([^`]*)`", _as_here, text)
 
 
 def _as_here(command: re.Match[str]) -> str:
