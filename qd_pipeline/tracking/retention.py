@@ -64,7 +64,8 @@ def delete_runs(client: MlflowClient, runs: Sequence[Run], database: str | None)
         if database:
             ids = {"--run-ids": [run.info.run_id for run in some], "--logged-model-ids": models}
             chosen = [part for name, each in ids.items() if each for part in (name, ",".join(each))]
-            command = [sys.executable, "-m", "mlflow", "gc", "--backend-store-uri", database]
+            store = ("--backend-store-uri", database, "--tracking-uri", database)
+            command = [sys.executable, "-m", "mlflow", "gc", *store]
             ended = subprocess.run([*command, *chosen], capture_output=True, text=True, check=False)
             if ended.returncode:
                 reason = (ended.stderr.strip().splitlines() or ["no reason given"])[-1]

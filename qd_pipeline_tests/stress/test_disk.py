@@ -253,7 +253,7 @@ def test_what_is_damaged_is_not_learned_from_and_what_is_rebuilt_is(
         path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
         with qd(output, "run", *chosen, "--seed", "1") as command:
             assert command.end() == 1
-        assert f"`qd make {stage} cow`" in command.said
+        assert f"`qd make {stage} cow " in command.said
         path.write_bytes(content)
     assert contents(home) == before
     trained = store.read("classifiers", "2")
@@ -261,7 +261,7 @@ def test_what_is_damaged_is_not_learned_from_and_what_is_rebuilt_is(
     path.write_bytes(path.read_bytes()[:-1])
     with qd(output, "make", "evaluations", "2", "--home", str(home)) as command:
         assert command.end() == 1
-    assert "`qd make classifiers 2`" in command.said
+    assert "`qd make classifiers 2 " in command.said
     # The remedy makes what was there: with the settings, not the defaults.
     with qd(output, "make", "classifiers", "2", "--home", str(home)) as command:
         assert command.end() == 0, command.printed

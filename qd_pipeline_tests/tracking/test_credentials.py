@@ -6,6 +6,7 @@ from base64 import b64encode
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import mlflow
 import pytest
 from mlflow import MlflowClient
 
@@ -43,7 +44,8 @@ def test_the_credentials_of_the_address_reach_the_server_and_no_error(tmp_path: 
     server.shutdown()
     assert Refusing.seen == {f"Basic {b64encode(f'{USER}:{PASSWORD}'.encode()).decode()}"}
     assert "s3cr3t" not in str(refused.value)
-    assert "s3cr3t" not in os.environ["MLFLOW_TRACKING_URI"]
+    assert "s3cr3t" not in mlflow.get_tracking_uri()
+    assert "MLFLOW_TRACKING_URI" not in os.environ
 
 
 def test_a_users_own_credentials_in_the_environment_stay(
