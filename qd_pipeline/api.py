@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
-from qd_pipeline import catalog
+from qd_pipeline import catalog, stores
 from qd_pipeline.errors import BadSetting, MissingPartition
 from qd_pipeline.settings import Settings
-from qd_pipeline.storage import PartitionStore
 
 # ruff: noqa: PLC0415 (what is slow to import is imported where it is needed: see above)
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     from qd_pipeline.learning.data import ClassSetData
     from qd_pipeline.serving.prediction import Predictor
-    from qd_pipeline.storage import Partition
+    from qd_pipeline.storage import Partition, PartitionStore
     from qd_pipeline.tracking import Tracker
 
 
@@ -226,22 +225,16 @@ class DataDirectory:
 
     @cached_property
     def _store(self) -> PartitionStore:
-        return PartitionStore(
-            self.settings.store_url,
-            cache=self.settings.cache_folder,
-            cache_bytes=self.settings.cache_bytes,
-        )
+        return stores.partition_store(self.settings)
 
     @cached_property
     def _tracker(self) -> Tracker:
         from qd_pipeline import tracking_uri
-        from qd_pipeline.tracking import Tracker
 
         file = tracking_uri.file_of(self.settings.mlflow_uri)
         if file is not None and not file.is_file():
             raise MissingPartition(f"the MLflow store {file}", "is not there", "run `qd run`")
-        settings = self.settings
-        return Tracker(settings.mlflow_uri, settings.mlartifacts, settings.mlflow_ui)
+        return stores.tracker(self.settings)
 
     def _read(self, stage: str, key: str) -> Partition:
         return self._store.read(stage, key)

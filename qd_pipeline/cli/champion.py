@@ -46,8 +46,7 @@ def _registry(
     settings = load(home=home, class_sets=class_sets)
     key = chosen_class_set(settings, class_set)
     # Both take seconds to import, and the other commands should not wait for them.
+    from qd_pipeline import stores  # noqa: PLC0415
     from qd_pipeline.orchestration.promotion import model_of  # noqa: PLC0415
-    from qd_pipeline.tracking import Tracker  # noqa: PLC0415
 
-    tracker = Tracker(settings.mlflow_uri, settings.mlartifacts, settings.mlflow_ui)
-    return model_of(key), tracker.registry, settings.class_sets[key]
+    return model_of(key), stores.tracker(settings).registry, settings.class_sets[key]

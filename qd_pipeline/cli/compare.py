@@ -35,11 +35,11 @@ def compare(
     settings = load(home=home, class_sets=class_sets)
     keys = chosen_class_sets(settings, class_set)
     # Dagster and MLflow are slow to import, and want the settings first.
+    from qd_pipeline import stores  # noqa: PLC0415
     from qd_pipeline.learning.reports import comparison_report  # noqa: PLC0415
     from qd_pipeline.orchestration.run_comparisons import last_runs  # noqa: PLC0415
-    from qd_pipeline.tracking import Tracker  # noqa: PLC0415
 
-    tracker = Tracker(settings.mlflow_uri, settings.mlartifacts, settings.mlflow_ui)
+    tracker = stores.tracker(settings)
     found = [last_runs(tracker, key, settings.class_sets[key], runs) for key in keys]
     if as_json:
         typer.echo(json.dumps({each.key: each.to_json() for each in found}, ensure_ascii=False))

@@ -47,10 +47,9 @@ def doctor(class_sets: ClassSetsOption = None, home: HomeOption = None) -> None:
 
 
 def _store(settings: "Settings") -> str:
-    from qd_pipeline.storage import PartitionStore  # noqa: PLC0415 (see `options`)
+    from qd_pipeline import stores  # noqa: PLC0415 (see `options`)
 
-    store = PartitionStore(settings.store_url, cache=settings.cache_folder)
-    ahead = store.probe()
+    ahead = stores.partition_store(settings).probe()
     return f"{settings.store_url} creates once, reads ranges, lists and deletes{_clock(ahead)}."
 
 
@@ -85,8 +84,8 @@ def _mlflow(settings: "Settings") -> str:
     if not tracking_uri.is_server(uri):
         return f"{tracking_uri.file_of(uri) or uri.partition('://')[0]} holds our experiments."
     answer = _get(f"{uri.rstrip('/')}/version", TrackingFailed)
-    version = _fits("mlflow", answer.data.decode())
-    return f"{uri} ({version}) holds our experiments{_clock(_ahead(answer))}."
+    found = _fits("mlflow", answer.data.decode())
+    return f"{uri} ({found}) holds our experiments{_clock(_ahead(answer))}."
 
 
 def _engine(settings: "Settings") -> str:

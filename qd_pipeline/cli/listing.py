@@ -175,15 +175,13 @@ def _champions(settings: "Settings", models: Sequence[str]) -> dict[str, str]:
 
     What the store of the partitions says is worth showing all the same.
     """
-    from qd_pipeline import tracking_uri  # noqa: PLC0415 (see `options`)
+    from qd_pipeline import stores, tracking_uri  # noqa: PLC0415 (see `options`)
 
     database = tracking_uri.file_of(settings.mlflow_uri)
     if database is None:
-        from qd_pipeline.tracking import Tracker  # noqa: PLC0415
-
         try:
-            tracker = Tracker(settings.mlflow_uri, settings.mlartifacts, settings.mlflow_ui)
-            found = {model: tracker.registry.champion(model) for model in models}
+            registry = stores.tracker(settings).registry
+            found = {model: registry.champion(model) for model in models}
         except QdError as error:
             return _unknown(models, error)
         return {model: f"version {one.number}" for model, one in found.items() if one}

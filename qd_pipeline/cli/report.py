@@ -19,12 +19,12 @@ def report(
     home: HomeOption = None,
 ) -> None:
     """Open the report of an evaluation in the browser."""
-    from qd_pipeline.storage import PartitionStore  # noqa: PLC0415 (see `options`)
+    from qd_pipeline import stores  # noqa: PLC0415 (see `options`)
 
     settings = load(home=home, class_sets=class_sets)
     known = settings.class_sets
     keys = [chosen_class_set(settings, class_set)] if class_set else list(known)
-    store = PartitionStore(settings.store_url, cache=settings.cache_folder)
+    store = stores.partition_store(settings)
     for key in sorted(keys, key=lambda key: -len(known[key])):
         made = store.find("evaluations", key)
         if made is not None:

@@ -7,9 +7,8 @@ from qd_pipeline.cli.terminal import terminal
 def send(home: HomeOption = None) -> None:
     """Send to MLflow what was logged while it did not answer."""
     settings = load(home=home)
-    from qd_pipeline.tracking import Tracker  # noqa: PLC0415 (MLflow is slow to import)
+    from qd_pipeline import stores  # noqa: PLC0415 (see `options`)
 
-    tracker = Tracker(settings.mlflow_uri, settings.mlartifacts, settings.mlflow_ui)
-    sent = tracker.send_waiting()
+    sent = stores.tracker(settings).send_waiting()
     said = f"what {sent} runs logged is sent." if sent else "nothing waits to be sent."
     terminal().print(f"[green]✓[/] MLflow answers: {said}", highlight=False)

@@ -15,7 +15,7 @@ from qd_pipeline.cli.terminal import short
 
 if TYPE_CHECKING:
     from qd_pipeline.orchestration.runner import PipelineRunner
-    from qd_pipeline.storage import Partition
+    from qd_pipeline.storage import Partition, PartitionStore
     from qd_pipeline.storage.reading import PartitionReader
 
 
@@ -38,14 +38,7 @@ def show(console: Console, runner: "PipelineRunner", class_sets: Sequence[str]) 
         evaluated = store.find("evaluations", key)
         if evaluated and key not in runner.failures:
             table.add_row(*_row(key, known[key], evaluated))
-            place = runner.store.location(evaluated)
-            # A browser here cannot open an object store's file.
-            remote = not place.startswith("/")
-            reports[key] = (
-                runner.store.open_local(evaluated, "report.html")
-                if remote
-                else Path(place, "report.html")
-            )
+            reports[key] = _report(runner.store, evaluated)
     if table.row_count:
         console.print(table)
     for key, path in reports.items():
@@ -147,6 +140,14 @@ def _show_shortages(
             "drawings asked for.",
             highlight=False,
         )
+
+
+def _report(store: "PartitionStore", evaluated: "Partition") -> Path:
+    """Return the path of a report, of a copy where the store is no folder."""
+    place = store.location(evaluated)
+    if place.startswith("/"):
+        return Path(place, "report.html")
+    return store.open_local(evaluated, "report.html")
 
 
 def _row(key: str, categories: tuple[str, ...], evaluated: "Partition") -> tuple[str, ...]:

@@ -15,6 +15,7 @@ _WIDTH_OF_FILES: Final = 120
 
 _REPEATED: Final = ("--home", "--class-sets")
 _FEWER: Final[dict[str, tuple[str, ...]]] = {
+    "--help": (),
     "categories": (),
     "clean": ("--home",),
     "networks": (),
@@ -61,8 +62,7 @@ def pasteable(text: str) -> str:
     >>> pasteable("train one with `qd run`")
     'train one with `qd run`'
     """
-    text = text.replace("`qd --help`", f"`{_program()} --help`")
-    return re.sub(r"`qd ([a-z][a-z-]*)([^`]*)`", _as_here, text)
+    return re.sub(r"`qd ([a-z-]+)([^`]*)`", _as_here, text)
 
 
 def _as_here(command: re.Match[str]) -> str:

@@ -220,14 +220,16 @@ class LabelledDrawings:
         """Return the strokes of some drawings: a column as `rasterize` takes it, of length k."""
         labels, rows = self.labels[which], self.rows[which]
         order = np.argsort(labels, kind="stable")
-        taken = []
-        for place in np.unique(labels).tolist() or [0]:
-            category, own = self.categories[place], rows[order][labels[order] == place]
-            kept = self.fit_in_memory
-            taken.append(
-                category.drawings.take(pa.array(own)) if kept else category.read_drawings(own)
-            )
+        taken = [
+            self._drawings_of(self.categories[place], rows[order][labels[order] == place])
+            for place in np.unique(labels).tolist() or [0]
+        ]
         return pa.concat_arrays(taken).take(pa.array(np.argsort(order)))
+
+    def _drawings_of(self, category: CategoryData, rows: NDArray[np.int64]) -> pa.Array:
+        if self.fit_in_memory:
+            return category.drawings.take(pa.array(rows))
+        return category.read_drawings(rows)
 
     def column(self, name: str) -> NDArray[np.generic]:
         """Return one attribute of each drawing, `(n,)`.

@@ -18,6 +18,7 @@ from qd_pipeline.orchestration.observations import observed_versions
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.resources import PartitionStoreResource
+from qd_pipeline.orchestration.run_statuses import ENDED
 from qd_pipeline.orchestration.stage import StageConfig
 from qd_pipeline.orchestration.staleness import MISSING, Staleness
 
@@ -28,11 +29,6 @@ AUTOMATED_TAGS: Final = {AUTOMATED: "yes"}
 
 _OBSERVATION: Final = "qd/observation"
 _SECONDS: Final = 30
-_ENDED: Final = (
-    dg.DagsterRunStatus.SUCCESS,
-    dg.DagsterRunStatus.FAILURE,
-    dg.DagsterRunStatus.CANCELED,
-)
 
 
 def sensor_of(pipeline: Pipeline, jobs: Sequence[Any]) -> dg.SensorDefinition:
@@ -63,7 +59,7 @@ def sensor_of(pipeline: Pipeline, jobs: Sequence[Any]) -> dg.SensorDefinition:
             yield dg.SkipReason("What follows the last observation is done.")
             return
         launched = instance.get_runs(dg.RunsFilter(tags={_OBSERVATION: observation}))
-        if any(run.status not in _ENDED or _is_retried(run, launched) for run in launched):
+        if any(run.status not in ENDED or _is_retried(run, launched) for run in launched):
             yield dg.SkipReason("What follows the last observation is being materialized.")
             return
         versions = observed_versions(instance, observation)

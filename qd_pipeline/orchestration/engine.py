@@ -18,8 +18,8 @@ from qd_pipeline.quickdraw.download import masked
 from qd_pipeline.settings import Settings, bare_url
 from qd_pipeline.tracking_uri import is_server
 
-PACKAGES: Final = {"ray": "dagster_ray", "celery": "dagster_celery", "k8s": None, "local": None}
-"""Package with the run launcher of each engine; Dagster's Helm chart configures its own."""
+_PACKAGES: Final = {"ray": "dagster_ray", "celery": "dagster_celery"}
+"""Packages with run launchers; on Kubernetes, Dagster's Helm chart configures its own."""
 
 _SECONDS_TO_START: Final = 3600
 """A run that waits for a CPU of the engine counts as starting."""
@@ -143,7 +143,7 @@ def _check(settings: Settings) -> None:
         example = {"ray": "http://head:8265", "celery": "pyamqp://broker"}[settings.engine]
         remedy = f"set QD_ENGINE_ADDRESS, like {example}"
         raise BadSetting(engine, "needs the engine's address", remedy)
-    if package := PACKAGES[settings.engine]:
+    if package := _PACKAGES.get(settings.engine):
         _require(package, engine, settings.engine)
 
 

@@ -1,7 +1,6 @@
 """The pipeline runner that submits runs to an engine, and follows them."""
 
 import math
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -67,19 +66,16 @@ class EngineRunner(PipelineRunner):
     def _follow(self) -> None:
         """Wait until the submitted runs have ended, and record what they did."""
         runs, self._submitted = self._submitted, []
-        begun, tell, seen = (
-            len(self.submission.materialized),
-            progress.started.get(),
-            Counter[str](),
-        )
+        begun, tell = len(self.submission.materialized), progress.started.get()
+        told: set[str] = set()
 
-        def count(key: str) -> None:
-            seen[key] += 1
-            if tell and seen[key] == 1:
+        def tell_once(key: str) -> None:
+            if tell and key not in told:
+                told.add(key)
                 tell(key)
 
         with instances.translate_errors(self.pipeline.settings.home):
-            self.submission.follow(runs, count)
+            self.submission.follow(runs, tell_once)
         new = self.submission.materialized[begun:]
         self.materialized += [f"{stage} {key}" for stage, key in dict.fromkeys(new)]
         self.failures |= self.submission.failures

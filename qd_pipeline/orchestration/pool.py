@@ -8,17 +8,13 @@ from typing import Final
 
 import dagster as dg
 
+from qd_pipeline.orchestration.run_statuses import ENDED
+
 TRAINING: Final = "training"
 """Pool of the assets that train."""
 
 SECONDS_BETWEEN_CHECKS: Final = 0.5
 """While waiting for a slot."""
-
-_ENDED: Final = [
-    dg.DagsterRunStatus.SUCCESS,
-    dg.DagsterRunStatus.FAILURE,
-    dg.DagsterRunStatus.CANCELED,
-]
 
 
 def free_slots_of_ended_runs(instance: dg.DagsterInstance) -> None:
@@ -26,7 +22,7 @@ def free_slots_of_ended_runs(instance: dg.DagsterInstance) -> None:
     storage = instance.event_log_storage
     holders = list(storage.get_concurrency_run_ids())
     if holders:
-        ended = dg.RunsFilter(run_ids=holders, statuses=_ENDED)
+        ended = dg.RunsFilter(run_ids=holders, statuses=list(ENDED))
         for record in instance.get_run_records(ended):
             storage.free_concurrency_slots_for_run(record.dagster_run.run_id)
 

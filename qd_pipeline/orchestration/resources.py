@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from qd_pipeline.quickdraw.download import SAMPLE_DRAWINGS, Limits, Source, masked, parse_source
-from qd_pipeline.storage import CACHE_BYTES, PartitionStore
+from qd_pipeline.storage import PartitionStore
 
 if TYPE_CHECKING:
     from qd_pipeline.settings import Settings
@@ -31,7 +31,7 @@ class PartitionStoreResource(dg.ConfigurableResource[None]):
 
     url: str
     cache: str
-    cache_bytes: int = CACHE_BYTES
+    cache_bytes: int
 
     @property
     def store(self) -> PartitionStore:

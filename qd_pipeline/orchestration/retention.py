@@ -9,12 +9,9 @@ from typing import Final
 
 import dagster as dg
 
+from qd_pipeline.orchestration.run_statuses import ENDED
+
 _EVENTS_AT_ONCE: Final = 1000
-_ENDED: Final = [
-    dg.DagsterRunStatus.SUCCESS,
-    dg.DagsterRunStatus.FAILURE,
-    dg.DagsterRunStatus.CANCELED,
-]
 
 
 def superseded_runs(
@@ -28,7 +25,7 @@ def superseded_runs(
         before: The time.
     """
     needed = {run for asset in assets for run in _runs_of_newest(instance, dg.AssetKey(asset))}
-    found = instance.get_runs(dg.RunsFilter(statuses=_ENDED, created_before=before))
+    found = instance.get_runs(dg.RunsFilter(statuses=list(ENDED), created_before=before))
     return [run.run_id for run in found if run.run_id not in needed]
 
 

@@ -23,6 +23,7 @@ from qd_pipeline.orchestration.failures import failures_of, killed
 from qd_pipeline.orchestration.jobs import JOB_OF, job_name
 from qd_pipeline.orchestration.partitions import PARTITION
 from qd_pipeline.orchestration.pipeline import Pipeline
+from qd_pipeline.orchestration.run_statuses import ENDED
 
 _LOG: Final = getLogger(__name__)
 
@@ -35,11 +36,6 @@ _SECONDS_TO_END: Final = 5.0
 _LOCATION: Final = "qd_pipeline"
 _REPOSITORY: Final = "__repository__"
 _STARTING: Final = (dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING)
-_ENDED: Final = (
-    dg.DagsterRunStatus.SUCCESS,
-    dg.DagsterRunStatus.FAILURE,
-    dg.DagsterRunStatus.CANCELED,
-)
 
 
 @dataclass
@@ -126,7 +122,7 @@ class Submission:
                 found = self.instance.get_runs(dg.RunsFilter(run_ids=list(following)))
                 for run in found:
                     following[run.run_id] = self._report(run, following[run.run_id], on_partition)
-                    if run.status in _ENDED and not self._has_more(run, following):
+                    if run.status in ENDED and not self._has_more(run, following):
                         del following[run.run_id]
                 if any(run.status is not dg.DagsterRunStatus.QUEUED for run in found):
                     queued_since = time.monotonic()
@@ -167,7 +163,7 @@ class Submission:
         runs = self.instance.get_runs(
             dg.RunsFilter(
                 tags={_SUBMITTED: "yes"},
-                statuses=[each for each in dg.DagsterRunStatus if each not in _ENDED],
+                statuses=[each for each in dg.DagsterRunStatus if each not in ENDED],
             )
         )
         self.follow([run.run_id for run in runs], on_partition)

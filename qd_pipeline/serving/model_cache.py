@@ -9,13 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qd_pipeline import tracking_uri
+from qd_pipeline import stores, tracking_uri
 from qd_pipeline.class_sets import listed
 from qd_pipeline.errors import BadSetting, MissingPartition, QdError
 from qd_pipeline.learning.classifier import Classifier
 from qd_pipeline.serving.prediction import Predictor
 from qd_pipeline.settings import Settings
-from qd_pipeline.storage import PartitionStore
 
 if TYPE_CHECKING:
     from qd_pipeline.tracking import Tracker
@@ -65,7 +64,7 @@ class ModelCache:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._store = PartitionStore(settings.store_url, cache=settings.cache_folder)
+        self._store = stores.partition_store(settings)
         self._loaded: dict[str, LoadedModel] = {}
         self._lock = threading.Lock()
 
@@ -121,10 +120,7 @@ class ModelCache:
 
     @cached_property
     def _tracker(self) -> "Tracker":
-        from qd_pipeline.tracking import Tracker  # noqa: PLC0415 (MLflow takes seconds to import)
-
-        settings = self._settings
-        return Tracker(settings.mlflow_uri, settings.mlartifacts, settings.mlflow_ui)
+        return stores.tracker(self._settings)
 
     def _update(self, key: str) -> None:
         """Load a class set's present classifier, or forget the one of before.

@@ -3,10 +3,9 @@
 from qd_pipeline.storage.partition import Partition
 from qd_pipeline.storage.reading import PartitionReader
 from qd_pipeline.storage.staging import StagedPartition
-from qd_pipeline.storage.store import CACHE_BYTES, PartitionStore
+from qd_pipeline.storage.store import PartitionStore
 
 __all__ = [
-    "CACHE_BYTES",
     "Partition",
     "PartitionReader",
     "PartitionStore",

@@ -38,7 +38,6 @@ _RENEWED: Final = "lease_renewed"
 _EVALUATION: Final = "evaluation"
 """Tag of a run whose training has finished: how its evaluation ended, or `running`."""
 
-_URI: Final = "MLFLOW_TRACKING_URI"
 _USER: Final = "MLFLOW_TRACKING_USERNAME"
 _PASSWORD: Final = "MLFLOW_TRACKING_PASSWORD"  # noqa: S105 (a variable's name)
 
@@ -347,11 +346,11 @@ def _use(uri: str) -> None:
     MLflow also puts the address into the environment, where the settings of another data directory,
     and child processes, would take it for the user's.
     """
-    before = os.environ.get(_URI)
+    before = os.environ.get(tracking_uri.NAME)
     mlflow.set_tracking_uri(uri)
-    os.environ.pop(_URI, None)
+    os.environ.pop(tracking_uri.NAME, None)
     if before is not None:
-        os.environ[_URI] = before
+        os.environ[tracking_uri.NAME] = before
 
 
 def _renewed(tags: Mapping[str, str]) -> float:

@@ -68,7 +68,8 @@ def wide_picture_and_strokes(
     and a smooth warp.
     """
     widths = tuple(width * 3 // 2 for width in _WIDTHS)
-    return _both("wide_picture_and_strokes", class_count, side, length, widths, dropout=0.3)
+    seen, name = features(COMPACT), "wide_picture_and_strokes"
+    return _both(name, class_count, side, length, widths, dropout=0.3, seeing=seen)
 
 
 @network
@@ -95,12 +96,12 @@ def _both(
     widths: Sequence[int],
     *,
     dropout: float,
-    seeing: Sequence[Any] | None = None,
+    seeing: Sequence[Any],
 ) -> keras.Model:
     keras, layers = backend.keras, backend.keras.layers
     bitmap, sequence = keras.Input((side, side, 1), name="bitmap"), _sequence(length)
     seen = bitmap
-    for layer in seeing or features(COMPACT):
+    for layer in seeing:
         seen = layer(seen)
     together = layers.Concatenate()([seen, _along_the_ink(sequence, widths)])
     if dropout:
