@@ -187,7 +187,7 @@ class DataDirectory:
             MissingPartition: It has no champion.
             TrackingFailed: MLflow does not answer.
         """
-        from qd_pipeline.orchestration.promotion import model_of
+        from qd_pipeline.tracking.registry import model_of
 
         registry = self._tracker.registry
         version = registry.champion(model_of(self._known(key)))

@@ -1,13 +1,20 @@
 """`qd promote` and `qd rollback`: which version of a classifier is the champion."""
 
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
 
 import typer
+from rich.markup import escape
 
 from qd_pipeline.cli.options import ClassSetsOption, HomeOption, chosen_class_set, load
-from qd_pipeline.cli.terminal import terminal
+from qd_pipeline.cli.terminal import Terminal, terminal
+from qd_pipeline.errors import QdError, TrackingFailed
 
 if TYPE_CHECKING:
+    from qd_pipeline.settings import Settings
     from qd_pipeline.tracking.registry import Registry
 
 ClassSetArgument = Annotated[str, typer.Argument(help="A class set: 2, 4, 8, …")]
@@ -25,7 +32,7 @@ def promote(
     from qd_pipeline.tracking.registry import DecidedBy  # noqa: PLC0415
 
     chosen = registry.version(model, version)
-    chosen.ensure_tells_apart(categories)
+    registry.ensure_tells_apart(chosen, categories)
     before = registry.set_champion(chosen, DecidedBy.PERSON)
     was = f"; {before} was" if before else ""
     terminal().print(f"[green]✓[/] {chosen} is the champion{was}.", highlight=False)
@@ -47,6 +54,42 @@ def _registry(
     key = chosen_class_set(settings, class_set)
     # Both take seconds to import, and the other commands should not wait for them.
     from qd_pipeline import stores  # noqa: PLC0415
-    from qd_pipeline.orchestration.promotion import model_of  # noqa: PLC0415
+    from qd_pipeline.tracking.registry import model_of  # noqa: PLC0415
 
     return model_of(key), stores.tracker(settings).registry, settings.class_sets[key]
+
+
+def champions(settings: "Settings", models: Sequence[str]) -> dict[str, str]:
+    """Return the champions' numbers by model, and none where there is no champion.
+
+    Where MLflow does not tell, they are `not known`, and it is said why.
+
+    What the store of the partitions says is worth showing all the same.
+    """
+    from qd_pipeline import stores, tracking_uri  # noqa: PLC0415 (see `options`)
+
+    database = tracking_uri.file_of(settings.mlflow_uri)
+    if database is None:
+        try:
+            registry = stores.tracker(settings).registry
+            found = {model: registry.champion(model) for model in models}
+        except QdError as error:
+            return _unknown(models, error)
+        return {model: str(one.number) for model, one in found.items() if one}
+    # MLflow takes four seconds of processor time to import, and its database a millisecond to ask.
+    asked = "SELECT name, version FROM registered_model_aliases WHERE alias = 'champion'"
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True)) as opened:
+            return {model: str(number) for model, number in opened.execute(asked)}
+    except sqlite3.OperationalError:  # there is none yet, or it is of an MLflow without aliases
+        return {}
+    except sqlite3.DatabaseError as error:
+        remedy = f"restore it from a backup, or set {tracking_uri.NAME} to another store"
+        return _unknown(models, TrackingFailed(f"MLflow's store {database}", str(error), remedy))
+
+
+def _unknown(models: Sequence[str], error: QdError) -> dict[str, str]:
+    Terminal(stderr=True).print(
+        f"[yellow]![/] {escape(str(error))}", highlight=False, soft_wrap=True
+    )
+    return dict.fromkeys(models, "not known")

@@ -1,26 +1,22 @@
 """`qd categories`, `qd networks`, `qd status`: what there is to choose from, and what there is."""
 
 import inspect
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
 
-from rich.markup import escape
 from rich.table import Table
 
 from qd_pipeline.cli import summary
+from qd_pipeline.cli.champion import champions
 from qd_pipeline.cli.options import ClassSetsOption, HomeOption
-from qd_pipeline.cli.terminal import Terminal, terminal
-from qd_pipeline.errors import QdError, TrackingFailed
+from qd_pipeline.cli.terminal import terminal
+from qd_pipeline.errors import QdError
 
 if TYPE_CHECKING:
     from qd_pipeline.orchestration.partitions import By
     from qd_pipeline.orchestration.staleness import Staleness
-    from qd_pipeline.settings import Settings
     from qd_pipeline.storage import Partition, PartitionStore
 
 
@@ -74,18 +70,29 @@ def status(class_sets: ClassSetsOption = None, home: HomeOption = None) -> None:
     evaluated = {
         key: found.partition("evaluations", key) for key in pipeline.partitions.keys(By.CLASS_SET)
     }
-    models = [made.metadata["model"] for made in evaluated.values() if made]
-    champions = _champions(settings, models)
-    table = Table("class set", "accuracy (95 % interval)", "since", "champion", "partitions")
+    known = champions(settings, [made.metadata["model"] for made in evaluated.values() if made])
+    # 80 columns wide, with short keys.
+    table = Table("class\nset", "version", "accuracy\n(95 % interval)", "since", "partitions")
     for key, made in evaluated.items():
         accuracy = summary.accuracy(made.metadata["figures"]) if made else "–"
-        champion = champions.get(made.metadata["model"], "none") if made else "–"
         state = found.state(By.CLASS_SET, key)
-        table.add_row(key, accuracy, found.since(made), champion, state)
+        table.add_row(key, _version(made, known), accuracy, found.since(made), state)
     console.print(table)
-    for said, partitions in (*found.sources.items(), *found.reasons.items()):
+    for said, keys in found.sources.items():
+        console.print(f"{said}: {listed(keys, _MOST_NAMED)}.", highlight=False, markup=False)
+    for said, partitions in found.reasons.items():
         named = listed(partitions, _MOST_NAMED)
         console.print(f"{named}: {said}.", highlight=False, markup=False)
+
+
+def _version(made: "Partition | None", champions: Mapping[str, str]) -> str:
+    """Return the version that an evaluation is of, and which one is the champion."""
+    if made is None:
+        return "–"
+    number, champion = str(made.metadata["version"]), champions.get(made.metadata["model"])
+    if champion == number:
+        return f"{number}, champion"
+    return f"{number} (champion: {champion})" if champion else f"{number} (no champion)"
 
 
 _MOST_NAMED: Final = 8
@@ -113,7 +120,7 @@ class _Found:
 
     Attributes:
         reasons: Stale partitions by the reason why they are.
-        sources: Keys of partitions by the source of their drawings.
+        sources: Keys of partitions by what they are and the source of their drawings.
     """
 
     def __init__(self, staleness: "Staleness", store: "PartitionStore") -> None:
@@ -137,7 +144,8 @@ class _Found:
 
         provenance = Provenance.of_partitions([made])
         if provenance:
-            self.sources.setdefault(f"of the {provenance.source}", []).append(made.key)
+            kind = "Class sets" if made.stage == "evaluations" else "Categories"
+            self.sources.setdefault(f"{kind} of the {provenance.source}", []).append(made.key)
         folder = Path(self._store.location(made))
         if not folder.is_dir():
             return "–"
@@ -168,37 +176,3 @@ class _Found:
             if names
         ]
         return f"[yellow]{'; '.join(said)}[/]" if said else "[green]up to date[/]"
-
-
-def _champions(settings: "Settings", models: Sequence[str]) -> dict[str, str]:
-    """Return the versions of the champions of some models, by model, and say why if none is known.
-
-    What the store of the partitions says is worth showing all the same.
-    """
-    from qd_pipeline import stores, tracking_uri  # noqa: PLC0415 (see `options`)
-
-    database = tracking_uri.file_of(settings.mlflow_uri)
-    if database is None:
-        try:
-            registry = stores.tracker(settings).registry
-            found = {model: registry.champion(model) for model in models}
-        except QdError as error:
-            return _unknown(models, error)
-        return {model: f"version {one.number}" for model, one in found.items() if one}
-    # MLflow takes four seconds of processor time to import, and its database a millisecond to ask.
-    asked = "SELECT name, version FROM registered_model_aliases WHERE alias = 'champion'"
-    try:
-        with closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True)) as opened:
-            return {model: f"version {number}" for model, number in opened.execute(asked)}
-    except sqlite3.OperationalError:  # there is none yet, or it is of an MLflow without aliases
-        return {}
-    except sqlite3.DatabaseError as error:
-        remedy = f"restore it from a backup, or set {tracking_uri.NAME} to another store"
-        return _unknown(models, TrackingFailed(f"MLflow's store {database}", str(error), remedy))
-
-
-def _unknown(models: Sequence[str], error: QdError) -> dict[str, str]:
-    Terminal(stderr=True).print(
-        f"[yellow]![/] {escape(str(error))}", highlight=False, soft_wrap=True
-    )
-    return dict.fromkeys(models, "not known")

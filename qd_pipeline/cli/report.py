@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from qd_pipeline.cli.champion import champions
 from qd_pipeline.cli.options import ClassSetsOption, HomeOption, chosen_class_set, load
 from qd_pipeline.cli.summary import show_path
 from qd_pipeline.cli.terminal import terminal
@@ -18,7 +19,7 @@ def report(
     class_sets: ClassSetsOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Open the report of an evaluation in the browser."""
+    """Open the report of the newest evaluation, of the champion or not, in the browser."""
     from qd_pipeline import stores  # noqa: PLC0415 (see `options`)
 
     settings = load(home=home, class_sets=class_sets)
@@ -29,7 +30,11 @@ def report(
         made = store.find("evaluations", key)
         if made is not None:
             path = store.open_local(made, "report.html")
-            show_path(terminal(), f"Report of {key}", path)
+            model, version = made.metadata["model"], str(made.metadata["version"])
+            champion = champions(settings, [model]).get(model)
+            console = terminal()
+            show_path(console, f"Report of {key}, version {version}", path)
+            console.print(_champion(key, version, champion), highlight=False)
             webbrowser.open(path.absolute().as_uri())
             return
     raise MissingPartition(
@@ -37,3 +42,12 @@ def report(
         "has no report yet",
         "make one with `qd run`",
     )
+
+
+def _champion(key: str, version: str, champion: str | None) -> str:
+    """Return whether a version is the champion, and which one is instead."""
+    if version == champion:
+        return f"Version {version} is the champion."
+    instead = f"that is version {champion}" if champion else "there is none"
+    promoted = f"`qd promote {key} {version}` makes it the champion"
+    return f"Version {version} is not the champion, {instead}; {promoted}."

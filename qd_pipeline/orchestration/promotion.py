@@ -12,14 +12,9 @@ from qd_pipeline.learning.evaluation import promotion
 from qd_pipeline.learning.evaluation.comparison import Comparison, mcnemar
 from qd_pipeline.learning.evaluation.predictions_table import class_set_of
 from qd_pipeline.learning.evaluation.promotion import Champion, Outcome, PromotionDecision
-from qd_pipeline.tracking.registry import DecidedBy, Registry, Version
+from qd_pipeline.tracking.registry import DecidedBy, Registry, Version, model_of
 
 PREDICTIONS: Final = "predictions.parquet"
-
-
-def model_of(class_set: str) -> str:
-    """Return the name of a class set's registered model."""
-    return f"quickdraw-{class_set}"
 
 
 @dataclass(frozen=True, kw_only=True)

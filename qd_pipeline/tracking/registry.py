@@ -32,10 +32,12 @@ _CLASSIFIER: Final = "classifier"
 _CATEGORIES: Final = "categories"
 
 _WITHHELD: Final = "has files that MLflow does not return"
-_REMEDY: Final = (
-    "check that MLflow finds its artifacts where they were; if they are gone, make another version "
-    "the champion with `qd promote`"
-)
+_PREFIX: Final = "quickdraw-"
+
+
+def model_of(class_set: str) -> str:
+    """Return the name of a class set's registered model."""
+    return f"{_PREFIX}{class_set}"
 
 
 class DecidedBy(StrEnum):
@@ -65,6 +67,16 @@ class Version:
         return f"{self.model} version {self.number}"
 
     @property
+    def class_set(self) -> str:
+        """The key of the class set whose classifier it is."""
+        return self.model.removeprefix(_PREFIX)
+
+    @property
+    def promotion(self) -> str:
+        """The command that makes it the champion."""
+        return f"`qd promote {self.class_set} {self.number}`"
+
+    @property
     def categories(self) -> tuple[str, ...]:
         """The categories that it tells apart; empty where its tags do not say."""
         return tuple(json.loads(self.tags.get(_CATEGORIES, "[]")))
@@ -79,20 +91,9 @@ class Version:
         """Whether it is or ever was the champion."""
         return _SINCE in self.tags
 
-    def ensure_tells_apart(self, categories: Collection[str]) -> None:
-        """Raise if it was trained for other categories than the class set has now.
-
-        Raises:
-            BadSetting: It was.
-        """
-        if self.categories and set(self.categories) != set(categories):
-            raise BadSetting(
-                str(self),
-                f"tells other categories apart ({', '.join(self.categories)}) than the class set "
-                f"has now ({', '.join(categories)})",
-                "name a version of these with `qd promote`, or give the class sets of then with "
-                "`--class-sets`",
-            )
+    def tells_apart(self, categories: Collection[str]) -> bool:
+        """Return whether it was trained for these categories, as far as its tags say."""
+        return not self.categories or set(self.categories) == set(categories)
 
 
 class Registry:
@@ -127,6 +128,21 @@ class Registry:
         known = ", ".join(str(found.number) for found in versions)
         remedy = f"give one of {known}" if known else "train one with `qd run`"
         raise BadSetting(f"{model} version {number}", "is not in the registry", remedy)
+
+    def ensure_tells_apart(self, version: Version, categories: Collection[str]) -> None:
+        """Raise if a version was trained for other categories than the class set has now.
+
+        Raises:
+            BadSetting: It was.
+        """
+        if not version.tells_apart(categories):
+            raise BadSetting(
+                str(version),
+                f"tells other categories apart ({', '.join(version.categories)}) than the class "
+                f"set has now ({', '.join(categories)})",
+                f"{self._another(version, categories)}, or give the class sets of then with "
+                "`--class-sets`",
+            )
 
     def find(self, model: str, *, run: str, classifier: str) -> Version | None:
         """Return the version of a classifier, or None where it is not registered.
@@ -233,10 +249,10 @@ class Registry:
             raise BadSetting(model, "has no champion", "train one with `qd run`")
         if _SUCCEEDED not in present.tags:
             raise BadSetting(
-                str(present), "is the first champion", "name a version with `qd promote`"
+                str(present), "is the first champion", self._another(present, categories)
             )
         before = self.version(model, int(present.tags[_SUCCEEDED]))
-        before.ensure_tells_apart(categories)
+        self.ensure_tells_apart(before, categories)
         with translate_errors():
             self._client.set_registered_model_alias(model, CHAMPION, str(before.number))
             for each in (before, present):
@@ -266,9 +282,9 @@ class Registry:
             TrackingFailed: MLflow does not return it.
         """
         if name not in self._kept(version.run):
-            raise MissingPartition(str(version), f"has lost {name}", _REMEDY)
+            raise MissingPartition(str(version), f"has lost {name}", _if_lost(version))
         with tempfile.TemporaryDirectory() as folder:
-            with translate_errors(str(version), _WITHHELD, _REMEDY):
+            with translate_errors(str(version), _WITHHELD, _if_lost(version)):
                 path = Path(self._client.download_artifacts(version.run, name, folder))
             yield path
 
@@ -280,7 +296,7 @@ class Registry:
             TrackingFailed: MLflow does not return its files.
         """
         with tempfile.TemporaryDirectory() as folder:
-            with translate_errors(str(version), _WITHHELD, _REMEDY):
+            with translate_errors(str(version), _WITHHELD, _if_lost(version)):
                 uri = f"models:/{version.model}/{version.number}/{FILES}"
                 path = Path(mlflow.artifacts.download_artifacts(uri, dst_path=folder))
             yield path
@@ -295,6 +311,17 @@ class Registry:
                     return set()
                 raise
 
+    def _another(self, version: Version, categories: Collection[str]) -> str:
+        """Return how to make another version of some categories the champion."""
+        others = [
+            each
+            for each in self._versions(version.model)
+            if each.number != version.number and each.tells_apart(categories)
+        ]
+        if not others:
+            return "train another with `qd run`"
+        return f"make another version the champion, as {others[-1].promotion} does"
+
     def _versions(self, model: str) -> list[Version]:
         with translate_errors():
             found = self._client.search_model_versions(f"name = '{model}'")
@@ -303,6 +330,13 @@ class Registry:
     def _tag(self, version: Version, tags: Mapping[str, str]) -> None:
         for key, value in tags.items():
             self._client.set_model_version_tag(version.model, str(version.number), key, value)
+
+
+def _if_lost(version: Version) -> str:
+    return (
+        "check that MLflow finds its artifacts where they were; if they are gone, "
+        f"`qd rollback {version.class_set}` makes the champion before it champion again"
+    )
 
 
 def _decided(by: DecidedBy) -> dict[str, str]:

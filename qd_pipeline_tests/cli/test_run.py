@@ -101,8 +101,9 @@ def test_status_tells_what_there_is_how_good_and_of_which_source(
     (cow,) = [line for line in lines if line.startswith("│ cow ")]
     assert re.search(r"│ 60 +│ \d{4}-\d\d-\d\d \d\d:\d\d +│ up to date +│", cow)
     (two,) = [line for line in lines if line.startswith("│ 2 ")]
-    assert re.search(r"│ [\d.]+ % \([\d.]+–[\d.]+\).* │ none +│ up to date +│", two)
-    assert "cow, panda, 2: of the synthetic sample (seed 0)." in lines
+    assert re.search(r"│ 1 \(no champion\) +│ [\d.]+ % \([\d.]+–[\d.]+\).* │ up to date +│", two)
+    assert "Categories of the synthetic sample (seed 0): cow, panda." in lines
+    assert "Class sets of the synthetic sample (seed 0): 2." in lines
 
 
 @pytest.mark.parametrize(
@@ -208,9 +209,10 @@ def test_a_report_is_opened_in_the_browser_and_its_path_is_printed(
     browser.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
     browser.chmod(0o755)
     monkeypatch.setenv("BROWSER", f"{browser} %s")
-    (printed,), imported = own_process("report", "--home", str(home))
+    (printed, champion), imported = own_process("report", "--home", str(home))
     assert not imported & {"dagster", "mlflow", "keras"}
-    report = Path(printed.removeprefix("Report of 2: "))
+    assert champion.startswith("Version 1 is not the champion, there is none; `qd promote 2 1")
+    report = Path(printed.removeprefix("Report of 2, version 1: "))
     assert report.is_file()
     assert opened.read_text().strip() == report.absolute().as_uri()
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +96,23 @@ def test_the_check_warns_of_a_classifier_that_is_not_promoted(bad: PipelineRunne
     assert not outcome.passed
     assert outcome.severity is dg.AssetCheckSeverity.WARN
     assert outcome.description is not None
-    assert outcome.description.startswith("kept: its accuracy of ")
+    assert outcome.description.startswith(
+        f"{MODEL} version 2 was not promoted, {MODEL} version 1 stays champion: its accuracy of "
+    )
+    assert outcome.description.endswith("; `qd promote 2 2` promotes it all the same")
     assert outcome.metadata["outcome"].value == "kept"
+
+
+def test_the_status_and_the_report_say_which_version_they_show_and_who_is_champion(
+    bad: PipelineRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BROWSER", "true")
+    home = ["--home", str(bad.pipeline.settings.home)]
+    shown = CliRunner().invoke(app, ["status", *home]).output
+    assert re.search(r"│ 2 +│ 2 \(champion: 1\) +│ [\d.]+ % ", shown)
+    said = CliRunner().invoke(app, ["report", *home]).output
+    assert "Report of 2, version 2: " in said
+    assert "Version 2 is not the champion, that is version 1; `qd promote 2 2` " in said
 
 
 def test_people_have_the_last_word(bad: PipelineRunner) -> None:

@@ -117,7 +117,7 @@ def test_rolling_back_goes_from_champion_to_champion(
         registry.set_champion(version, DecidedBy.EVALUATION)
     assert registry.roll_back(model, COW_PANDA).number == 2
     assert registry.roll_back(model, COW_PANDA).number == 1
-    with pytest.raises(BadSetting, match="is the first champion"):
+    with pytest.raises(BadSetting, match=r"is the first champion: .* `qd promote \S+ 3`"):
         registry.roll_back(model, COW_PANDA)
 
 
@@ -164,7 +164,7 @@ def test_a_file_that_a_run_has_lost_is_told_with_the_way_out(
 ) -> None:
     for lost in (versions[1], dataclasses.replace(versions[1], run="0" * 32)):
         with (
-            pytest.raises(MissingPartition, match=r"2 has lost nothing\.parquet: .*`qd promote`"),
+            pytest.raises(MissingPartition, match=r"2 has lost nothing\.parquet: .*`qd rollback "),
             registry.file_of(lost, "nothing.parquet"),
         ):
             pass
@@ -177,7 +177,7 @@ def test_a_classifier_whose_files_are_gone_is_told_with_the_way_out(
     with (
         pytest.raises(
             TrackingFailed,
-            match=f"{model} version 9 has files that MLflow does not return .*promote",
+            match=f"{model} version 9 has files that MLflow does not return .*rollback",
         ),
         registry.classifier_of(gone),
     ):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
 import numpy as np
@@ -23,6 +23,9 @@ from qd_pipeline.orchestration.embedded import png
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.stage import Check, CheckResult, Input, Result, Stage, StageConfig
 from qd_pipeline.orchestration.stages.drawings import DRAWINGS, log_split, read_drawings
+
+if TYPE_CHECKING:
+    from qd_pipeline.tracking.registry import Version
 
 REPORT: Final = "report.html"
 
@@ -58,11 +61,12 @@ def materialize(context: MaterializationContext, config: EvaluationConfig) -> Re
         description=_description(context, evaluation),
     )
     decision = promotion.decide(registry, candidate, config.promotion_margin)
-    checks = _checks(len(data.test), evaluation, decision)
+    checks = _checks(len(data.test), evaluation)
     context.require(checks)
     metrics = metrics_of(evaluation, classifier.training)
     context.run.describe(candidate.description)
     version = promotion.register(registry, candidate, decision)
+    checks.append(_promotion_check(decision, version))
     _write(context, classifier, evaluation, decision, model=str(version))
     return Result(
         metadata={"figures": metrics, "model": version.model, "version": version.number},
@@ -171,9 +175,7 @@ def _shown(context: MaterializationContext, evaluation: Evaluation) -> Mapping[s
     }
 
 
-def _checks(
-    drawings: int, evaluation: Evaluation, decision: PromotionDecision
-) -> list[CheckResult]:
+def _checks(drawings: int, evaluation: Evaluation) -> list[CheckResult]:
     predicted = evaluation.predictions.num_rows
     low, _ = evaluation.accuracy.interval
     return [
@@ -187,10 +189,19 @@ def _checks(
             low > evaluation.chance,
             f"accuracy {evaluation.accuracy}, chance {evaluation.chance * 100:.1f} %",
         ),
-        CheckResult(
-            "not_worse_than_the_champion", decision.promoted, str(decision), _compared(decision)
-        ),
     ]
+
+
+def _promotion_check(decision: PromotionDecision, version: "Version") -> CheckResult:
+    found = str(decision)
+    if not decision.promoted:
+        champion = f"{decision.champion} stays" if decision.champion else "there is no"
+        found = (
+            f"{version} was not promoted{' before' if decision.repeated else ''}, {champion} "
+            f"champion: {decision.reason}; {version.promotion} promotes it all the same"
+        )
+    name = "not_worse_than_the_champion"
+    return CheckResult(name, decision.promoted, found, _compared(decision))
 
 
 def _compared(decision: PromotionDecision) -> Mapping[str, Any]:
