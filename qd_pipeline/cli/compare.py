@@ -10,6 +10,7 @@ from rich.table import Table
 
 from qd_pipeline.class_sets import listed
 from qd_pipeline.cli.options import ClassSetsOption, HomeOption, chosen_class_sets, load
+from qd_pipeline.cli.summary import show_path
 from qd_pipeline.cli.terminal import terminal
 from qd_pipeline.errors import disk_failure
 
@@ -52,9 +53,7 @@ def compare(
         path.write_text(comparison_report.html(found, made=datetime.now(UTC)), encoding="utf-8")
     except OSError as error:
         raise disk_failure(error, path.parent) from error
-    console.print(
-        f"Drawings that they differ in, and a plot: {path}", highlight=False, markup=False
-    )
+    show_path(console, "The page, with the drawings that they differ in", path)
 
 
 def _table(compared: "RunComparison") -> Table:
@@ -69,7 +68,7 @@ def _table(compared: "RunComparison") -> Table:
     pairs = {pair.other: pair for pair in compared.pairs}
     for place, run in enumerate(compared.runs):
         table.add_row(
-            str(place + 1),
+            f"{place + 1}, champion" if run.is_champion else str(place + 1),
             f"{run.started:%Y-%m-%d %H:%M}",
             str(run.accuracy),
             *([_percent(run.balanced_accuracy)] if unequal else []),

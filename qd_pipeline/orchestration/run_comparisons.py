@@ -13,6 +13,7 @@ from qd_pipeline.learning.evaluation.intervals import Proportion
 from qd_pipeline.learning.evaluation.run_comparison import ComparedRun, RunComparison, compare_runs
 from qd_pipeline.orchestration.promotion import PREDICTIONS
 from qd_pipeline.tracking import LoggedRun, Tracker
+from qd_pipeline.tracking.registry import model_of
 
 _CLASS_SET = "class_set"
 
@@ -32,11 +33,13 @@ def last_runs(tracker: Tracker, key: str, class_set: tuple[str, ...], count: int
     """
     if count < 1:
         raise BadSetting("runs", f"is {count}", "give a whole number from 1")
-    runs = [_compared_run(tracker, run) for run in tracker.last_runs(key, count)]
+    champion = tracker.registry.champion(model_of(key))
+    trained = champion.run if champion else None
+    runs = [_compared_run(tracker, run, trained) for run in tracker.last_runs(key, count)]
     return compare_runs(key, class_set, runs)
 
 
-def _compared_run(tracker: Tracker, run: LoggedRun) -> ComparedRun:
+def _compared_run(tracker: Tracker, run: LoggedRun, champion: str | None) -> ComparedRun:
     # A figure that was not a number is as good as none.
     metrics = {name: value for name, value in run.metrics.items() if math.isfinite(value)}
     drawings = round(metrics.get("test_drawings", 0))
@@ -54,6 +57,7 @@ def _compared_run(tracker: Tracker, run: LoggedRun) -> ComparedRun:
         seconds=metrics.get("training_seconds"),
         source=run.tags.get("source", ""),
         synthetic=run.tags.get("synthetic") == "true",
+        is_champion=run.id == champion,
         predictions=_predictions(tracker, run.id),
     )
 

@@ -43,6 +43,7 @@ class ComparedRun:
         seconds: Wall time of its training.
         source: Where its drawings are from.
         synthetic: Whether they were generated rather than drawn by people.
+        is_champion: Whether its classifier is the champion.
         predictions: As `Evaluation.predictions`; None where MLflow no longer has them.
     """
 
@@ -59,6 +60,7 @@ class ComparedRun:
     seconds: float | None
     source: str
     synthetic: bool
+    is_champion: bool = False
     predictions: pa.Table | None = field(compare=False, repr=False)
 
     @property
@@ -82,6 +84,7 @@ class ComparedRun:
             "training_seconds": self.seconds,
             "source": self.source,
             "synthetic": self.synthetic,
+            "champion": self.is_champion,
         }
         return dict(as_json(figures))
 

@@ -254,6 +254,5 @@ def _axes(figure: Figure, place: tuple[int, int, int] = (1, 1, 1), **options: An
 
 
 def _per_cent(axis: Axis) -> None:
-    from matplotlib.ticker import PercentFormatter  # noqa: PLC0415 (as above)
-
-    axis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+    # As many decimals as tell the ticks apart.
+    axis.set_major_formatter(lambda share, _: f"{100 * share:.10g} %")

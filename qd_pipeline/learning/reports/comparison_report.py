@@ -48,12 +48,12 @@ def html(found: Sequence[RunComparison], *, made: datetime) -> str:
 
 def _shown(compared: RunComparison) -> _Shown:
     points = [
-        charts.Point(f"{number}", run.seconds, run.accuracy)
+        charts.Point(f"{number} ★" if run.is_champion else f"{number}", run.seconds, run.accuracy)
         for number, run in enumerate(compared.runs, start=1)
         if run.seconds is not None
     ]
     return _Shown(
         compared,
         pages.axis_from(run.accuracy for run in compared.runs),
-        charts.accuracy_against("seconds of training", points) if points else None,
+        charts.accuracy_against("seconds of training", points) if len(points) > 1 else None,
     )

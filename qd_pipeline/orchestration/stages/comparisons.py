@@ -58,7 +58,7 @@ def materialize(context: MaterializationContext, config: ComparisonConfig) -> Re
 
 def _table(comparison: RunComparison) -> dg.MarkdownMetadataValue:
     rows = [
-        f"| {number} | {run.started:%Y-%m-%d %H:%M} | {run.accuracy} | {differs or '–'} |"
+        f"| {number}{', champion' * run.is_champion} | {run.started:%Y-%m-%d %H:%M} | {run.accuracy} | {differs or '–'} |"
         for number, (run, differs) in enumerate(
             zip(comparison.runs, comparison.differences, strict=True), start=1
         )
@@ -72,7 +72,7 @@ COMPARISONS: Final = Stage(
     description="The last runs of each class set: figures, McNemar's test, drawings that they "
     "differ in.",
     by=By.NOTHING,
-    code_version="2",
+    code_version="3",
     materialize=materialize,
     inputs=(Input("evaluations", optional=True),),
     config=ComparisonConfig,

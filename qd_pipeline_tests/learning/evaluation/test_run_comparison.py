@@ -188,6 +188,7 @@ def test_unequal_categories_are_said_with_the_figures_that_tell_more() -> None:
         [compare_runs("2", CLASS_SET, [unequal])], made=datetime(2025, 1, 5, tzinfo=UTC)
     )
     assert "Unequal categories" in page
+    assert "seconds of training" not in page
     for figure in ("98.8", "50.0", "49.7"):
         assert f"<td>{figure}\xa0%</td>" in page
 
@@ -216,7 +217,7 @@ def test_the_settings_that_differ_are_named_for_each_run() -> None:
 def test_the_page_shows_every_class_set_and_needs_nothing_from_elsewhere() -> None:
     kept_no_pictures = predictions("clll").drop_columns("bitmap")
     two = [compared_run(2, kept_no_pictures, synthetic=True), compared_run(1, predictions("llcl"))]
-
+    two[1] = dataclasses.replace(two[1], is_champion=True)
     shown = [compare_runs("2", CLASS_SET, two), compare_runs("4", ("<b>", "line"), [])]
     page = comparison_report.html(shown, made=datetime(2025, 1, 5, 12, 30, tzinfo=UTC))
     assert "2025-01-05 12:30 UTC" in page
@@ -225,6 +226,8 @@ def test_the_page_shows_every_class_set_and_needs_nothing_from_elsewhere() -> No
     assert "&lt;b&gt;" in page
     assert page.count("data:image/png;base64,") == 1
     assert page.count("its picture was not kept") == 1
+    assert page.count("★ champion") == 1
+    assert "1 ★" in page
     assert "seconds of training" in page
     links = set(re.findall(r'(?:href|src)="(?!data:|#)([^"]*)"', page))
     assert links == {"https://mlflow.example/1", "https://mlflow.example/2"}
