@@ -52,11 +52,12 @@ def _registry(
 ) -> "tuple[str, Registry, tuple[str, ...]]":
     settings = load(home=home, class_sets=class_sets)
     key = chosen_class_set(settings, class_set)
-    # Both take seconds to import, and the other commands should not wait for them.
-    from qd_pipeline import stores  # noqa: PLC0415
-    from qd_pipeline.tracking.registry import model_of  # noqa: PLC0415
+    with Terminal(stderr=True).status("Opening MLflow's registry …"):
+        # It takes seconds to import, and the other commands should not wait for it.
+        from qd_pipeline import stores  # noqa: PLC0415
+        from qd_pipeline.tracking.registry import model_of  # noqa: PLC0415
 
-    return model_of(key), stores.tracker(settings).registry, settings.class_sets[key]
+        return model_of(key), stores.tracker(settings).registry, settings.class_sets[key]
 
 
 def champions(settings: "Settings", models: Sequence[str]) -> dict[str, str]:

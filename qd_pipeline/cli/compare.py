@@ -11,7 +11,7 @@ from rich.table import Table
 from qd_pipeline.class_sets import listed
 from qd_pipeline.cli.options import ClassSetsOption, HomeOption, chosen_class_sets, load
 from qd_pipeline.cli.summary import show_path
-from qd_pipeline.cli.terminal import terminal
+from qd_pipeline.cli.terminal import Terminal, terminal
 from qd_pipeline.errors import disk_failure
 
 if TYPE_CHECKING:
@@ -35,13 +35,14 @@ def compare(
     """Compare the last runs of each class set, as MLflow has them."""
     settings = load(home=home, class_sets=class_sets)
     keys = chosen_class_sets(settings, class_set)
-    # Dagster and MLflow are slow to import, and want the settings first.
-    from qd_pipeline import stores  # noqa: PLC0415
-    from qd_pipeline.learning.reports import comparison_report  # noqa: PLC0415
-    from qd_pipeline.orchestration.run_comparisons import last_runs  # noqa: PLC0415
+    with Terminal(stderr=True).status("Reading the runs …"):
+        # Dagster and MLflow are slow to import, and want the settings first.
+        from qd_pipeline import stores  # noqa: PLC0415
+        from qd_pipeline.learning.reports import comparison_report  # noqa: PLC0415
+        from qd_pipeline.orchestration.run_comparisons import last_runs  # noqa: PLC0415
 
-    tracker = stores.tracker(settings)
-    found = [last_runs(tracker, key, settings.class_sets[key], runs) for key in keys]
+        tracker = stores.tracker(settings)
+        found = [last_runs(tracker, key, settings.class_sets[key], runs) for key in keys]
     if as_json:
         typer.echo(json.dumps({each.key: each.to_json() for each in found}, ensure_ascii=False))
         return

@@ -6,27 +6,30 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from qd_pipeline.cli.options import ClassSetsOption, HomeOption, load
-from qd_pipeline.cli.terminal import terminal
+from qd_pipeline.cli.options import ClassSetsOption, HomeOption, chosen_class_set, load
+from qd_pipeline.cli.predict import load_classifier
+from qd_pipeline.cli.terminal import Terminal, terminal
 
 
 def evaluate_own(
     class_set: Annotated[
         str | None,
-        typer.Argument(help="Class set. (default: the largest with a classifier)"),
+        typer.Argument(help="Class set. (default: the largest with such drawings)"),
     ] = None,
     class_sets: ClassSetsOption = None,
     home: HomeOption = None,
 ) -> None:
     """Score the champion on the drawings that you named on the drawing page (`qd draw`)."""
     settings = load(home=home, class_sets=class_sets)
-    # They are slow to import, and the other commands should not wait for them.
-    from qd_pipeline.serving.model_cache import ModelCache  # noqa: PLC0415
+    known = settings.class_sets
+    keys = [chosen_class_set(settings, class_set)] if class_set else list(known)
+    # It is slow to import, and the other commands should not wait for it.
     from qd_pipeline.serving.own_drawings import OwnDrawings  # noqa: PLC0415
 
-    models = ModelCache(settings)
-    loaded = models.get(class_set) if class_set else models.largest()
     own = OwnDrawings(settings.home)
+    # Told before the classifier is loaded, which takes seconds.
+    key = own.first_drawn(sorted(keys, key=lambda key: -len(known[key])))
+    loaded = load_classifier(settings, key, Terminal(stderr=True))
     score = own.score(loaded.key, loaded.predictor)
     table = Table()
     table.add_column("category")

@@ -77,19 +77,15 @@ def predict(
     a warning says so, and the bitmap that the network saw is shown.
     """
     settings = load(home=home, class_sets=class_sets)
-    loaded = _loaded(settings, class_set)
     errors = Terminal(stderr=True)
-    answers: list[_Answer] = []
-    failed: list[BadDrawing] = []
-    for file in files:
-        try:
-            found, bad_lines = _answers(file, loaded.predictor, layout)
-        except BadDrawing as error:
-            found, bad_lines = [], [error]
-        answers += found
-        failed += bad_lines
+    # What cannot be read is told before the classifier is loaded, which takes seconds.
+    sketches, failed = _read(files, layout)
     for each in failed:
         errors.print(f"[bold red]✗[/] {escape(str(each))}", highlight=False, soft_wrap=True)
+    if not sketches:
+        raise typer.Exit(1)
+    loaded = load_classifier(settings, class_set, errors)
+    answers = _answers(sketches, loaded.predictor)
     for answer in answers:
         for warning in answer.sketch.warnings:
             sentence = f"{answer.file}: {warning}; see the bitmap that the network saw."
@@ -98,33 +94,52 @@ def predict(
         typer.echo(
             json.dumps([_as_json(loaded, each, top, show=show) for each in answers], indent=2)
         )
-    elif answers:
+    else:
         _print(terminal(), loaded, answers, top, show=show)
     if failed:
         raise typer.Exit(1)
 
 
-def _loaded(settings: "Settings", class_set: str | None) -> "LoadedModel":
-    """Load the classifier asked for, or that of the largest class set that has one."""
-    # It is slow to import, and the other commands should not wait for it.
-    from qd_pipeline.serving.model_cache import ModelCache  # noqa: PLC0415
+def load_classifier(settings: "Settings", class_set: str | None, console: Console) -> "LoadedModel":
+    """Load the classifier asked for, or that of the largest class set that has one.
 
-    models = ModelCache(settings)
-    return models.get(class_set) if class_set else models.largest()
+    Args:
+        settings: Data directory, MLflow's store and class sets.
+        class_set: Key of a class set.
+        console: Where a terminal shows that one has to wait.
+    """
+    with console.status("Loading the classifier …"):
+        # It is slow to import, and the other commands should not wait for it.
+        from qd_pipeline.serving.model_cache import ModelCache  # noqa: PLC0415
+
+        models = ModelCache(settings)
+        return models.get(class_set) if class_set else models.largest()
 
 
-def _answers(
-    file: Path, predictor: "Predictor", layout: Literal["columns", "points"] | None
-) -> tuple[list[_Answer], list[BadDrawing]]:
-    """Predict each drawing of a file, and return errors for its lines that hold none."""
-    # They import scikit-image.
+def _read(
+    files: Sequence[Path], layout: Literal["columns", "points"] | None
+) -> tuple[list[tuple[Path, "Sketch"]], list[BadDrawing]]:
+    """Read the drawings of files, and return errors for files and lines that hold none."""
+    # It imports scikit-image.
     from qd_pipeline.quickdraw.sketches.files import read_sketches  # noqa: PLC0415
-    from qd_pipeline.quickdraw.sketches.sketch import to_column  # noqa: PLC0415
 
-    sketches, bad_lines = read_sketches(file, layout=layout)
-    rankings = predictor.predict(to_column([sketch.strokes for sketch in sketches]))
-    answers = zip(sketches, rankings, strict=True)
-    return [_Answer(file, sketch, ranking) for sketch, ranking in answers], bad_lines
+    sketches: list[tuple[Path, Sketch]] = []
+    failed: list[BadDrawing] = []
+    for file in files:
+        try:
+            found, bad_lines = read_sketches(file, layout=layout)
+        except BadDrawing as error:
+            found, bad_lines = [], [error]
+        sketches += [(file, sketch) for sketch in found]
+        failed += bad_lines
+    return sketches, failed
+
+
+def _answers(sketches: Sequence[tuple[Path, "Sketch"]], predictor: "Predictor") -> list[_Answer]:
+    from qd_pipeline.quickdraw.sketches.sketch import to_column  # noqa: PLC0415 (as above)
+
+    rankings = predictor.predict(to_column([sketch.strokes for _, sketch in sketches]))
+    return [_Answer(*read, ranking) for read, ranking in zip(sketches, rankings, strict=True)]
 
 
 def _as_json(loaded: "LoadedModel", answer: _Answer, top: int, *, show: bool) -> dict[str, Any]:

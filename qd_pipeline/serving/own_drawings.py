@@ -89,6 +89,25 @@ class OwnDrawings:
         except OSError as error:
             raise disk_failure(error, self._folder) from error
 
+    def first_drawn(self, keys: Sequence[str]) -> str:
+        """Return the first of some class sets that has drawings.
+
+        Raises:
+            MissingPartition: None has.
+        """
+        for key in keys:
+            if self._text(key).strip():
+                return key
+        place = self.file(keys[0]) if len(keys) == 1 else self._folder
+        remedy = "draw some with `qd draw`, and say what they are"
+        raise MissingPartition(str(place), "holds no drawings yet", remedy)
+
+    def _text(self, key: str) -> bytes:
+        try:
+            return self.file(key).read_bytes()
+        except FileNotFoundError:
+            return b""
+
     def score(self, key: str, predictor: "Predictor") -> OwnScore:
         """Evaluate a classifier on the drawings of its class set.
 
@@ -97,17 +116,7 @@ class OwnDrawings:
             BadDrawing: A line is no drawing.
             BadSetting: One is of a category that the classifier does not know.
         """
-        path = self.file(key)
-        try:
-            text = path.read_bytes()
-        except FileNotFoundError:
-            text = b""
-        if not text.strip():
-            raise MissingPartition(
-                str(path),
-                "holds no drawings yet",
-                "draw some with `qd draw`, and say what they are",
-            )
+        path, text = self.file(self.first_drawn([key])), self._text(key)
         sketches, errors = sketches_of(text, str(path))
         for error in errors:
             raise error

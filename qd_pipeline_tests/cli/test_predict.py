@@ -193,6 +193,21 @@ def test_a_damaged_classifier_is_told_of(
 
 
 @pytest.mark.usefixtures("home")
+def test_what_is_no_file_is_told_before_a_classifier_is_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    assert qd(monkeypatch, "predict", "cow.png", "folder") == 1
+    said = " ".join(capfd.readouterr().err.split())
+    assert f"cow.png is not there: check its name; a relative one begins in {tmp_path}." in said
+    assert "folder is a folder: name its files, as folder/*.png." in said
+    assert qd(monkeypatch, "evaluate-own") == 1
+    said = " ".join(capfd.readouterr().err.split())
+    assert re.search(r"own holds no drawings yet: draw some with `qd draw`", said)
+
+
+@pytest.mark.usefixtures("home")
 def test_without_any_classifier_it_says_how_to_make_one(
     picture: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -58,7 +58,8 @@ def materialize(context: MaterializationContext, config: ComparisonConfig) -> Re
 
 def _table(comparison: RunComparison) -> dg.MarkdownMetadataValue:
     rows = [
-        f"| {number}{', champion' * run.is_champion} | {run.started:%Y-%m-%d %H:%M} | {run.accuracy} | {differs or '–'} |"
+        f"| {number}{' (champion)' if run.is_champion else ''} | {run.started:%Y-%m-%d %H:%M} | "
+        f"{run.accuracy} | {differs or '–'} |"
         for number, (run, differs) in enumerate(
             zip(comparison.runs, comparison.differences, strict=True), start=1
         )

@@ -98,10 +98,14 @@ def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError as error:
+        remedy = f"check its name; a relative one begins in {Path.cwd()}"
+        raise BadDrawing(str(path), "is not there", remedy) from error
+    except IsADirectoryError as error:
+        raise BadDrawing(str(path), "is a folder", f"name its files, as {path}/*.png") from error
     except OSError as error:
-        raise BadDrawing(
-            str(path), f"cannot be read ({error.strerror})", "give a file that can"
-        ) from error
+        cause = f"cannot be read ({error.strerror})"
+        raise BadDrawing(str(path), cause, "check who may read it") from error
     if len(data) > MAX_BYTES:
         raise BadDrawing(str(path), "is too large", f"give at most {MAX_BYTES:,} bytes")
     return data

@@ -136,5 +136,5 @@ def test_a_file_in_another_encoding_is_refused(content: bytes, cause: str, tmp_p
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(BadDrawing, match=r"cat\.png cannot be read \(No such file"):
+    with pytest.raises(BadDrawing, match=r"cat\.png is not there: check its name"):
         read_sketches(tmp_path / "cat.png")
