@@ -51,6 +51,10 @@ class SourceFailed(QdError):
     """The source of drawings did not give what it was asked for."""
 
 
+class SourceUnreachable(SourceFailed):
+    """The source's server could not be connected to, whatever file it was asked for."""
+
+
 class TrainingDiverged(QdError):
     """A training whose loss or weights are no longer finite: it has no result."""
 

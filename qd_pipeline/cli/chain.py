@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -67,8 +68,7 @@ def run(
         else:
             runner.run(chosen, screen.partition)
     summary.show(console, runner, chosen)
-    if runner.failures:
-        raise typer.Exit(1)
+    fail_if_any(runner, "qd run")
 
 
 def make(
@@ -99,9 +99,24 @@ def make(
         screen.partition(f"{stage} {key}", 0, 1)
         runner.materialize(key, [chosen])
     summary.show_failures(console, runner)
-    if runner.failures:
-        raise typer.Exit(1)
+    fail_if_any(runner, "qd make")
     console.print(f"[green]✓[/] {stage} {key} is materialized.", highlight=False)
+
+
+def fail_if_any(runner: "PipelineRunner", command: str) -> None:
+    """Log what a command has failed to materialize, and end it with exit code 1.
+
+    Raises:
+        typer.Exit: There is some.
+    """
+    if not runner.failures:
+        return
+    from qd_pipeline.orchestration.failures import Failed, log  # noqa: PLC0415 (imports Dagster)
+
+    with suppress(OSError):  # of a full disk; the terminal has said it all
+        for key, sentence in runner.failures.items():
+            log(Failed(command, key, sentence), runner.pipeline.settings)
+    raise typer.Exit(1)
 
 
 def pipeline_of(settings: "Settings") -> "Pipeline":

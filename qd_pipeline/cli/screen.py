@@ -84,7 +84,11 @@ class _Warnings(logging.Handler):
     def __init__(self, console: Console) -> None:
         super().__init__(logging.WARNING)
         self._console = console
+        self._printed: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print one."""
-        self._console.print(f"[bold yellow]![/] {escape(record.getMessage())}", highlight=False)
+        """Print one, unless it was printed before."""
+        message = record.getMessage()
+        if message not in self._printed:
+            self._printed.add(message)
+            self._console.print(f"[bold yellow]![/] {escape(message)}", highlight=False)

@@ -9,7 +9,13 @@ import typer
 from rich.table import Table
 
 from qd_pipeline.cli import summary
-from qd_pipeline.cli.chain import keep_excluded, pipeline_of, runner_of, searched_config
+from qd_pipeline.cli.chain import (
+    fail_if_any,
+    keep_excluded,
+    pipeline_of,
+    runner_of,
+    searched_config,
+)
 from qd_pipeline.cli.options import (
     PRESET_HELP,
     ClassSetsOption,
@@ -243,8 +249,7 @@ def _make(
                 screen.partition(f"{name} {key}", done, len(wanted))
                 runner.materialize(key, [stages[name]])
     summary.show_failures(console, runner)
-    if runner.failures:
-        raise typer.Exit(1)
+    fail_if_any(runner, "qd")
     return runner.store.read(stage, key), runner, console
 
 

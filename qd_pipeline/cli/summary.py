@@ -78,8 +78,11 @@ def show_path(console: Console, name: str, path: Path) -> None:
 
 
 def show_failures(console: Console, runner: "PipelineRunner") -> None:
-    """Print one sentence for each partition that failed, as far as one reads them."""
-    sentences = list(runner.failures.values())
+    """Print a sentence for each cause of failures, as far as one reads them, the last one first.
+
+    So the causes stand below what they kept from being materialized.
+    """
+    sentences = list(dict.fromkeys(runner.failures.values()))[::-1]
     for sentence in sentences[:_MOST_FAILURES]:
         console.print(f"[bold red]✗[/] {escape(sentence)}", highlight=False)
     if (more := len(sentences) - _MOST_FAILURES) > 0:

@@ -51,11 +51,7 @@ def notify(failed: Failed, settings: Settings) -> str | None:
     Returns:
         Why the webhook was not reached; None where it was, or there is none.
     """
-    line = " ".join(str(failed).split())
-    folder = settings.home / "logs"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOG).open("a", encoding="utf-8") as log:
-        log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {line}\n")
+    line = log(failed, settings)
     if settings.webhook_url is None:
         return None
     try:
@@ -73,6 +69,16 @@ def notify(failed: Failed, settings: Settings) -> str | None:
         return f"the webhook did not answer ({type(error).__name__})"
     good = 200 <= answer.status < 300  # noqa: PLR2004 (HTTP's range of success)
     return None if good else f"the webhook answered {answer.status}"
+
+
+def log(failed: Failed, settings: Settings) -> str:
+    """Write a line to `logs/failures.log` of the data directory, and return what it says."""
+    line = " ".join(str(failed).split())
+    folder = settings.home / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOG).open("a", encoding="utf-8") as file:
+        file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {line}\n")
+    return line
 
 
 def failure_sensor_of(settings: Settings) -> dg.SensorDefinition:

@@ -20,7 +20,7 @@ import dagster as dg
 
 from qd_pipeline import catalog
 from qd_pipeline.class_sets import listed
-from qd_pipeline.errors import DamagedPartition, QdError
+from qd_pipeline.errors import DamagedPartition, QdError, SourceUnreachable
 from qd_pipeline.leases import Leases
 from qd_pipeline.orchestration import progress, resources, sigint
 from qd_pipeline.orchestration.batches import Batch, batches
@@ -137,8 +137,8 @@ class PipelineRunner:
 
         Args:
             class_sets: Their keys, in the order to train them.
-            on_partition: Called before the partitions of each key with its name, the number of
-                partitions done and their total.
+            on_partition: Called before the partitions of each key that are stale with what is
+                done to it, the number of partitions done and their total.
         """
         needed = self.pipeline.partitions.upstream_keys
         keys_of = {name: needed(name, of=By.CLASS_SET, upstream=By.CATEGORY) for name in class_sets}
@@ -151,14 +151,15 @@ class PipelineRunner:
         # The source has been asked.
         staleness, done = self._staleness(None), each[By.CATEGORY] * len(keys)
         for name in class_sets:
-            on_partition(f"class set {name}", done, total)
-            done += each[By.CLASS_SET]
             lacking = [key for key in keys_of[name] if key in self.failures]
             if lacking:
                 cause = f"needs {listed(lacking, _MOST_NAMED)}, which failed"
                 self.failures[name] = f"class set {name} {cause}: it stays as it was."
             elif configs := self._stale(By.CLASS_SET, name, staleness):
+                verb = "training" if "classifiers" in configs else "evaluating"
+                on_partition(f"{verb} class set {name}", done, total)
                 self.materialize_batches(batches(self.pipeline, By.CLASS_SET, {name: configs}))
+            done += each[By.CLASS_SET]
         if self._must_recover():
             self.recover()
         elif self.recovers:
@@ -277,15 +278,20 @@ class PipelineRunner:
         return Staleness(self.pipeline, self.store.snapshot(), self.configs, source_version)
 
     def _ask_source(self, keys: Sequence[str], staleness: Staleness) -> None:
-        """Ask for the versions of files, several at once."""
+        """Ask for the versions of files, several at once where the source can be reached."""
         stage = self.pipeline.stages["raw_drawings"]
 
         def ask(key: str) -> None:
             with suppress(QdError):  # told when the category's turn comes
                 self._version_at_source(key, _config(staleness, stage, key))
 
+        for key in keys[:1]:
+            ask(key)
+            if isinstance(unreachable := self._versions.get(key), SourceUnreachable):
+                self._versions |= dict.fromkeys(keys, unreachable)
+                return
         with ThreadPoolExecutor(_ASKED_AT_ONCE) as threads:
-            list(threads.map(ask, keys))
+            list(threads.map(ask, keys[1:]))
 
     def _version_at_source(self, key: str, config: StageConfig) -> str:
         """Return the version of a category's file, asking the source once a command."""

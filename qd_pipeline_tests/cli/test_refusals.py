@@ -117,8 +117,8 @@ def test_a_home_that_cannot_be_made_is_refused(
 def refused_chain(folder: Path, source: str) -> str:
     """Run the chain of two categories in a process of its own, which must fail."""
     choices = ("--class-set", "2", "--source", source, "--home", str(folder / "home"))
-    once = {"QD_HTTP_ATTEMPTS": "1"}
-    with qd(folder / "output.txt", "run", *choices, environment=once) as refused:
+    thrice = {"QD_HTTP_ATTEMPTS": "3", "QD_HTTP_BACKOFF": "0.1"}
+    with qd(folder / "output.txt", "run", *choices, environment=thrice) as refused:
         assert refused.end() == 1
     assert "Traceback" not in refused.said
     return refused.said
@@ -137,7 +137,13 @@ def test_a_mirror_that_lacks_a_file_is_named_and_the_others_are_made(tmp_path: P
 
 def test_no_network_is_one_sentence(tmp_path: Path) -> None:
     said = refused_chain(tmp_path, "http://no-such-host.invalid/")
-    assert "no-such-host.invalid" in said
+    server = "http://no-such-host.invalid"
+    assert said.count(f"! {server} has a host name") == 1
+    assert said.count(f"✗ {server} cannot be reached in 3 attempts (it has a host name") == 1
+    assert said.count(server) == 2
+    assert said.split("✗")[-1].endswith("then run the same command again.")
+    log = (tmp_path / "home" / "logs" / "failures.log").read_text(encoding="utf-8")
+    assert re.findall(r"qd run (\w+) failed: ", log) == ["cow", "panda", "2"]
     assert PartitionStore((tmp_path / "home" / "store").as_uri()).keys("strokes") == []
 
 

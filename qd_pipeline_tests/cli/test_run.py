@@ -156,7 +156,7 @@ def test_the_table_shows_the_classifier_with_its_figures_report_and_run(
 
 def test_beside_the_table_stands_nothing_but_our_own_sentences(first: Sequence[str]) -> None:
     assert re.fullmatch(
-        r"1 of 8: cow 4 of 8: panda 7 of 8: class set 2 "
+        r"1 of 8: cow 4 of 8: panda 7 of 8: training class set 2 "
         r"Classifiers on the synthetic sample \(seed 0\) Report of 2: \S+report\.html "
         r"(! [a-z]+ \w+ failed its check [^!]+ )*"
         r"8 partitions materialized, 0 already up to date; \d+ s\. "

@@ -27,6 +27,16 @@ def masked(url: str) -> str:
     return re.sub(r"([?&][^=&#\s]*)=[^&#\s]*", r"\1=***", url)
 
 
+def server_of(address: str) -> str:
+    """Return the server of a file; of a local file the file itself.
+
+    >>> server_of("https://example.org/mirror/cow.ndjson")
+    'https://example.org'
+    """
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else address
+
+
 def checked_category(category: str) -> str:
     """Return a category's name if it stays one name in a folder and in a URL.
 

@@ -32,7 +32,7 @@ from urllib3.exceptions import (
 from qd_pipeline.errors import BadSetting, SourceFailed
 from qd_pipeline.quickdraw.download.address import masked
 from qd_pipeline.quickdraw.download.limits import Limits
-from qd_pipeline.quickdraw.download.retry import TransientError
+from qd_pipeline.quickdraw.download.retry import TransientError, Unreachable
 
 _REDIRECTS: Final = {301, 302, 303, 307, 308}
 _PORTS: Final = {"http": 80, "https": 443}
@@ -106,7 +106,9 @@ def reply_to(
             ) from error
         raise TransientError("broke the encrypted connection") from error
     except HTTPError as error:
-        raise TransientError(_cause_of(error, limits)) from error
+        connects = isinstance(error, ProxyError | NewConnectionError | ConnectTimeoutError)
+        kind = Unreachable if connects else TransientError
+        raise kind(_cause_of(error, limits)) from error
     except TimeoutError as error:
         raise TransientError(f"was not done within {limits.deadline:g} s") from error
 

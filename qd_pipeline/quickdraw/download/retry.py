@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from typing import ClassVar, TypeVar
 
-from qd_pipeline.errors import SourceFailed
+from qd_pipeline.errors import SourceFailed, SourceUnreachable
+from qd_pipeline.quickdraw.download.address import server_of
 from qd_pipeline.quickdraw.download.limits import Limits
 
 _LOG = logging.getLogger(__name__)
@@ -32,6 +33,10 @@ class TransientError(Exception):
         self.retry_after = retry_after
 
 
+class Unreachable(TransientError):
+    """The server could not be connected to."""
+
+
 class FileChanged(TransientError):
     """What an earlier attempt has downloaded cannot be continued: begin again."""
 
@@ -50,8 +55,9 @@ def retry(attempt: Callable[[], Result], address: str, limits: Limits) -> Result
 
     Raises:
         SourceFailed: The last attempt failed too.
+        SourceUnreachable: Likewise, as the server cannot be connected to.
     """
-    started = time.monotonic()
+    started, told = time.monotonic(), ""
     for number in range(1, limits.attempts + 1):
         try:
             return attempt()
@@ -59,20 +65,21 @@ def retry(attempt: Callable[[], Result], address: str, limits: Limits) -> Result
             pause = _pause(number, error.retry_after, limits)
             spent = time.monotonic() - started
             if number == limits.attempts or spent + pause > limits.deadline:
+                if isinstance(error, Unreachable):
+                    cause = f"cannot be reached in {number} attempts (it {error.cause})"
+                    raise SourceUnreachable(server_of(address), cause, error.remedy) from error
                 raise SourceFailed(
                     address,
                     f"failed at attempt {number} of {limits.attempts}, after {spent:.0f} s "
                     f"(it {error.cause})",
                     error.remedy,
                 ) from error
-            _LOG.warning(
-                "%s %s: attempt %d of %d follows in %.1f s",
-                address,
-                error.cause,
-                number + 1,
-                limits.attempts,
-                pause,
-            )
+            # In the same words for all files of a server, so that people are told once.
+            again = f"{error.cause}: trying again, up to {limits.attempts} attempts"
+            if again != told:
+                _LOG.warning("%s %s.", server_of(address), again)
+            told = again
+            _LOG.debug("%s: attempt %d follows in %.1f s", address, number + 1, pause)
             time.sleep(pause)
     raise AssertionError("unreachable: the last attempt returns or raises")
 
