@@ -44,8 +44,11 @@ def status(class_sets: ClassSetsOption = None, home: HomeOption = None) -> None:
 
     The source is not asked.
     """
-    from qd_pipeline.cli.chain import pipeline_of  # noqa: PLC0415 (see `options`)
-    from qd_pipeline.settings import Settings  # noqa: PLC0415
+    from qd_pipeline import garbage_collection  # noqa: PLC0415 (see `options`)
+    from qd_pipeline.cli.chain import pipeline_of  # noqa: PLC0415
+
+    with garbage_collection.paused():
+        from qd_pipeline.settings import Settings  # noqa: PLC0415
 
     settings = Settings.load(home=home, class_sets=class_sets)
     pipeline = pipeline_of(settings)

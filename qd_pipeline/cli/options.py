@@ -159,8 +159,11 @@ def load(**options: Any) -> "Settings":
     Raises:
         QdError: A setting is not valid, or the data directory cannot be written.
     """
-    from qd_pipeline.quickdraw.download import parse_source  # noqa: PLC0415 (slow, see above)
-    from qd_pipeline.settings import Settings  # noqa: PLC0415
+    from qd_pipeline import garbage_collection  # noqa: PLC0415 (slow, see above)
+
+    with garbage_collection.paused():
+        from qd_pipeline.quickdraw.download import parse_source  # noqa: PLC0415
+        from qd_pipeline.settings import Settings  # noqa: PLC0415
 
     settings = Settings.load(**options)
     parse_source(settings.source)

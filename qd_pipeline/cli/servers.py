@@ -1,7 +1,5 @@
 """Processes that are started together, watched together and ended together."""
 
-import contextlib
-import os
 import signal
 import socket
 import subprocess
@@ -13,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
-
-import psutil
 
 from qd_pipeline.errors import BadSetting, HomeFailed
 
@@ -76,13 +72,9 @@ class Servers:
     def __exit__(self, *reason: object) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
-        family = _families({started.pid for _, started in self._started})
-        for process in family:
-            _tell(process, signal.SIGTERM)
-        stubborn = psutil.wait_procs(family, timeout=_SECONDS_TO_END)[1]
-        for process in stubborn:
-            _tell(process, signal.SIGKILL)
-        psutil.wait_procs(stubborn, timeout=_SECONDS_TO_END)
+        from qd_pipeline.cli import sessions  # noqa: PLC0415 (see `options`)
+
+        sessions.end({started.pid for _, started in self._started}, _SECONDS_TO_END)
 
     def start(self, server: Server) -> None:
         """Start one.
@@ -145,24 +137,6 @@ class Servers:
 
 def _stop(*_: object) -> None:
     raise Stopped
-
-
-def _families(leaders: set[int]) -> list[psutil.Process]:
-    """Return the processes of some sessions, also where a leader has ended, and their children."""
-    family: dict[int, psutil.Process] = {}
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError, PermissionError):
-            if os.getsid(process.pid) in leaders:
-                members = [process, *process.children(recursive=True)]
-                family |= {member.pid: member for member in members}
-    return list(family.values())
-
-
-def _tell(process: psutil.Process, number: int) -> None:
-    try:
-        process.send_signal(number)
-    except psutil.NoSuchProcess:
-        return
 
 
 def _is_taken(host: str, port: int) -> bool:

@@ -5,7 +5,6 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import psutil
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -18,6 +17,9 @@ if TYPE_CHECKING:
     from qd_pipeline.storage import Partition, PartitionStore
     from qd_pipeline.storage.reading import PartitionReader
 
+
+_STARTED: Final = time.monotonic()
+"""When the command began: this module is imported before anything that takes time."""
 
 _MOST_NAMED: Final = 8
 _MOST_FAILURES: Final = 20
@@ -44,7 +46,7 @@ def show(console: Console, runner: "PipelineRunner", class_sets: Sequence[str]) 
     for key, path in reports.items():
         show_path(console, f"Report of {key}", path)
     _show_failed_checks(console, store, runner.materialized)
-    seconds = time.time() - psutil.Process().create_time()
+    seconds = time.monotonic() - _STARTED
     if runner.materialized:
         console.print(
             f"{len(runner.materialized)} partitions materialized, {len(runner.up_to_date)} "

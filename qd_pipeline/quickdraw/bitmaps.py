@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from PIL import Image
 
 from qd_pipeline.errors import DamagedPartition, disk_failure
 from qd_pipeline.quickdraw import BITMAP_SIDE
@@ -120,6 +119,8 @@ def montage(bitmaps: NDArray[np.uint8], columns: int = 12) -> bytes:
     >>> montage(np.zeros((3, 28, 28), np.uint8), columns=2)[1:4]
     b'PNG'
     """
+    from PIL import Image  # noqa: PLC0415 (loading the definitions should not wait for it)
+
     side = bitmaps.shape[1]
     rows = max(1, -(-len(bitmaps) // columns))
     cells = np.zeros((rows * columns, side, side), np.uint8)

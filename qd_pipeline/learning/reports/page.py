@@ -8,7 +8,6 @@ from math import floor, isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from PIL import Image
 
 from qd_pipeline.learning.reports.charts import svg
 
@@ -116,6 +115,9 @@ def setting(value: Any, name: str = "") -> str:
 
 def picture(bitmap: NDArray[np.uint8]) -> str:
     """Return a bitmap as a data URI: a PNG of black ink on nothing, which suits any ground."""
+    # Commands that write no page do without.
+    from PIL import Image  # noqa: PLC0415
+
     held = BytesIO()
     ink = np.stack((np.zeros_like(bitmap), bitmap), axis=-1)
     Image.fromarray(ink, "LA").save(held, format="PNG")
@@ -128,6 +130,8 @@ def ink(levels: NDArray[np.uint8]) -> str:
     Args:
         levels: `uint8 (height, width)`, 0 to 15.
     """
+    from PIL import Image  # noqa: PLC0415 (as above)
+
     picture = Image.fromarray(levels, "P")
     picture.putpalette(bytes(3 * _LEVELS))
     held = BytesIO()

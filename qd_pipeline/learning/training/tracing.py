@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
-from PIL import Image, ImageDraw
 
 from qd_pipeline.quickdraw.flat import DRAWING
 from qd_pipeline.quickdraw.sketches.simplify import simplify
@@ -56,6 +55,8 @@ def trace(drawings: pa.Array, random: np.random.Generator) -> pa.Array:
 
 
 def _paint(drawing: list[dict[str, Any]], width: int) -> Mask:
+    from PIL import Image, ImageDraw  # noqa: PLC0415 (loading the definitions should not wait)
+
     picture = Image.new("L", (_SIDE, _SIDE))
     pen = ImageDraw.Draw(picture)
     for stroke in drawing:
