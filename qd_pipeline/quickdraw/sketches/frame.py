@@ -8,6 +8,7 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull, QhullError
 from skimage.measure import approximate_polygon
 
+from qd_pipeline.quickdraw.sketches.drawn_shapes import round_depths
 from qd_pipeline.quickdraw.sketches.ground import (
     MIN_CONTRAST,
     Ground,
@@ -122,10 +123,14 @@ def _framed_by(
     smallest: float,
 ) -> tuple[Mask, bool] | None:
     """Find the part within a connected component if that, filled, is a frame or a card."""
-    corners = _corners(filled, smallest)
-    if corners is None:
-        return None
-    depths = _depths(corners, far.shape)
+    depths = round_depths(filled) if filled.sum() >= smallest else None
+    exact_sides = depths is not None
+    if depths is None:
+        corners = _corners(filled, smallest)
+        if corners is None:
+            return None
+        depths = _depths(corners, far.shape)
+        exact_sides = _is_rectangle(corners)
     depth = depths.min(0)
     side = 2 * float(depth.max())
     around = (depth < 0) & (depth > -max(4.0, NEAR * side))
@@ -144,7 +149,7 @@ def _framed_by(
     content = max(np.ptp(rows), np.ptp(columns)) / side if len(rows) else 0
     change = float(contrast_to(colour.reshape(1, 1, 3), ground).max())
     same_colour = ground.flat and change <= MIN_CONTRAST
-    drawn = same_colour and (content < MIN_CONTENT or not _is_rectangle(corners))
+    drawn = same_colour and (content < MIN_CONTENT or not exact_sides)
     return (part, same_colour) if content and not drawn else None
 
 
@@ -153,7 +158,7 @@ def _within_line(empty: Mask, depths: npt.NDArray[np.float64], paper: Mask) -> M
 
     Args:
         empty: Where the ground of the part within shows.
-        depths: Distance of each pixel from each side.
+        depths: Distance of each pixel from each side, or from all of them.
         paper: Where the page is.
 
     Returns:
@@ -174,7 +179,7 @@ def _within_line(empty: Mask, depths: npt.NDArray[np.float64], paper: Mask) -> M
         margins[k] = clear.argmax()
     within = depths - margins - PENUMBRA
     part = (within >= 0).all(0) & paper
-    return part & ~_round_corners(part & ~empty, within)
+    return part & ~_round_corners(part & ~empty, within) if len(depths) > 1 else part
 
 
 def _round_corners(ink: Mask, within: npt.NDArray[np.float64]) -> Mask:
