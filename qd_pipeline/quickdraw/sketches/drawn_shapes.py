@@ -25,7 +25,7 @@ INSIDE = 0.9
 """Share of an ellipse within which its own line is not."""
 
 MIN_CONTENT = 0.55
-"""Share of an ellipse's shorter diameter over which a drawing in it extends; a face's eyes and mouth
+"""Share of an ellipse's shorter diameter over which a drawing in it extends. A face's eyes
 extend less."""
 
 
