@@ -12,7 +12,7 @@ ROUND = 0.1, 0.45
 EXACT = 0.75
 """Pixels by which an outline leaves its shape, on average."""
 
-MIN_LINE = 0.4
+MIN_LINE = 0.5
 """Share of the drawing's shorter side along which a straight side of a frame is seen."""
 
 RIGHT = 0.97
