@@ -232,13 +232,22 @@ def _recorded(
     """Return the configuration that a published partition was made with, empty without one.
 
     Raises:
-        BadSetting: It is of another source than the default, and none was named.
+        BadSetting: It is of another source than the default, and none was named; or it is a
+            classifier of which no record says how it was trained.
     """
     from qd_pipeline.orchestration.stages.raw_drawings import require_same_source  # noqa: PLC0415 (imports Dagster)
 
     try:
         made = runner.store.find(stage.name, key)
-    except DamagedPartition:
+    except DamagedPartition as error:
+        if config := runner.recorded(stage, key):
+            return config.model_dump()
+        if stage.name == "classifiers":
+            raise BadSetting(
+                f"{stage.name} {key}",
+                f"{error.cause}, and no record of its settings is left",
+                "name them: `qd run --class-set " + key + " --preset default --epochs 15` for one",
+            ) from error
         console.print(
             f"[bold yellow]![/] {stage.name} {key} does not say any more how it was made: the "
             "settings' own values are used.",

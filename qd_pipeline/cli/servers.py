@@ -1,5 +1,6 @@
 """Processes that are started together, watched together and ended together."""
 
+import errno
 import signal
 import socket
 import subprocess
@@ -80,14 +81,10 @@ class Servers:
         """Start one.
 
         Raises:
-            BadSetting: Its port is taken.
+            BadSetting: Its port is taken, or it cannot listen there.
         """
-        if server.port is not None and _is_taken(server.host, server.port):
-            raise BadSetting(
-                f"port {server.port}",
-                f"is taken, and {server.name} needs it",
-                f"stop what uses it, or set {server.setting} to another port",
-            )
+        if server.port is not None:
+            _ensure_free(server, server.port)
         with (self._logs / f"{server.name}.log").open("wb") as log:
             process = subprocess.Popen(
                 server.command,
@@ -139,14 +136,24 @@ def _stop(*_: object) -> None:
     raise Stopped
 
 
-def _is_taken(host: str, port: int) -> bool:
+def _ensure_free(server: Server, port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
-        except OSError:
-            return True
-    return False
+            probe.bind((server.host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                remedy = "set QD_UI_HOST to one of its addresses, or to 0.0.0.0 for all of them"
+                cause = "is no address of this machine"
+                raise BadSetting(f"host {server.host}", cause, remedy) from error
+            taken = error.errno == errno.EADDRINUSE
+            raise BadSetting(
+                f"port {port}",
+                f"is taken, and {server.name} needs it"
+                if taken
+                else f"cannot be used by {server.name} ({error.strerror})",
+                f"{'stop what uses it, or ' if taken else ''}set {server.setting} to another port",
+            ) from error
 
 
 def _answers(host: str, port: int) -> bool:

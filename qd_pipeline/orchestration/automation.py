@@ -5,21 +5,22 @@ people start by hand goes exactly as far as they said. Nothing is materialized f
 and each partition at most once after an observation, so that a failure is not repeated.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import takewhile
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import dagster as dg
 
-from qd_pipeline.errors import QdError
+from qd_pipeline.errors import DamagedPartition, QdError
 from qd_pipeline.orchestration.batches import Batch, batches
 from qd_pipeline.orchestration.jobs import JOB_OF, OBSERVE_SOURCE
 from qd_pipeline.orchestration.observations import observed_versions
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.pipeline import Pipeline
+from qd_pipeline.orchestration.records import recorded_config
 from qd_pipeline.orchestration.resources import PartitionStoreResource
 from qd_pipeline.orchestration.run_statuses import ENDED
-from qd_pipeline.orchestration.stage import StageConfig
+from qd_pipeline.orchestration.stage import Stage, StageConfig
 from qd_pipeline.orchestration.staleness import MISSING, Staleness
 
 AUTOMATED: Final = "qd/automated"
@@ -29,6 +30,9 @@ AUTOMATED_TAGS: Final = {AUTOMATED: "yes"}
 
 _OBSERVATION: Final = "qd/observation"
 _SECONDS: Final = 30
+
+Recorded: TypeAlias = Callable[[Stage, str], StageConfig | None]
+"""Returns the configuration of a partition whose manifest is damaged."""
 
 
 def sensor_of(pipeline: Pipeline, jobs: Sequence[Any]) -> dg.SensorDefinition:
@@ -68,6 +72,11 @@ def sensor_of(pipeline: Pipeline, jobs: Sequence[Any]) -> dg.SensorDefinition:
             partition_store.store.snapshot(),
             source_version=lambda key, _config: versions.get(key),
         )
+
+        def recorded(stage: Stage, key: str) -> StageConfig | None:
+            store = partition_store.store
+            return recorded_config(pipeline, stage, key, store=store, instance=instance)
+
         done = {
             (by, key)
             for by, job in JOB_OF.items()
@@ -75,7 +84,7 @@ def sensor_of(pipeline: Pipeline, jobs: Sequence[Any]) -> dg.SensorDefinition:
             if run.job_name == job
             for key in pipeline.partitions.of_run(by, run.tags)
         }
-        found = requests(staleness, observation, done)
+        found = requests(staleness, observation, done, recorded)
         yield from found
         if not found:
             # What people make by hand from now on is followed by nothing.
@@ -92,7 +101,10 @@ def _is_retried(run: dg.DagsterRun, launched: Sequence[dg.DagsterRun]) -> bool:
 
 
 def requests(
-    staleness: Staleness, observation: str, done: Collection[tuple[By, str]]
+    staleness: Staleness,
+    observation: str,
+    done: Collection[tuple[By, str]],
+    recorded: Recorded = lambda _stage, _key: None,
 ) -> list[dg.RunRequest]:
     """Return the runs that bring stale partitions up to date, upstream ones first.
 
@@ -100,12 +112,16 @@ def requests(
         staleness: Says what is stale.
         observation: Run id of the observation that they follow.
         done: Partitions that were tried after it.
+        recorded: Returns the configuration of a partition whose manifest is damaged; where there
+            is none, the partition waits for a person.
     """
     for by in (By.CATEGORY, By.CLASS_SET):
         wanted = {
-            key: _configs(staleness, key, stages)
+            key: configs
             for key in staleness.pipeline.partitions.keys(by)
-            if (by, key) not in done and (stages := _stale(staleness, by, key))
+            if (by, key) not in done
+            and (stages := _stale(staleness, by, key))
+            and (configs := _configs(staleness, key, stages, recorded))
         }
         if wanted:
             found = batches(staleness.pipeline, by, wanted)
@@ -130,9 +146,21 @@ def _stale(staleness: Staleness, by: By, key: str) -> list[str]:
     return [name for name, _ in takewhile(lambda each: each[1] != MISSING, stale.items())]
 
 
-def _configs(staleness: Staleness, key: str, stages: list[str]) -> dict[str, StageConfig]:
-    known = staleness.pipeline.stages
-    return {name: staleness.config(known[name], staleness.store.find(name, key)) for name in stages}
+def _configs(
+    staleness: Staleness, key: str, stages: list[str], recorded: Recorded
+) -> dict[str, StageConfig]:
+    """Return configurations of stages, up to one whose settings are lost."""
+    found: dict[str, StageConfig] = {}
+    for name in stages:
+        stage = staleness.pipeline.stages[name]
+        try:
+            config = staleness.config(stage, staleness.store.find(name, key))
+        except DamagedPartition:
+            if (lost := recorded(stage, key)) is None:
+                break
+            config = lost
+        found[name] = config
+    return found
 
 
 def _request(batch: Batch, by: By, observation: str) -> dg.RunRequest:

@@ -66,7 +66,9 @@ class Outcome:
         """Why it was not materialized, in one sentence."""
         if isinstance(self.error, QdError):
             return str(self.error)
-        return f"{self.stage.name} {self.key}: {self.error!r}; see the run's page in Dagster's UI."
+        # Its `repr` names no file.
+        cause = str(self.error) if isinstance(self.error, OSError) else repr(self.error)
+        return f"{self.stage.name} {self.key}: {cause}; see the run's page in Dagster's UI."
 
 
 def evaluations(

@@ -88,9 +88,12 @@ class Pipeline:
 
     def recorded(self, stage: Stage, made: Partition) -> Mapping[str, Any]:
         """Return the configuration that a partition was made with, as far as it is known now."""
-        known = self.config_types[stage.name].model_fields
         # A partition of another version of this project may say nothing about it.
-        config = made.metadata.get("run_config", {})
+        return self.known(stage, made.metadata.get("run_config", {}))
+
+    def known(self, stage: Stage, config: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what is known now of a recorded configuration."""
+        known = self.config_types[stage.name].model_fields
         found = {name: value for name, value in config.items() if name in known}
         if found.get("exclude"):
             # The data directory may have been moved since.

@@ -193,7 +193,7 @@ class PipelineRunner:
         """
         staleness = Staleness(self.pipeline, self.store, self.configs)
         try:
-            configs = {stage.name: _config(staleness, stage, key) for stage in stages}
+            configs = {stage.name: self._config(staleness, stage, key) for stage in stages}
             for stage in stages:
                 if stage.external:
                     self._version_at_source(key, configs[stage.name])
@@ -263,7 +263,7 @@ class PipelineRunner:
         try:
             reasons = staleness.stale(by, key)
             stale = [stage for stage in chain if stage.name in reasons]
-            configs = {stage.name: _config(staleness, stage, key) for stage in stale}
+            configs = {stage.name: self._config(staleness, stage, key) for stage in stale}
             for stage in stale:
                 configs[stage.name].effective(key, self.pipeline.class_sets)
                 if stage.external:
@@ -283,7 +283,7 @@ class PipelineRunner:
 
         def ask(key: str) -> None:
             with suppress(QdError):  # told when the category's turn comes
-                self._version_at_source(key, _config(staleness, stage, key))
+                self._version_at_source(key, self._config(staleness, stage, key))
 
         for key in keys[:1]:
             ask(key)
@@ -292,6 +292,34 @@ class PipelineRunner:
                 return
         with ThreadPoolExecutor(_ASKED_AT_ONCE) as threads:
             list(threads.map(ask, keys[1:]))
+
+    def recorded(self, stage: Stage, key: str) -> StageConfig | None:
+        """Return the configuration of a partition whose manifest is damaged, None without record.
+
+        Raises:
+            HomeFailed: Dagster's databases cannot be read.
+        """
+        from qd_pipeline.orchestration import instance as instances  # noqa: PLC0415 (as in `_materialize`)
+        from qd_pipeline.orchestration.records import recorded_config  # noqa: PLC0415
+
+        with instances.translate_errors(self.pipeline.settings.home):
+            return recorded_config(
+                self.pipeline,
+                stage,
+                key,
+                store=self.store,
+                instance=self.instance,
+                tracker=lambda: self.tracker,
+            )
+
+    def _config(self, staleness: Staleness, stage: Stage, key: str) -> StageConfig:
+        made = None
+        try:
+            made = staleness.store.find(stage.name, key)
+        except DamagedPartition:
+            if stage.name not in self.configs and (config := self.recorded(stage, key)):
+                return config
+        return staleness.config(stage, made)
 
     def _version_at_source(self, key: str, config: StageConfig) -> str:
         """Return the version of a category's file, asking the source once a command."""
@@ -318,14 +346,6 @@ class PipelineRunner:
         from qd_pipeline.orchestration.jobs import job_name  # noqa: PLC0415 (as in `materialize`)
 
         return self.definitions.resolve_job_def(job_name(stage))
-
-
-def _config(staleness: Staleness, stage: Stage, key: str) -> StageConfig:
-    try:
-        made = staleness.store.find(stage.name, key)
-    except DamagedPartition:
-        made = None
-    return staleness.config(stage, made)
 
 
 def _failures(result: dg.ExecuteInProcessResult, batch: Batch) -> dict[str, str]:

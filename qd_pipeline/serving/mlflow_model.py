@@ -70,7 +70,7 @@ class DrawingModel(PythonModel):
         if "drawing" not in model_input:
             raise MlflowException.invalid_parameter_value(
                 "The input has no column drawing: give a table with one, a drawing a row, as "
-                'pandas.DataFrame({"drawing": lines}).'
+                'pandas.DataFrame({"drawing": lines}); over HTTP, {"inputs": [{"drawing": line}]}.'
             )
         drawings = _rows(model_input["drawing"])
         simplified = _rows(model_input.get("simplified", pd.Series([None] * len(drawings))))

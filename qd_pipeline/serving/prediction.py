@@ -8,6 +8,7 @@ import io
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, unquote_to_bytes
 
@@ -20,7 +21,13 @@ from qd_pipeline.learning.inputs import prepare
 from qd_pipeline.quickdraw.flat import DRAWING
 from qd_pipeline.quickdraw.raster import rasterize
 from qd_pipeline.quickdraw.sketches.pictures import sketch_of_picture
-from qd_pipeline.quickdraw.sketches.points import drawing_of, strokes_of_points, whole_strokes
+from qd_pipeline.quickdraw.sketches.points import (
+    drawing_of,
+    fits_points,
+    named_rows,
+    strokes_of_points,
+    whole_strokes,
+)
 from qd_pipeline.quickdraw.sketches.sketch import to_column
 
 if TYPE_CHECKING:
@@ -33,6 +40,10 @@ if TYPE_CHECKING:
     from qd_pipeline.quickdraw.sketches.simplify import Stroke
 
 _FORMS: Final = "give strokes, [[[x, …], [y, …]], …], or a picture as Base64 or as an array"
+_LISTS: Final = (
+    "give each drawing as a list of strokes, [[[x, …], [y, …]], …], and where several are given, "
+    'as in {"inputs": {"drawing": […]}}, a list of such lists'
+)
 _LEAST: Final = 8
 """Pixels of the smallest side of a picture as an array; strokes have two or three rows."""
 
@@ -168,9 +179,12 @@ def strokes_of(
         except (ValueError, RecursionError) as error:
             raise BadDrawing("the drawing", "is no JSON", "give [[[x, …], [y, …]], …]") from error
     if isinstance(given, dict):
+        if named_rows(given) is not None:
+            raise BadDrawing("the drawing", "is one stroke alone", _LISTS)
         return strokes_of(drawing_of(given), simplified=simplified, layout=layout)
     if not isinstance(given, list | tuple | np.ndarray):
-        raise BadDrawing("the drawing", f"is a {type(given).__name__}", _FORMS)
+        what = "is missing" if given is None else f"is a {type(given).__name__}"
+        raise BadDrawing("the drawing", what, _FORMS)
     return _of_rows(given, simplified, layout)
 
 
@@ -190,6 +204,10 @@ def _of_rows(
             simplified, layout = True, "columns"
     if any(isinstance(each, str | bytes) for each in given):
         raise BadDrawing("the drawing", "is a list of texts", "give each drawing a row of its own")
+    rows = [each if isinstance(each, list | tuple | np.ndarray) else [each] for each in given]
+    numbers = [number for row in rows for number in row]
+    if numbers and all(isinstance(number, Real) for number in numbers):
+        raise BadDrawing("the drawing", "is one stroke alone, or a row of a picture", _LISTS)
     return strokes_of_points(
         given,  # type: ignore[arg-type]  # what it takes is checked there
         simplified=simplified,
@@ -204,10 +222,13 @@ def _png(pixels: Sequence[Any] | NDArray[Any]) -> bytes | None:
         array = np.asarray(pixels)
     except ValueError:  # rows of different lengths
         return None
-    grey = array.ndim == 2 and array.dtype.kind in "buif"  # noqa: PLR2004 (height and width)
-    # Strokes as points with times have three numbers too, but are no bytes.
-    coloured = array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] in {3, 4}  # noqa: PLR2004
+    numeric = array.dtype.kind in "buif"
+    grey = numeric and array.ndim == 2  # noqa: PLR2004 (height and width)
+    coloured = numeric and array.ndim == 3 and array.shape[2] in {3, 4}  # noqa: PLR2004
     if not (grey or coloured) or min(array.shape[:2]) < _LEAST:
+        return None
+    # Strokes as points with times have three numbers too, but are no bytes.
+    if coloured and array.dtype != np.uint8 and fits_points(pixels):
         return None
     if array.dtype.kind in "bf" and array.max() <= 1:
         array = array * 255.0
@@ -217,7 +238,7 @@ def _png(pixels: Sequence[Any] | NDArray[Any]) -> bytes | None:
 
 
 def _decoded(text: str) -> bytes:
-    """Return the bytes of a picture that is a data URL, Base64 with or without breaks, or SVG."""
+    """Return the bytes of a picture that is a data URL, Base64 of any kind, or SVG."""
     if text.startswith("<"):
         return text.encode()
     if text[:5].lower() == "data:":
@@ -225,8 +246,11 @@ def _decoded(text: str) -> bytes:
         if comma and not header.lower().endswith(";base64"):
             return unquote_to_bytes(text)
         text = unquote(text)
+    # In lines or one, for addresses or not, with or without what fills up the last four.
+    text = "".join(line.strip() for line in text.splitlines()).rstrip("=")
+    text = text.translate(str.maketrans("-_", "+/"))
     try:
-        return base64.b64decode("".join(line.strip() for line in text.splitlines()), validate=True)
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
         cause = "is a text that is neither JSON nor Base64 nor a data URL"
         raise BadDrawing("the drawing", cause, _FORMS) from error

@@ -16,13 +16,13 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from qd_pipeline.errors import StoreFailed, disk_failure, is_about_disk
+from qd_pipeline.errors import DamagedPartition, StoreFailed, disk_failure, is_about_disk
 from qd_pipeline.renewal import RENEWED_EVERY
 from qd_pipeline.storage import address, garbage
 from qd_pipeline.storage import lease as leases
@@ -202,6 +202,15 @@ class PartitionStore(PartitionReader):
         """
         self._prepare_to_write()
         return probe(self._objects)
+
+    def find_earlier(self, stage: str, key: str) -> Partition | None:
+        """Return the newest published partition whose manifest can be read, None without one."""
+        check_names(stage, key)
+        found = self._objects.list(f"manifests/{stage}/{key}")
+        for each in sorted(found, key=lambda each: each.path, reverse=True):
+            with suppress(DamagedPartition):
+                return self._manifests.read(each)
+        return None
 
     def _newest(self, stage: str, key: str) -> StoredObject | None:
         self._check_format()

@@ -60,6 +60,10 @@ _EXAMPLE: Final[dict[str, Any]] = {
         [[{"x": [0, 255, 128, 0], "y": [255, 255, 0, 255]}]],
     ],
 }
+_REQUESTS: Final = (
+    "Send dataframe_split, dataframe_records, inputs or Parquet. MLflow itself refuses text/csv, "
+    "and instances whose rows are nested lists of different lengths: give these as JSON text."
+)
 _REQUIREMENTS: Final = (
     "keras",
     "llvmlite",
@@ -178,6 +182,7 @@ def _metadata(tags: Mapping[str, str]) -> dict[str, Any]:
     return {
         "source": tags.get("source", ""),
         "synthetic": synthetic,
+        "requests": _REQUESTS,
         **({"notice": "Trained on synthetic drawings."} if synthetic else {}),
     }
 

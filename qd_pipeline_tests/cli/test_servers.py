@@ -5,6 +5,10 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
+
+from qd_pipeline.cli.servers import Server, Servers
+from qd_pipeline.errors import BadSetting
 
 ENDS_BY_ITSELF = """
 import os, sys
@@ -29,3 +33,9 @@ def test_what_a_server_has_started_ends_though_the_server_itself_has_ended_befor
     )
     assert "parent has ended" in ended.stderr
     assert not psutil.pid_exists(int((tmp_path / "child").read_text()))
+
+
+def test_a_host_that_is_not_this_machines_is_not_called_a_taken_port(tmp_path: Path) -> None:
+    elsewhere = Server("web", ["true"], port=3000, host="192.0.2.7", setting="QD_PORT")
+    with pytest.raises(BadSetting, match=r"host 192\.0\.2\.7 is no address of this machine"):
+        Servers(tmp_path, {}).start(elsewhere)

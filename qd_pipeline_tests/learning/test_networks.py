@@ -134,6 +134,23 @@ def test_a_network_that_cannot_be_calibrated_is_refused(
         networks.build("mine", 3)
 
 
+@pytest.mark.parametrize(("outputs", "units"), [(2, 3), (1, 4)])
+def test_a_network_with_another_output_than_the_categories_is_refused(
+    monkeypatch: pytest.MonkeyPatch, outputs: int, units: int
+) -> None:
+    keras = backend.keras
+
+    def mine(_count: int, side: int = 28) -> Any:
+        drawn = keras.Input((side, side, 1))
+        flat = keras.layers.Flatten()(drawn)
+        last = [keras.layers.Dense(units, activation="softmax")(flat) for _ in range(outputs)]
+        return keras.Model(drawn, last)
+
+    monkeypatch.setitem(networks.NETWORKS, "mine", mine)
+    with pytest.raises(BadSetting, match=r"has outputs of shape .* for 3 categories: make"):
+        networks.build("mine", 3)
+
+
 def test_an_unknown_network_is_refused_with_those_there_are() -> None:
     with pytest.raises(BadSetting, match="'resnet' is not known: give one of compact_cnn, "):
         networks.build("resnet", 2)

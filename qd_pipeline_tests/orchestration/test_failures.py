@@ -1,5 +1,6 @@
 """Notification of failed runs: a line in the log, and the webhook."""
 
+import errno
 import json
 import threading
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ import dagster as dg
 import pytest
 
 from qd_pipeline.orchestration.failures import LOG, Failed, failure_sensor_of, notify
+from qd_pipeline.orchestration.outcomes import Outcome
+from qd_pipeline.orchestration.registry import STAGES
 from qd_pipeline.settings import Settings
 from qd_pipeline_tests.orchestration.chain import runner
 
@@ -141,3 +144,9 @@ def test_the_sensor_reports_a_run_whose_process_was_killed(tmp_path: Path) -> No
     (line,) = lines(tmp_path)
     cause = "The process that made it was killed: materialize again with `qd make bitmaps cow`."
     assert f"bitmaps cow failed: {cause} (Dagster run {run.run_id})" in line
+
+
+def test_an_error_of_the_operating_system_names_its_file() -> None:
+    error = FileNotFoundError(errno.ENOENT, "No such file or directory", "/elsewhere/list.csv")
+    sentence = Outcome(STAGES[1], "cow", error=error).sentence
+    assert "strokes cow: [Errno 2] No such file or directory: '/elsewhere/list.csv'; " in sentence

@@ -1,10 +1,12 @@
 """The schedules, the observation of a real mirror, and the automation that follows it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from qd_pipeline.orchestration import instance
 from qd_pipeline.orchestration.automation import AUTOMATED_TAGS
 from qd_pipeline.orchestration.failures import LOG
 from qd_pipeline.orchestration.jobs import OBSERVE_SOURCE
@@ -13,6 +15,7 @@ from qd_pipeline.orchestration.runner import PipelineRunner
 from qd_pipeline.orchestration.schedules import schedules_of
 from qd_pipeline.quickdraw import sample
 from qd_pipeline.settings import ScheduleSettings
+from qd_pipeline.tracking import Tracker
 from qd_pipeline_tests.mirror import FOLDER, Mirror, status
 from qd_pipeline_tests.orchestration.automated import Automation, keys_of, observe, tick
 from qd_pipeline_tests.orchestration.chain import run, runner
@@ -137,6 +140,42 @@ def test_what_is_made_by_hand_sets_off_nothing(made: PipelineRunner, mirror: Mir
     assert automation.requests() == []
     made.materialize("cow", [made.pipeline.stages[name] for name in ("strokes", "bitmaps")])
     run(made, ["2"])
+
+
+def test_where_a_manifest_is_torn_other_records_say_how_it_was_made(
+    made: PipelineRunner, tmp_path: Path
+) -> None:
+    stage = made.pipeline.stages["classifiers"]
+    later = PipelineRunner(made.pipeline, {})
+    folder = made.pipeline.settings.home / "store" / "manifests" / "classifiers" / "2"
+    manifests = sorted(folder.iterdir())
+    kept = [path.read_bytes() for path in manifests]
+    for path in manifests:
+        path.chmod(0o644)
+        path.write_bytes(b'{"schema": 1, "stage": "clas')
+    try:
+        wanted = later.recorded(stage, "2")
+        assert wanted is not None
+        assert wanted.model_dump()["preset"] == "notebook"
+        assert observe(made).success
+        (request,) = Automation(made).requests()
+        config = request.run_config["ops"]["classifiers"]["config"]
+        assert (config["preset"], config["epochs"]) == ("notebook", 1)
+        with instance.of(tmp_path) as empty:
+            later.instance = empty
+            from_mlflow = later.recorded(stage, "2")
+            assert from_mlflow is not None
+            sets = made.pipeline.class_sets
+            assert from_mlflow.effective("2", sets) == wanted.effective("2", sets)
+            later.tracker = Tracker(f"sqlite:///{tmp_path}/mlflow.db", tmp_path, "http://127.0.0.1")
+            assert later.recorded(stage, "2") is None
+            manifests[0].write_bytes(kept[0])
+            earlier = later.recorded(stage, "2")
+            assert earlier is not None
+            assert earlier.model_dump()["preset"] == "notebook"
+    finally:
+        for path, content in zip(manifests, kept, strict=True):
+            path.write_bytes(content)
 
 
 def test_neighbours_are_requested_in_one_run_under_a_key_of_the_observation(

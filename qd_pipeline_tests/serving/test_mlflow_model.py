@@ -109,6 +109,7 @@ def test_it_takes_the_stroke_table_and_pictures_as_arrays(
             assert found == pytest.approx(probabilities, abs=1e-6)
     pixels = np.array(Image.open(io.BytesIO(drawn("PNG"))))
     forms = [pixels, pixels / 255, pixels.tolist(), np.stack([pixels] * 3, axis=-1)]
+    forms.append(forms[-1].tolist())
     for found in model.predict(pd.DataFrame({"drawing": forms}))["probabilities"]:
         assert found == pytest.approx(expected(classifier, drawn("PNG")), abs=1e-6)
 
@@ -278,6 +279,8 @@ def test_over_http_the_layout_of_short_strokes_may_be_told(
     [
         ({"inputs": [{"drawing": RAW}], "params": {"layout": "rows"}}, "give columns or points"),
         ({"inputs": [{"drawing": "a cow"}]}, "neither JSON nor Base64"),
+        ({"inputs": {"drawing": RAW}}, "one stroke alone"),
+        ({"inputs": {"drawing": [{"x": [0, 9], "y": [5, 7]}] * 2}}, "one stroke alone"),
         ({"inputs": [TEXT]}, "no column drawing: give a table with one"),
         ({"dataframe_split": {"data": [[TEXT]]}}, "no column drawing: give a table with one"),
         ({"inputs": [{"drawing": [TEXT, TEXT]}, {"drawing": TEXT}]}, "a row of its own"),

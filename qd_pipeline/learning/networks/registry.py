@@ -137,11 +137,11 @@ def build(
         for setting, default in _defaults(name).items()
     }
     built = NETWORKS[name](class_count, **settings)
-    _check_last_layer(name, built)
+    _check_last_layer(name, built, class_count)
     return built
 
 
-def _check_last_layer(name: str, built: keras.Model) -> None:
+def _check_last_layer(name: str, built: keras.Model, class_count: int) -> None:
     """Check that calibration can divide the logits of a network by a temperature."""
     last = built.layers[-1]
     dense = isinstance(last, backend.keras.layers.Dense)
@@ -151,4 +151,11 @@ def _check_last_layer(name: str, built: keras.Model) -> None:
             f"ends in a layer {type(last).__name__} that is no dense softmax, so its "
             "probabilities cannot be calibrated",
             'make Dense(class_count, activation="softmax") its last layer',
+        )
+    shapes = [tuple(output.shape) for output in built.outputs]
+    if shapes != [(None, class_count)]:
+        raise BadSetting(
+            f"network {name!r}",
+            f"has outputs of shape {', '.join(map(str, shapes))} for {class_count} categories",
+            'make Dense(class_count, activation="softmax") its last layer and only output',
         )

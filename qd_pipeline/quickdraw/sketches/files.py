@@ -71,6 +71,8 @@ def sketches_of(data: bytes, name: str, *, layout: Layout | None = None) -> Sket
     Raises:
         BadDrawing: It is damaged, or a picture that shows no drawing.
     """
+    if not data.strip():
+        raise BadDrawing(name, "is empty", "give a picture, or strokes as NDJSON")
     if not _is_json(data):
         try:
             return SketchFile([sketch_of_picture(data)], [])
@@ -81,7 +83,9 @@ def sketches_of(data: bytes, name: str, *, layout: Layout | None = None) -> Sket
     try:
         text = decode(data)
     except UnicodeDecodeError as error:
-        raise BadDrawing(name, "is not UTF-8 or UTF-16", "save it as UTF-8") from error
+        if b"\n" not in data.strip() or encoding_of(data) != "utf-8":
+            raise BadDrawing(name, "is not UTF-8 or UTF-16", "save it as UTF-8") from error
+        text = data.decode(errors="surrogateescape")  # its other lines can be read
     file = SketchFile([], [])
     for number, place, content in _drawings(text):
         try:
@@ -139,6 +143,7 @@ def _drawings(text: str) -> Iterator[tuple[int, str, Any]]:
 
 def _parsed(line: str) -> Any:
     try:
+        line.encode()  # fails for what was no UTF-8
         return json.loads(line)
     except (ValueError, RecursionError) as error:
         return error
@@ -160,11 +165,15 @@ def _depth(content: Any) -> int:
 
 
 def _strokes(content: Any, layout: Layout | None) -> list[Stroke]:
+    if isinstance(content, UnicodeError):
+        raise BadDrawing("the drawing", "is not UTF-8", "save the file as UTF-8") from content
     if isinstance(content, Exception):
         raise BadDrawing(
             "the drawing", "is no JSON", "give a drawing a line, as in the dataset's files"
         ) from content
     strokes = drawing_of(content)
+    if isinstance(strokes, str):
+        strokes = _parsed(strokes)
     if not isinstance(strokes, list):
         raise BadDrawing(
             "the drawing",

@@ -27,6 +27,12 @@ MAX_CHANGE = 0.12 * 255
 MAX_CORNER = 0.1
 """Share of the picture's longer side that a dark corner takes at most along its shorter side."""
 
+MAX_WEDGE = 0.45
+"""The same of the shorter side, where the corner is a triangle."""
+
+WEDGE_ERROR = 0.08
+"""Share of its box by which a triangle is not one."""
+
 SOLID = 0.4
 """Least share of its box that a dark corner fills; a line across a corner fills less."""
 
@@ -154,18 +160,32 @@ def in_corners(mask: Mask, corners: Mask) -> Mask:
         corners: A few pixels in each corner.
 
     Returns:
-        The thin connected components of the mask that have a pixel in a corner.
+        The connected components of the mask that have a pixel in a corner, and are thin or a
+        triangle.
     """
     labels, _ = ndimage.label(mask, np.ones((3, 3)))
-    largest = MAX_CORNER * max(mask.shape)
     found = np.zeros_like(mask)
     boxes = ndimage.find_objects(labels)
     for label in np.unique(labels[corners & mask]):
         box = boxes[label - 1]
-        solid = (labels[box] == label).mean() >= SOLID
-        if solid and min(side.stop - side.start for side in box) <= largest:
+        shape = labels[box] == label
+        thin = min(shape.shape)
+        small = thin <= MAX_CORNER * max(mask.shape)
+        wedge = thin <= MAX_WEDGE * min(mask.shape) and _is_triangle(shape)
+        if shape.mean() >= SOLID and (small or wedge):
             found |= labels == label
     return found
+
+
+def _is_triangle(shape: Mask) -> bool:
+    """Test whether a shape is half of its box, with its right angle in a corner of that."""
+    for turns in range(4):
+        turned = np.rot90(shape, turns)
+        rows, columns = (np.arange(side) + 0.5 for side in turned.shape)
+        triangle = rows[:, None] / len(rows) + columns / len(columns) <= 1
+        if (turned != triangle).mean() < WEDGE_ERROR:
+            return True
+    return False
 
 
 def flat_colour(colour: tuple[int, ...]) -> Ground:

@@ -47,7 +47,8 @@ def open_picture(data: bytes) -> tuple[Image.Image, tuple[str, ...]]:
     """
     try:
         picture: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
-        frames = getattr(picture, "n_frames", 1)
+        # A camera's further pictures are previews and depths.
+        frames = getattr(picture, "n_frames", 1) if picture.format != "MPO" else 1
         if picture.width * picture.height > MAX_PIXELS:
             raise _too_large()
         warnings: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
+from qd_pipeline.quickdraw.sketches.drawn_shapes import is_doubtful
 from qd_pipeline.quickdraw.sketches.frame import framed_part, is_rectangle
 from qd_pipeline.quickdraw.sketches.ground import (
     MIN_CONTRAST,
@@ -42,6 +43,7 @@ PENUMBRA = 2
 EDGE_LEFT_OUT = "a border or a dark edge of the picture was left out"
 ONLY_A_FRAME = "nothing is within its border, which was taken for the drawing"
 FRAME_LEFT_OUT = "a frame around the drawing was left out"
+MAYBE_A_FRAME = "straight or round lines around the drawing, perhaps a frame, were taken for ink"
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ def pages(picture: Image.Image) -> list[Page]:
             # A frame around nothing but a frame is a drawing of two rectangles.
             if FRAME_LEFT_OUT in page.warnings and is_rectangle(far):
                 found = [page for page in found if FRAME_LEFT_OUT not in page.warnings]
+            elif is_doubtful(far):
+                found[-1] = replace(page, warnings=(*page.warnings, MAYBE_A_FRAME))
             break
         paper, same_colour = inner
         warnings = page.warnings

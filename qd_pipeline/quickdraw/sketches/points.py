@@ -1,6 +1,6 @@
 """Strokes as coordinates, in the dataset's layout or as lists of points."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any, Literal, TypeAlias
 
@@ -116,7 +116,7 @@ def layout_of(strokes: Sequence[Any], *, ambiguous: Layout | None = None) -> Lay
     'points'
     """
     columns = all(_fits(stroke) for stroke in strokes)
-    points = all(_fits(_columns(stroke)) for stroke in strokes)
+    points = fits_points(strokes)
     if columns and points and len(strokes):
         if ambiguous:
             return ambiguous
@@ -127,6 +127,11 @@ def layout_of(strokes: Sequence[Any], *, ambiguous: Layout | None = None) -> Lay
         )
     # What fits neither is refused when it is read, as columns.
     return "points" if points and len(strokes) else "columns"
+
+
+def fits_points(strokes: Iterable[Any]) -> bool:
+    """Test whether every stroke can be a list of points, with times or without."""
+    return all(_fits(_columns(stroke)) for stroke in strokes)
 
 
 def whole_strokes(strokes: Sequence[RawStroke]) -> list[Stroke] | None:

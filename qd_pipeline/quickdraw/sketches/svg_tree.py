@@ -31,6 +31,19 @@ _VARIABLE: Final = re.compile(r"(--[\w-]+)\s*:\s*([^;{}]{1,100})")
 _USE_OF_VARIABLE: Final = re.compile(r"var\(\s*(--[\w-]+)\s*(?:,\s*((?:[^()]|\([^()]*\))*))?\)")
 # Those that resvg passes over, with the rule that they are in.
 _SELECTOR: Final = re.compile(r":(?:not|is|where|has|nth-|last-|only-|first-of)[^{}]*\{")
+_MEDIA: Final = re.compile(r"@media([^{]*)\{((?:[^{}]*\{[^{}]*\})*)\s*\}")
+_SHOWN_MEDIA: Final = re.compile(
+    r"\s*(only\s)?\s*(all|screen)?(\s*(and\s)?\s*\(prefers-color-scheme:\s*light\))?\s*"
+)
+_OTHER_MEDIA: Final = re.compile(r"\b(print|speech|dark)\b")
+# CSS colours that resvg does not know: with spaces and a slash, in degrees, and by other models.
+_COLOUR: Final = re.compile(
+    r"(?<![\w-])(rgb|hsl)a?\(\s*([\d.+-]+%?)(?:deg)?[\s,]+([\d.]+%?)[\s,]+([\d.]+%?)"
+    r"(?:\s*[/,]\s*([\d.]+)(%?))?\s*\)"
+)
+_UNKNOWN_COLOUR: Final = re.compile(
+    r"(?<![\w-])(?:ok)?(?:lab|lch|hwb|color|color-mix|light-dark)\((?:[^()]|\([^()]*\))*\)"
+)
 _NESTED_VARIABLES: Final = 4
 _NO_PICTURE: Final = "an embedded file that is no PNG, JPEG, GIF or WebP is left out"
 _LEFT_OUT: Final = {
@@ -112,7 +125,7 @@ def _cleaned(root: Element) -> list[str]:
 
 
 def _styled(root: Element) -> list[str]:
-    """Put the values of CSS variables in their places, and say if selectors are not understood."""
+    """Put CSS variables, media rules and colours into words that resvg knows; say what is lost."""
     sheets = [each for each in root.iter() if local_name(each) == "style"]
     styles = [each.text or "" for each in sheets] + [each.get("style", "") for each in root.iter()]
     known: dict[str, str] = {}
@@ -124,15 +137,35 @@ def _styled(root: Element) -> list[str]:
             if len(text) > MAX_BYTES or "var(" not in text:
                 break
             text = _USE_OF_VARIABLE.sub(lambda use: known.get(use[1], use[2] or ""), text)
-        return text
+        if _UNKNOWN_COLOUR.search(text):
+            warnings.append("a colour was not understood, and painted black")
+        return _COLOUR.sub(_with_commas, _UNKNOWN_COLOUR.sub("black", text))
 
+    warnings: list[str] = []
+    queries: list[str] = []
     for sheet in sheets:
-        sheet.text = valued(sheet.text or "")
+        queries += [each[1] for each in _MEDIA.finditer(sheet.text or "")]
+        sheet.text = valued(_MEDIA.sub(_of_screen, sheet.text or ""))
     for element in root.iter():
         element.attrib.update({key: valued(value) for key, value in element.attrib.items()})
-    if any(_SELECTOR.search(sheet.text or "") for sheet in sheets):
-        return ["a part of its style sheet was not understood"]
-    return []
+    unknown = any(not _is_shown(each) and not _OTHER_MEDIA.search(each) for each in queries)
+    if unknown or any(_SELECTOR.search(sheet.text or "") for sheet in sheets):
+        warnings.append("a part of its style sheet was not understood")
+    return warnings
+
+
+def _is_shown(query: str) -> bool:
+    return any(_SHOWN_MEDIA.fullmatch(each) for each in query.split(","))
+
+
+def _of_screen(rule: re.Match[str]) -> str:
+    """Return what a media rule holds for a screen in the light scheme."""
+    return rule[2] if _is_shown(rule[1]) else ""
+
+
+def _with_commas(colour: re.Match[str]) -> str:
+    alpha = float(colour[5] or 1) / (100 if colour[6] else 1)
+    return f"{colour[1]}a({colour[2]}, {colour[3]}, {colour[4]}, {alpha:g})"
 
 
 def _is_own(link: str) -> bool:

@@ -127,12 +127,22 @@ def test_of_json_over_many_lines_only_the_damaged_one_is_named(tmp_path: Path) -
     [
         (b'\xff\xfe{\0"', "is not UTF-8 or UTF-16"),
         (b'{"drawing": "\xff"}', "is not UTF-8 or UTF-16"),
+        (b" \n", "is empty"),
     ],
 )
 def test_a_file_in_another_encoding_is_refused(content: bytes, cause: str, tmp_path: Path) -> None:
     (tmp_path / "a.ndjson").write_bytes(content)
     with pytest.raises(BadDrawing, match=cause):
         read_sketches(tmp_path / "a.ndjson")
+
+
+def test_a_line_in_another_encoding_is_named_and_the_others_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "drawings.ndjson"
+    text = json.dumps({"drawing": json.dumps(ONE)})
+    file.write_bytes(b'{"word": "caf\xe9", "drawing": [[[0, 9], [3, 4]]]}\n' + text.encode())
+    sketches, (error,) = read_sketches(file)
+    assert [sketch.number for sketch in sketches] == [2]
+    assert (error.culprit, error.cause) == (f"{file}, line 1,", "is not UTF-8")
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 from benchmarks import renderings
 from qd_pipeline.quickdraw.sketches.pictures import sketch_of_picture
 from qd_pipeline_tests.quickdraw.sketches.face import (
+    ANGLES,
     FACE,
     bitmap_of,
     difference,
@@ -119,6 +120,7 @@ FRAMES: dict[str, Callable[[], Image.Image]] = {
     "a pale frame": lambda: framed("#bbb"),
     "a round frame": lambda: framed("#3355aa", 3, radius=25),
     "a very round frame": lambda: framed("black", 3, radius=60, around=10),
+    "a frame of round sides": lambda: framed("black", 3, radius=170, around=30),
     "a dashed frame": lambda: dashed(8, 6),
     "a widely dashed frame": lambda: dashed(14, 20),
     "a wide frame": lambda: framed("#995511", 20, around=20),
@@ -133,6 +135,7 @@ FRAMES: dict[str, Callable[[], Image.Image]] = {
     "a noisy edge": lambda: scanned([(900, 0), (870, 0), (880, 1200), (900, 1200)], 2, 3),
     "a dark wedge": lambda: scanned([(0, 0), (30, 0), (0, 480)], 2),
     "dark corners": lambda: scanned([(0, 0), (60, 0), (0, 70)]),
+    "a large dark corner": lambda: scanned([(900, 1200), (600, 1200), (900, 850)], 1),
     "two dark edges": lambda: scanned(
         [(0, 0), (900, 0), (900, 20), (25, 20), (25, 1200), (0, 1200)]
     ),
@@ -162,8 +165,30 @@ def test_what_was_left_out_is_told(name: str, warning: str) -> None:
     assert warning in sketch_of_picture(encoded(FRAMES[name]())).warnings
 
 
+WOBBLE = 118 + 9 * np.sin(3 * ANGLES)
+BY_HAND = [[128 + WOBBLE * np.cos(ANGLES), 128 + WOBBLE * np.sin(ANGLES)], *FACE[1:]]
+
+
 def test_a_drawing_alone_has_no_warnings() -> None:
-    assert sketch_of_picture(encoded(CANVAS)).warnings == ()
+    assert sketch_of_picture(encoded(painted(BY_HAND))).warnings == ()
+
+
+def crossed() -> Image.Image:
+    sheet = painted(BY_HAND)
+    ImageDraw.Draw(sheet).rectangle((30, 40, 300, 370), outline=0, width=3)
+    return sheet
+
+
+def in_a_circle() -> Image.Image:
+    sheet = painted(BY_HAND)
+    ImageDraw.Draw(sheet).ellipse((0, 0, 399, 399), outline=0, width=3)
+    return sheet
+
+
+@pytest.mark.parametrize("drawn", [in_a_circle, crossed])
+def test_what_may_be_a_frame_or_not_is_drawn_and_told(drawn: Callable[[], Image.Image]) -> None:
+    (warning,) = sketch_of_picture(encoded(drawn())).warnings
+    assert warning.endswith("perhaps a frame, were taken for ink")
 
 
 SQUARE = [[0, 255, 255, 0, 0], [0, 0, 255, 255, 0]]

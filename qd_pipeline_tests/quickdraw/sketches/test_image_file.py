@@ -82,6 +82,13 @@ def ruled(gap: int, width: int, colour: str, turn: float, *, squared: bool) -> I
     return sheet.rotate(turn, Image.Resampling.BICUBIC, fillcolor="#faf8f0")
 
 
+def test_of_a_cameras_pictures_the_first_is_read() -> None:
+    depths = Image.effect_noise((400, 400), 90).convert("RGB")
+    camera = encoded(painted(FACE).convert("RGB"), "MPO", save_all=True, append_images=[depths])
+    assert difference(seen(camera), bitmap_of(FACE)) < 6
+    assert sketch_of_picture(camera).warnings == ()
+
+
 @pytest.mark.parametrize(
     ("gap", "width", "colour", "turn", "squared"),
     [

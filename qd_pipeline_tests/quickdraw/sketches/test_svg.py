@@ -68,6 +68,9 @@ UNSEEN = {
     "a descendant": "<style>#a .b{stroke:none}</style>"
     f'<g id="a"><g><path class="b" {CROSS}/></g></g>',
     "a child": f"<style>g>path{{}} svg>path{{display:none}}</style><path {CROSS}/>",
+    "hidden on a screen": f"<style>@media print{{}}@media only screen{{.s{{display:none}}}}</style>"
+    f'<path class="s" {CROSS}/>',
+    "transparent by a slash": f'<path {CROSS} style="stroke:rgb(0 0 0 / 0%)"/>',
     "erased": f'<path d="M0 290h300" {LINE}/>'
     f'<path d="M-9 290h400" {LINE} style="stroke:white;stroke-width:17"/>',
 }
@@ -94,6 +97,8 @@ SHOWN = {
     "framed": f'<rect x="2" y="2" width="296" height="296" {LINE}/>{SVG_FACE}',
     "in variables": "<style>:root{--ink:#222}.dark{--ink:#fff}"
     "svg g *{fill:none;stroke:var(--ink);stroke-width:var(--pen, 4)}</style>" + UNSTYLED,
+    "in a colour of today": SVG_FACE.replace('"black"', '"hsl(0deg 0% 0% / 100%)"'),
+    "hidden in print": "<style>@media print{path{display:none}}</style>" + SVG_FACE,
     "on a gradient": '<linearGradient id="g"><stop stop-color="#fff"/>'
     '<stop offset="1" stop-color="#aac"/></linearGradient>'
     f'<rect width="300" height="300" fill="url(#g)"/>{SVG_FACE}',
@@ -135,6 +140,12 @@ def test_selectors_that_are_not_understood_are_told() -> None:
     assert sketch_of_picture(svg(sheet + SVG_FACE)).warnings == (
         "a part of its style sheet was not understood",
     )
+
+
+def test_a_colour_that_is_not_understood_is_seen_and_told() -> None:
+    sketch = sketch_of_picture(svg(SVG_FACE.replace('"black"', '"oklch(40% 0.1 20)"')))
+    assert difference(bitmap_of(sketch.strokes), bitmap_of(FACE)) < 6
+    assert sketch.warnings == ("a colour was not understood, and painted black",)
 
 
 def test_layers_that_are_filled_and_stroked_alike_are_not_outlined_twice() -> None:

@@ -1,0 +1,73 @@
+"""What a partition was made with, where its manifest does not say it any more."""
+
+import ast
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from qd_pipeline.errors import DamagedPartition, QdError
+from qd_pipeline.learning.training.config import setting_types
+from qd_pipeline.orchestration.pipeline import Pipeline
+from qd_pipeline.orchestration.stage import DATA_STAGES, Stage, StageConfig
+from qd_pipeline.storage import PartitionStore
+
+if TYPE_CHECKING:
+    from qd_pipeline.tracking import Tracker
+
+
+def recorded_config(
+    pipeline: Pipeline,
+    stage: Stage,
+    key: str,
+    *,
+    store: PartitionStore,
+    instance: dg.DagsterInstance,
+    tracker: "Callable[[], Tracker] | None" = None,
+) -> StageConfig | None:
+    """Return the configuration of a partition with a damaged manifest, from the next best record.
+
+    That is the Dagster run that materialized it, else its MLflow run, else the newest of its
+    earlier manifests that can be read.
+
+    Returns:
+        None where none of them can be read.
+    """
+
+    def found() -> Iterator[Mapping[str, Any]]:
+        yield _of_dagster(stage, key, instance)
+        if tracker is not None and stage.name == "classifiers":
+            with suppress(QdError):
+                yield _of_mlflow(key, tracker())
+        with suppress(DamagedPartition):
+            if made := store.find_earlier(stage.name, key):
+                yield made.metadata.get("run_config", {})
+
+    for config in found():
+        with suppress(QdError):
+            if config:
+                return pipeline.config(stage, **pipeline.known(stage, config))
+    return None
+
+
+def _of_dagster(stage: Stage, key: str, instance: dg.DagsterInstance) -> Mapping[str, Any]:
+    made = instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=dg.AssetKey(stage.name), asset_partitions=[key]), limit=1
+    ).records
+    run = instance.get_run_by_id(made[0].run_id) if made else None
+    ops: Any = run.run_config.get("ops", {}) if run else {}
+    config: Mapping[str, Any] = ops.get(stage.op, {}).get("config", {})
+    return config.get(stage.name, {}) if stage.op == DATA_STAGES else config
+
+
+def _of_mlflow(key: str, tracker: "Tracker") -> Mapping[str, Any]:
+    settings: dict[str, Any] = {}
+    for run in tracker.last_runs(key, 1):
+        for name in setting_types().keys() & run.params.keys():
+            text = run.params[name]
+            try:
+                settings[name] = ast.literal_eval(text)
+            except (SyntaxError, ValueError):  # a word
+                settings[name] = text
+    return {"settings": settings} if settings else {}
