@@ -31,6 +31,7 @@ def measure(folder: Path) -> list[Row]:
         list(pool.map(_write, [files] * len(sample.ANIMALS), sample.ANIMALS))
     shares, processor = [], []
     with _served(folder / "mirror") as url:
+        _bare(parse_source(url), folder / "bare")  # loads the kernels
         for again in range(_ROUNDS):
             began = _Clock.now()
             bare = _bare(parse_source(url), folder / f"bare-{again}")
@@ -112,7 +113,6 @@ def _bare(source: Source, folder: Path) -> dict[str, float]:
         drawn = time.perf_counter()
         return fetched - began, converted - fetched, drawn - converted
 
-    work(sample.ANIMALS[0])  # the kernels are loaded once
     with ThreadPoolExecutor(core_count()) as pool:
         spent = zip(*pool.map(work, sample.ANIMALS), strict=True)
     return {stage: sum(seconds) for stage, seconds in zip(_STAGES, spent, strict=True)}
