@@ -135,7 +135,8 @@ def materialize_partition(
         **result.shown,
         "source": provenance.source,
         "MLflow run": dg.MetadataValue.url(run.link),
-        "MLflow run id": run.id,
+        # In the link as well: Dagster's database keeps the events of many partitions twice.
+        **({} if shared else {"MLflow run id": run.id}),
         "files": dg.MetadataValue.path(store.location(partition)),
     }
     return Materialized(partition, result, metadata)

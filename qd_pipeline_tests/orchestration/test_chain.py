@@ -186,7 +186,6 @@ def test_the_page_of_an_asset_leads_to_its_mlflow_run_and_back(
 ) -> None:
     shown = materialization(made, "strokes", "cow")
     logged = runs[DATA_RUN]
-    assert shown.metadata["MLflow run id"].value == logged.info.run_id
     assert str(shown.metadata["MLflow run"].value).endswith(logged.info.run_id)
     dagster_run = made.instance.get_run_by_id(logged.data.tags["dagster_run_id"])
     assert dagster_run is not None

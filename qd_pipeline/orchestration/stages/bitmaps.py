@@ -17,6 +17,8 @@ ARRAY: Final = "bitmaps.npy"
 _IN_MONTAGE: Final = 6
 """Drawings on the asset's page: Dagster's database keeps them twice for every partition."""
 
+_SHADE: Final = 17
+
 
 def materialize(context: MaterializationContext, _config: StageConfig) -> Result:
     """Draw one category's stroke table, as the dataset's makers do."""
@@ -31,10 +33,16 @@ def materialize(context: MaterializationContext, _config: StageConfig) -> Result
             "dagster/row_count": facts.rows,
             "blank": facts.blank,
             "mean ink": round(facts.mean_ink, 2),
-            "montage": png(montage(drawn[:_IN_MONTAGE], columns=_IN_MONTAGE), "the first drawings"),
+            "montage": png(montage(_first(drawn), columns=_IN_MONTAGE), "the first drawings"),
         },
         checks=_checks(drawn, table.metadata["drawings"], facts),
     )
+
+
+def _first(drawn: np.ndarray) -> np.ndarray:
+    """Return the first bitmaps in 16 shades of grey, which take less than two thirds as a PNG."""
+    shades = np.rint(drawn[:_IN_MONTAGE] / _SHADE) * _SHADE
+    return shades.astype(np.uint8)
 
 
 def _checks(drawn: np.ndarray, drawings: int, facts: BitmapMetadata) -> list[CheckResult]:
