@@ -20,7 +20,7 @@ COMPARED: Final = ("notebook", "default")
 FEW: Final = (25, 50, 150)
 """Training drawings a category of someone who has few."""
 
-FEW_EPOCHS: Final = 3
+FEW_EPOCHS: Final = 4
 """Epochs in which `fast` should reach the notebook's accuracy."""
 
 

@@ -70,7 +70,7 @@ def test_every_network_gives_a_probability_for_each_category(name: str) -> None:
         ("compact_cnn", 99_160),
         ("deep_cnn", 658_112),
         ("stroke_cnn", 33_928),
-        ("picture_and_strokes", 96_536),
+        ("picture_and_strokes", 92_216),
         ("wide_picture_and_strokes", 220_216),
         ("large_picture_and_strokes", 3_109_384),
     ],

@@ -23,8 +23,9 @@ PLACES: Final = 96
 """Places of a sequence; 64 cost accuracy."""
 
 _NARROW: Final = (32, 48, 96)
-_NARROW_SEEN: Final = (16, 32, 48, 96)
+_NARROW_SEEN: Final = (16, 24, 48, 96)
 _WIDTHS: Final = (32, 64, 128)
+_KERNEL: Final = 5
 
 
 @network
@@ -47,14 +48,13 @@ def picture_and_strokes(
 ) -> keras.Model:
     """Build the network of the preset `default`: bitmap and strokes side by side.
 
-    The strokes are read as in `stroke_cnn`, the bitmap as in a narrower `compact_cnn`, with the
-    maximum beside the mean. The features of both go into one dense softmax layer. 96,536
-    parameters with 8 classes; a drawing takes as long as in `seed_cnn` in training. Trained as
-    `compact_cnn`.
+    The strokes are read by wider and shorter convolutions than in `stroke_cnn`, the bitmap as in
+    a narrower `compact_cnn`, with the maximum beside the mean. The features of both go into one
+    dense softmax layer. 92,216 parameters with 8 classes.
     """
     seen = [*convolutions(_NARROW_SEEN), _mean_and_maximum]
     name = "picture_and_strokes"
-    return _both(name, class_count, side, length, _NARROW, dropout=0.0, seeing=seen)
+    return _both(name, class_count, side, length, _WIDTHS, kernel=3, dropout=0.0, seeing=seen)
 
 
 @network
@@ -80,7 +80,7 @@ def large_picture_and_strokes(
 
     The bitmap is read as in `deep_cnn`, with twice its width, and the strokes with three times the
     width of `picture_and_strokes`. 3,109,384 parameters with 8 classes, 3.5 million with 345.
-    It was not measured on a GPU; on a CPU it is slow.
+    Its speed on a GPU stands in RELIABILITY.md; on a CPU it is slow.
     """
     seen = features((64, 96, 192, 384), repeats=2)
     widths = tuple(width * 3 for width in _WIDTHS)
@@ -95,6 +95,7 @@ def _both(
     length: int,
     widths: Sequence[int],
     *,
+    kernel: int = _KERNEL,
     dropout: float,
     seeing: Sequence[Any],
 ) -> keras.Model:
@@ -103,7 +104,7 @@ def _both(
     seen = bitmap
     for layer in seeing:
         seen = layer(seen)
-    together = layers.Concatenate()([seen, _along_the_ink(sequence, widths)])
+    together = layers.Concatenate()([seen, _along_the_ink(sequence, widths, kernel)])
     if dropout:
         together = layers.Dropout(dropout)(together)
     answer = layers.Dense(class_count, activation="softmax")(together)
@@ -114,7 +115,7 @@ def _sequence(length: int) -> Any:
     return backend.keras.Input((length, len(SEQUENCE_COLUMNS)), name="sequence")
 
 
-def _along_the_ink(sequence: Any, widths: Sequence[int]) -> Any:
+def _along_the_ink(sequence: Any, widths: Sequence[int], kernel: int = _KERNEL) -> Any:
     """Return features of sequences: normalised convolutions, mean and maximum over places."""
     # It imports TensorFlow.
     from qd_pipeline.learning.networks.convolution import NormalizedConvolution  # noqa: PLC0415
@@ -125,7 +126,7 @@ def _along_the_ink(sequence: Any, widths: Sequence[int]) -> Any:
     for stage, width in enumerate(widths):
         if stage:
             value = layers.MaxPooling2D((1, 2))(value)
-        value = NormalizedConvolution(width, (1, 5))(value)
+        value = NormalizedConvolution(width, (1, kernel))(value)
     return _mean_and_maximum(value)
 
 

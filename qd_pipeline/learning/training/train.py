@@ -186,7 +186,9 @@ def _optimizer(config: TrainingConfig) -> Any:
     keras = backend.keras
     rate = config.learning_rate
     if config.optimizer == "adamw":
-        optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay)
+        optimizer = keras.optimizers.AdamW(
+            rate, weight_decay=config.weight_decay, beta_2=config.beta_2
+        )
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         return optimizer
     return keras.optimizers.get({"class_name": config.optimizer, "config": {"learning_rate": rate}})
