@@ -135,7 +135,9 @@ class TrainingConfig:
             for name in ("weight_decay", "beta_2"):
                 if getattr(self, name) != getattr(type(self), name):
                     raise BadSetting(
-                        f"optimizer {self.optimizer!r}", f"takes no {name}", "give adamw, or none"
+                        f"optimizer {self.optimizer!r}",
+                        f"takes no {name.replace('_', ' ')}",
+                        "give adamw, or none",
                     )
 
     @classmethod
