@@ -7,7 +7,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 import typer
-import urllib3
 from rich.markup import escape
 
 from qd_pipeline.cli.options import ClassSetsOption, HomeOption, load
@@ -15,7 +14,9 @@ from qd_pipeline.cli.terminal import terminal
 from qd_pipeline.errors import EngineFailed, QdError, TrackingFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    import urllib3
 
     from qd_pipeline.settings import Settings
 
@@ -97,7 +98,7 @@ def _engine(settings: "Settings") -> str:
     if settings.engine != "ray":
         return f"{said}; {settings.engine} is asked by Dagster's daemon alone."
     address = f"{settings.engine_address}/api/version"
-    if urllib3.request("GET", address, timeout=_SECONDS).status == _OK:
+    if _request(address, EngineFailed).status == _OK:
         raise EngineFailed(
             f"Ray {settings.engine_address}",
             "runs whatever anyone on the network sends it",
@@ -108,21 +109,33 @@ def _engine(settings: "Settings") -> str:
     return f"{said}, and so does Ray {settings.engine_address} ({ray}){_clock(_ahead(answer))}."
 
 
-def _get(url: str, error: type[QdError], token: str = "") -> urllib3.BaseHTTPResponse:
+def _get(url: str, error: type[QdError], token: str = "") -> "urllib3.BaseHTTPResponse":
     """Ask a web server.
 
     Raises:
         QdError: It does not answer, or refuses.
     """
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    try:
-        answer = urllib3.request("GET", url, headers=headers, timeout=_SECONDS, retries=False)
-    except urllib3.exceptions.HTTPError as failed:
-        cause = f"does not answer ({type(failed).__name__})"
-        raise error(url, cause, "check its address, and that it runs") from failed
+    answer = _request(url, error, {"Authorization": f"Bearer {token}"} if token else {})
     if answer.status != _OK:
         raise error(url, f"answers {answer.status}", "check the credentials in the environment")
     return answer
+
+
+def _request(
+    url: str, error: type[QdError], headers: "Mapping[str, str] | None" = None
+) -> "urllib3.BaseHTTPResponse":
+    """Ask a web server, and return whatever it answers.
+
+    Raises:
+        QdError: It does not answer.
+    """
+    import urllib3  # noqa: PLC0415 (see `options`)
+
+    try:
+        return urllib3.request("GET", url, headers=headers, timeout=_SECONDS, retries=False)
+    except urllib3.exceptions.HTTPError as failed:
+        cause = f"does not answer ({type(failed).__name__})"
+        raise error(url, cause, "check its address, and that it runs") from failed
 
 
 def _fits(package: str, found: str) -> str:
@@ -131,7 +144,7 @@ def _fits(package: str, found: str) -> str:
     return found if found == own else f"{found}, and {own} here: install the same"
 
 
-def _ahead(answer: urllib3.BaseHTTPResponse) -> float:
+def _ahead(answer: "urllib3.BaseHTTPResponse") -> float:
     """Return how far a web server's clock is ahead, in seconds; 0 where it does not say."""
     date = answer.headers.get("Date")
     return parsedate_to_datetime(date).timestamp() - time.time() if date else 0.0
