@@ -27,9 +27,7 @@ MARGIN: Final = 1.05
 _UNITS: Final = {
     "": 1.0, "px": 1.0, "pt": 4 / 3, "pc": 16.0, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4,
 }  # fmt: skip
-_LENGTH: Final = re.compile(
-    r"\s*([+-]?[\d.]+(?:e[+-]?\d+)?)\s*(px|pt|pc|in|cm|mm)?\s*", re.IGNORECASE
-)
+_LENGTH: Final = re.compile(r"([+-]?[\d.]+(?:e[+-]?\d+)?)\s*(px|pt|pc|in|cm|mm)?", re.IGNORECASE)
 
 
 def page_colour(root: Element) -> str:
@@ -100,6 +98,6 @@ def _extent(root: Element) -> tuple[float, float]:
 
 
 def _pixels(length: str | None) -> float | None:
-    match = _LENGTH.fullmatch(length or "")
+    match = _LENGTH.fullmatch((length or "").strip())
     pixels = float(match[1]) * _UNITS[(match[2] or "").lower()] if match else 0.0
     return pixels if math.isfinite(pixels) and pixels > 0 else None

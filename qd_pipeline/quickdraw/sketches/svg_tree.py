@@ -27,13 +27,15 @@ _HREFS: Final = ("href", "{http://www.w3.org/1999/xlink}href")
 _DATA_URL: Final = re.compile(
     r"data:image/(?:png|jpe?g|gif|webp)(?:;[\w=-]+)*;base64,", re.IGNORECASE
 )
-_VARIABLE: Final = re.compile(r"(--[\w-]+)\s*:\s*([^;{}]{1,100})")
-_USE_OF_VARIABLE: Final = re.compile(r"var\(\s*(--[\w-]+)\s*(?:,\s*((?:[^()]|\([^()]*\))*))?\)")
+# All of these take time in proportion to a text: no two parts of one match the same run of letters.
+_ARGUMENTS: Final = r"[^()]*(?:\([^()]*\)[^()]*)*"
+_VARIABLE: Final = re.compile(r"(?<![\w-])(--[\w-]+)\s*:\s*([^;{}]{1,100})")
+_USE_OF_VARIABLE: Final = re.compile(rf"var\(\s*(--[\w-]+)\s*(?:,({_ARGUMENTS}))?\)")
 # Those that resvg passes over, with the rule that they are in.
-_SELECTOR: Final = re.compile(r":(?:not|is|where|has|nth-|last-|only-|first-of)[^{}]*\{")
-_MEDIA: Final = re.compile(r"@media([^{]*)\{((?:[^{}]*\{[^{}]*\})*)\s*\}")
+_SELECTOR: Final = re.compile(r":(?:not|is|where|has|nth-|last-|only-|first-of)[^{}]{0,200}\{")
+_MEDIA: Final = re.compile(r"@media([^{]{0,200})\{((?:[^{}]*\{[^{}]*\})*)\s*\}")
 _SHOWN_MEDIA: Final = re.compile(
-    r"\s*(only\s)?\s*(all|screen)?(\s*(and\s)?\s*\(prefers-color-scheme:\s*light\))?\s*"
+    r"(?:only )?(?:all|screen)?(?: ?(?:and )?\(prefers-color-scheme: ?light\))?"
 )
 _OTHER_MEDIA: Final = re.compile(r"\b(print|speech|dark)\b")
 # CSS colours that resvg does not know: with spaces and a slash, in degrees, and by other models.
@@ -42,7 +44,7 @@ _COLOUR: Final = re.compile(
     r"(?:\s*[/,]\s*([\d.]+)(%?))?\s*\)"
 )
 _UNKNOWN_COLOUR: Final = re.compile(
-    r"(?<![\w-])(?:ok)?(?:lab|lch|hwb|color|color-mix|light-dark)\((?:[^()]|\([^()]*\))*\)"
+    rf"(?<![\w-])(?:ok)?(?:lab|lch|hwb|color|color-mix|light-dark)\({_ARGUMENTS}\)"
 )
 _NESTED_VARIABLES: Final = 4
 _NO_PICTURE: Final = "an embedded file that is no PNG, JPEG, GIF or WebP is left out"
@@ -136,7 +138,7 @@ def _styled(root: Element) -> list[str]:
         for _ in range(_NESTED_VARIABLES):
             if len(text) > MAX_BYTES or "var(" not in text:
                 break
-            text = _USE_OF_VARIABLE.sub(lambda use: known.get(use[1], use[2] or ""), text)
+            text = _USE_OF_VARIABLE.sub(lambda use: known.get(use[1], (use[2] or "").strip()), text)
         if _UNKNOWN_COLOUR.search(text):
             warnings.append("a colour was not understood, and painted black")
         return _COLOUR.sub(_with_commas, _UNKNOWN_COLOUR.sub("black", text))
@@ -155,7 +157,7 @@ def _styled(root: Element) -> list[str]:
 
 
 def _is_shown(query: str) -> bool:
-    return any(_SHOWN_MEDIA.fullmatch(each) for each in query.split(","))
+    return any(_SHOWN_MEDIA.fullmatch(" ".join(each.split())) for each in query.split(","))
 
 
 def _of_screen(rule: re.Match[str]) -> str:

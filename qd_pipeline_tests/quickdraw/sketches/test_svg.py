@@ -1,6 +1,7 @@
 """What a browser would show of an SVG is what the network sees."""
 
 import base64
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from qd_pipeline_tests.quickdraw.sketches.face import (
     painted,
     seen,
 )
-from qd_pipeline_tests.quickdraw.sketches.svg_face import LINE, SVG_FACE, svg
+from qd_pipeline_tests.quickdraw.sketches.svg_face import LINE, NAMESPACE, SVG_FACE, svg
 
 
 @pytest.mark.parametrize(
@@ -119,7 +120,7 @@ def test_what_an_svg_shows_is_the_ink(name: str) -> None:
     ids=["none", "of the window", "of its font"],
 )
 def test_an_svg_of_any_size_is_shown_whole(size: str) -> None:
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size}>'
+    head = f'<svg xmlns="{NAMESPACE}" {size}>'
     assert difference(seen(svg(f'<g opacity="0.9">{SVG_FACE}</g>', head)), bitmap_of(FACE)) < 6
 
 
@@ -133,6 +134,30 @@ def test_curves_that_go_on_where_the_last_one_ended_are_one_stroke() -> None:
     strokes = sketch_of_picture(svg(curves)).strokes
     assert len(strokes) == len(FACE)
     assert difference(bitmap_of(strokes), bitmap_of(FACE)) < 5
+
+
+HOSTILE = {
+    "media": "@media only" + " " * 50_000 + "x{a{}}",
+    "medias": "@media" * 10_000,
+    "selectors": ":not" * 10_000,
+    "variables": "-" * 50_000,
+    "use of a variable": "var(--a," + " " * 50_000 + "(",
+    "colour": "rgb(1 1 1 / " + "1" * 50_000 + "x",
+    "unknown colour": "lab(" * 10_000,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_style_sheet_is_read_as_fast_as_any(name: str) -> None:
+    began = time.monotonic()
+    sketch_of_picture(svg(f"<style>{HOSTILE[name]}</style>{SVG_FACE}"))
+    assert time.monotonic() - began < 5
+
+
+def test_a_hostile_length_is_read_as_fast_as_any() -> None:
+    began = time.monotonic()
+    sketch_of_picture(svg(SVG_FACE, f'<svg xmlns="{NAMESPACE}" width="1{" " * 50_000}x">'))
+    assert time.monotonic() - began < 5
 
 
 def test_selectors_that_are_not_understood_are_told() -> None:
