@@ -22,6 +22,9 @@ MAX_PIXELS: Final = 16_000_000
 
 SVG_NAMESPACE: Final = "http://www.w3.org/2000/svg"
 
+NUMBER: Final = r"(?:\d+(?:\.\d*)?|\.\d+)"
+"""Pattern of a number without sign and exponent, which `float` reads."""
+
 _ENTITY: Final = re.compile(rb"<!ENTITY", re.IGNORECASE)
 _HREFS: Final = ("href", "{http://www.w3.org/1999/xlink}href")
 _DATA_URL: Final = re.compile(
@@ -41,7 +44,7 @@ _OTHER_MEDIA: Final = re.compile(r"\b(print|speech|dark)\b")
 # CSS colours that resvg does not know: with spaces and a slash, in degrees, and by other models.
 _COLOUR: Final = re.compile(
     r"(?<![\w-])(rgb|hsl)a?\(\s*([\d.+-]+%?)(?:deg)?[\s,]+([\d.]+%?)[\s,]+([\d.]+%?)"
-    r"(?:\s*[/,]\s*([\d.]+)(%?))?\s*\)"
+    rf"(?:\s*[/,]\s*({NUMBER})(%?))?\s*\)"
 )
 _UNKNOWN_COLOUR: Final = re.compile(
     rf"(?<![\w-])(?:ok)?(?:lab|lch|hwb|color|color-mix|light-dark)\({_ARGUMENTS}\)"

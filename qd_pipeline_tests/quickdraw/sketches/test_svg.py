@@ -72,6 +72,7 @@ UNSEEN = {
     "hidden on a screen": f"<style>@media print{{}}@media only screen{{.s{{display:none}}}}</style>"
     f'<path class="s" {CROSS}/>',
     "transparent by a slash": f'<path {CROSS} style="stroke:rgb(0 0 0 / 0%)"/>',
+    "transparent by a bare fraction": f'<path {CROSS} style="stroke:rgb(0 0 0 / .0)"/>',
     "erased": f'<path d="M0 290h300" {LINE}/>'
     f'<path d="M-9 290h400" {LINE} style="stroke:white;stroke-width:17"/>',
 }
@@ -116,8 +117,16 @@ def test_what_an_svg_shows_is_the_ink(name: str) -> None:
 
 @pytest.mark.parametrize(
     "size",
-    ["", 'width="100%" height="100%"', 'width="30em" height="30em" viewBox="0 0 300 300"'],
-    ids=["none", "of the window", "of its font"],
+    [
+        "",
+        'width="100%" height="100%"',
+        'width="30em" height="30em" viewBox="0 0 300 300"',
+        'width="1.2.3" height="."',
+        'viewBox="0 0 . 300"',
+        'viewBox="0 0 1e999 300"',
+        'viewBox="0 0 1e-320 1e-320"',
+    ],
+    ids=["none", "window", "font", "no number", "no viewBox", "endless", "vanishing"],
 )
 def test_an_svg_of_any_size_is_shown_whole(size: str) -> None:
     head = f'<svg xmlns="{NAMESPACE}" {size}>'
@@ -171,6 +180,12 @@ def test_a_colour_that_is_not_understood_is_seen_and_told() -> None:
     sketch = sketch_of_picture(svg(SVG_FACE.replace('"black"', '"oklch(40% 0.1 20)"')))
     assert difference(bitmap_of(sketch.strokes), bitmap_of(FACE)) < 6
     assert sketch.warnings == ("a colour was not understood, and painted black",)
+
+
+@pytest.mark.parametrize("alpha", [".", "1.2.3", "-", "1" * 500])
+def test_a_colour_whose_alpha_is_no_number_hides_nothing_else(alpha: str) -> None:
+    line = f'<path d="M90 90h9" style="stroke:rgb(0 0 0 / {alpha})"/>'
+    assert difference(seen(svg(line + SVG_FACE)), bitmap_of(FACE)) < 9
 
 
 def test_layers_that_are_filled_and_stroked_alike_are_not_outlined_twice() -> None:
