@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from qd_pipeline.errors import DamagedPartition, QdError
-from qd_pipeline.learning.training.config import setting_types
+from qd_pipeline.learning.training.config import TrainingConfig, setting_types
 from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.stage import DATA_STAGES, Stage, StageConfig
 from qd_pipeline.storage import PartitionStore
@@ -70,4 +70,5 @@ def _of_mlflow(key: str, tracker: "Tracker") -> Mapping[str, Any]:
                 settings[name] = ast.literal_eval(text)
             except (SyntaxError, ValueError):  # a word
                 settings[name] = text
-    return {"settings": settings} if settings else {}
+    # A setting that is younger than the run did nothing then, whatever the presets make of it now.
+    return {"settings": TrainingConfig().to_json() | settings} if settings else {}

@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline.orchestration import instance
 from qd_pipeline.orchestration.automation import AUTOMATED_TAGS
 from qd_pipeline.orchestration.failures import LOG
@@ -15,7 +16,7 @@ from qd_pipeline.orchestration.runner import PipelineRunner
 from qd_pipeline.orchestration.schedules import schedules_of
 from qd_pipeline.quickdraw import sample
 from qd_pipeline.settings import ScheduleSettings
-from qd_pipeline.tracking import Tracker
+from qd_pipeline.tracking import CLASSIFIERS, Identity, Tracker
 from qd_pipeline_tests.mirror import FOLDER, Mirror, status
 from qd_pipeline_tests.orchestration.automated import Automation, keys_of, observe, tick
 from qd_pipeline_tests.orchestration.chain import run, runner
@@ -173,6 +174,17 @@ def test_where_a_manifest_is_torn_other_records_say_how_it_was_made(
             earlier = later.recorded(stage, "2")
             assert earlier is not None
             assert earlier.model_dump()["preset"] == "notebook"
+            # A run from before there was a setting.
+            trained = {"network": "picture_and_strokes", "epochs": 3, "optimizer": "adamw"}
+            who = Identity("root", "classifiers", "2")
+            with later.tracker.run(CLASSIFIERS, who, name="x", tags=who.tags) as logged:
+                logged.log(params=trained, metrics={"test_accuracy": 0.9})
+            old = later.recorded(stage, "2")
+            assert old is not None
+            assert old.effective("2", sets) == {
+                **TrainingConfig.from_json(trained).effective(),
+                "class_set": list(sets["2"]),
+            }
     finally:
         for path, content in zip(manifests, kept, strict=True):
             path.write_bytes(content)
