@@ -239,15 +239,9 @@ def _recorded(
 
     try:
         made = runner.store.find(stage.name, key)
-    except DamagedPartition as error:
+    except DamagedPartition:
         if config := runner.recorded(stage, key):
             return config.model_dump()
-        if stage.name == "classifiers":
-            raise BadSetting(
-                f"{stage.name} {key}",
-                f"{error.cause}, and no record of its settings is left",
-                "name them: `qd run --class-set " + key + " --preset default --epochs 15` for one",
-            ) from error
         console.print(
             f"[bold yellow]![/] {stage.name} {key} does not say any more how it was made: the "
             "settings' own values are used.",

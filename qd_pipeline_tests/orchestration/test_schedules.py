@@ -1,21 +1,24 @@
 """The schedules, the observation of a real mirror, and the automation that follows it."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline.orchestration import instance
 from qd_pipeline.orchestration.automation import AUTOMATED_TAGS
 from qd_pipeline.orchestration.failures import LOG
 from qd_pipeline.orchestration.jobs import OBSERVE_SOURCE
 from qd_pipeline.orchestration.partitions import By
+from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.runner import PipelineRunner
 from qd_pipeline.orchestration.schedules import schedules_of
 from qd_pipeline.quickdraw import sample
-from qd_pipeline.settings import ScheduleSettings
+from qd_pipeline.settings import ScheduleSettings, Settings
 from qd_pipeline.tracking import CLASSIFIERS, Identity, Tracker
 from qd_pipeline_tests.mirror import FOLDER, Mirror, status
 from qd_pipeline_tests.orchestration.automated import Automation, keys_of, observe, tick
@@ -143,18 +146,28 @@ def test_what_is_made_by_hand_sets_off_nothing(made: PipelineRunner, mirror: Mir
     run(made, ["2"])
 
 
-def test_where_a_manifest_is_torn_other_records_say_how_it_was_made(
-    made: PipelineRunner, tmp_path: Path
-) -> None:
-    stage = made.pipeline.stages["classifiers"]
-    later = PipelineRunner(made.pipeline, {})
-    folder = made.pipeline.settings.home / "store" / "manifests" / "classifiers" / "2"
-    manifests = sorted(folder.iterdir())
+@contextmanager
+def torn(made: PipelineRunner, stage: str, key: str, count: int | None = None) -> Iterator[None]:
+    """Tear the newest manifests of a partition, all by default, and mend them."""
+    folder = made.pipeline.settings.home / "store" / "manifests" / stage / key
+    manifests = sorted(folder.iterdir())[::-1][:count]
     kept = [path.read_bytes() for path in manifests]
     for path in manifests:
         path.chmod(0o644)
         path.write_bytes(b'{"schema": 1, "stage": "clas')
     try:
+        yield
+    finally:
+        for path, content in zip(manifests, kept, strict=True):
+            path.write_bytes(content)
+
+
+def test_where_a_manifest_is_torn_other_records_say_how_it_was_made(
+    made: PipelineRunner, tmp_path: Path
+) -> None:
+    stage, sets = made.pipeline.stages["classifiers"], made.pipeline.class_sets
+    later = PipelineRunner(made.pipeline, {})
+    with torn(made, "classifiers", "2"):
         wanted = later.recorded(stage, "2")
         assert wanted is not None
         assert wanted.model_dump()["preset"] == "notebook"
@@ -166,28 +179,46 @@ def test_where_a_manifest_is_torn_other_records_say_how_it_was_made(
             later.instance = empty
             from_mlflow = later.recorded(stage, "2")
             assert from_mlflow is not None
-            sets = made.pipeline.class_sets
             assert from_mlflow.effective("2", sets) == wanted.effective("2", sets)
             later.tracker = Tracker(f"sqlite:///{tmp_path}/mlflow.db", tmp_path, "http://127.0.0.1")
-            assert later.recorded(stage, "2") is None
-            manifests[0].write_bytes(kept[0])
-            earlier = later.recorded(stage, "2")
-            assert earlier is not None
-            assert earlier.model_dump()["preset"] == "notebook"
-            # A run from before there was a setting.
-            trained = {"network": "picture_and_strokes", "epochs": 3, "optimizer": "adamw"}
-            who = Identity("root", "classifiers", "2")
-            with later.tracker.run(CLASSIFIERS, who, name="x", tags=who.tags) as logged:
-                logged.log(params=trained, metrics={"test_accuracy": 0.9})
-            old = later.recorded(stage, "2")
-            assert old is not None
-            assert old.effective("2", sets) == {
-                **TrainingConfig.from_json(trained).effective(),
-                "class_set": list(sets["2"]),
-            }
-    finally:
-        for path, content in zip(manifests, kept, strict=True):
-            path.write_bytes(content)
+            with pytest.raises(BadSetting, match="no record of its settings is left: name them"):
+                later.recorded(stage, "2")
+    with torn(made, "classifiers", "2", count=1), instance.of(tmp_path) as empty:
+        later.instance = empty
+        earlier = later.recorded(stage, "2")
+        assert earlier is not None
+        assert earlier.model_dump()["preset"] == "notebook"
+        # A run from before there was a setting.
+        trained = {"network": "picture_and_strokes", "epochs": 3, "optimizer": "adamw"}
+        who = Identity("root", "classifiers", "2")
+        with later.tracker.run(CLASSIFIERS, who, name="x", tags=who.tags) as logged:
+            logged.log(params=trained, metrics={"test_accuracy": 0.9})
+        old = later.recorded(stage, "2")
+        assert old is not None
+        assert old.effective("2", sets) == {
+            **TrainingConfig.from_json(trained).effective(),
+            "class_set": list(sets["2"]),
+        }
+
+
+def test_what_was_not_chosen_for_a_torn_partition_follows_the_settings(
+    made: PipelineRunner,
+) -> None:
+    now = {"source": made.pipeline.settings.source, "promotion_margin": 0.05, "drawings": 70}
+    later = PipelineRunner(Pipeline(Settings.load(home=made.pipeline.settings.home, **now)), {})
+
+    def field(stage: str, key: str, name: str, *, chosen: bool) -> object:
+        found = later.recorded(later.pipeline.stages[stage], key, chosen=chosen)
+        return found and getattr(found, name)
+
+    with torn(made, "evaluations", "2", count=1):
+        assert field("evaluations", "2", "promotion_margin", chosen=False) == 0.01
+        assert field("evaluations", "2", "promotion_margin", chosen=True) == 0.05
+    with torn(made, "raw_drawings", "cow", count=1):
+        assert field("raw_drawings", "cow", "drawings", chosen=True) == DRAWINGS
+    with torn(made, "raw_drawings", "cow"):
+        assert field("raw_drawings", "cow", "drawings", chosen=False) == DRAWINGS
+        assert field("raw_drawings", "cow", "drawings", chosen=True) == 70
 
 
 def test_neighbours_are_requested_in_one_run_under_a_key_of_the_observation(
@@ -232,6 +263,29 @@ def test_a_category_that_no_class_set_has_any_more_is_not_asked_for(
     asked = {request.path.rpartition("/")[2] for request in mirror.requests[before:]}
     assert asked == {"cow.ndjson", "panda.ndjson"}
     assert not (made.pipeline.settings.home / "logs" / LOG).exists()
+
+
+def test_a_classifier_of_which_no_record_is_left_waits_for_a_person(
+    made: PipelineRunner, mirror: Mirror, tmp_path: Path
+) -> None:
+    settings = {"source": mirror.url, "class_sets": {"2": ("cow", "panda")}}
+    fewer = runner(made.pipeline.settings.home, settings=settings, drawings=DRAWINGS)
+    later = PipelineRunner(fewer.pipeline, {})
+    later.tracker = Tracker(f"sqlite:///{tmp_path}/mlflow.db", tmp_path, "http://127.0.0.1")
+    made_by = dg.AssetRecordsFilter(dg.AssetKey("classifiers"), asset_partitions=["2"])
+    for record in made.instance.fetch_materializations(made_by, limit=9).records:
+        made.instance.delete_run(record.run_id)
+    with torn(made, "classifiers", "2"):
+        assert run(later, ["2"]).failures == {
+            "2": "classifiers 2 is damaged, and no record of its settings is left: name them, as "
+            "`qd run --class-set 2 --preset default --epochs 15` does."
+        }
+        assert observe(fewer).success
+        automation = Automation(fewer)
+        assert automation.requests() == []
+        assert automation.skipped == (
+            "No record says how classifiers 2 was made: see what `qd run` says."
+        )
 
 
 def test_a_file_that_cannot_be_asked_for_is_one_line_in_the_log_and_keeps_no_other_back(
