@@ -39,6 +39,7 @@ _SELECTOR: Final = re.compile(r":(?:not|is|where|has|nth-|last-|only-|first-of)[
 _MEDIA: Final = re.compile(r"@media([^{]{0,200})\{((?:[^{}]*\{[^{}]*\})*)\s*\}")
 _SHOWN_MEDIA: Final = re.compile(
     r"(?:only )?(?:all|screen)?(?: ?(?:and )?\(prefers-color-scheme: ?light\))?"
+    r"|not (?:print|speech)(?: and .*)?|not (?:(?:all|screen) and )?\(prefers-color-scheme: ?dark\)"
 )
 _OTHER_MEDIA: Final = re.compile(r"\b(print|speech|dark)\b")
 # CSS colours that resvg does not know: with spaces and a slash, in degrees, and by other models.
@@ -49,6 +50,11 @@ _COLOUR: Final = re.compile(
 _UNKNOWN_COLOUR: Final = re.compile(
     rf"(?<![\w-])(?:ok)?(?:lab|lch|hwb|color|color-mix|light-dark)\({_ARGUMENTS}\)"
 )
+# Attributes with values of CSS; coordinates are long, and others paint nothing.
+_PAINTS: Final = {
+    "color", "display", "fill", "fill-opacity", "flood-color", "lighting-color", "opacity",
+    "stop-color", "stop-opacity", "stroke", "stroke-opacity", "stroke-width", "style", "visibility",
+}  # fmt: skip
 _NESTED_VARIABLES: Final = 4
 _NO_PICTURE: Final = "an embedded file that is no PNG, JPEG, GIF or WebP is left out"
 _LEFT_OUT: Final = {
@@ -152,7 +158,7 @@ def _styled(root: Element) -> list[str]:
         queries += [each[1] for each in _MEDIA.finditer(sheet.text or "")]
         sheet.text = valued(_MEDIA.sub(_of_screen, sheet.text or ""))
     for element in root.iter():
-        element.attrib.update({key: valued(value) for key, value in element.attrib.items()})
+        element.attrib.update({k: valued(v) for k, v in element.attrib.items() if k in _PAINTS})
     unknown = any(not _is_shown(each) and not _OTHER_MEDIA.search(each) for each in queries)
     if unknown or any(_SELECTOR.search(sheet.text or "") for sheet in sheets):
         warnings.append("a part of its style sheet was not understood")

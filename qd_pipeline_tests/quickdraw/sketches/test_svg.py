@@ -71,6 +71,9 @@ UNSEEN = {
     "a child": f"<style>g>path{{}} svg>path{{display:none}}</style><path {CROSS}/>",
     "hidden on a screen": f"<style>@media print{{}}@media only screen{{.s{{display:none}}}}</style>"
     f'<path class="s" {CROSS}/>',
+    "hidden where nothing is printed": "<style>@media not print{.s{display:none}}"
+    f'@media not all and (prefers-color-scheme: dark){{.t{{opacity:0}}}}</style><path class="s" '
+    f'{CROSS}/><path class="t" {CROSS}/>',
     "transparent by a slash": f'<path {CROSS} style="stroke:rgb(0 0 0 / 0%)"/>',
     "transparent by a bare fraction": f'<path {CROSS} style="stroke:rgb(0 0 0 / .0)"/>',
     "erased": f'<path d="M0 290h300" {LINE}/>'
@@ -101,6 +104,7 @@ SHOWN = {
     "svg g *{fill:none;stroke:var(--ink);stroke-width:var(--pen, 4)}</style>" + UNSTYLED,
     "in a colour of today": SVG_FACE.replace('"black"', '"hsl(0deg 0% 0% / 100%)"'),
     "hidden in print": "<style>@media print{path{display:none}}</style>" + SVG_FACE,
+    "hidden off the screen": "<style>@media not screen{path{display:none}}</style>" + SVG_FACE,
     "on a gradient": '<linearGradient id="g"><stop stop-color="#fff"/>'
     '<stop offset="1" stop-color="#aac"/></linearGradient>'
     f'<rect width="300" height="300" fill="url(#g)"/>{SVG_FACE}',
@@ -221,11 +225,15 @@ def test_a_linked_file_is_not_read(tmp_path: Path) -> None:
     assert difference(seen(svg(link + opaque)), bitmap_of(FACE)) < 6
 
 
-def test_plain_lines_keep_their_order_and_their_points() -> None:
-    strokes = sketch_of_picture(
-        svg(f'<path d="M9 9h255" {LINE}/><path d="M264 9v255" {LINE}/>')
-    ).strokes
-    assert [(x.tolist(), y.tolist()) for x, y in strokes] == [
+@pytest.mark.parametrize(
+    "other", ["", 'data-note="color(red) url(#ink)"', 'style="cursor:url(#ink)"', 'id="lab(1 2 3)"']
+)
+def test_plain_lines_keep_their_order_and_their_points(other: str) -> None:
+    sketch = sketch_of_picture(
+        svg(f'<path d="M9 9h255" {LINE} {other}/><path d="M264 9v255" {LINE}/>')
+    )
+    assert sketch.warnings == ()
+    assert [(x.tolist(), y.tolist()) for x, y in sketch.strokes] == [
         ([0, 255], [0, 0]),
         ([255, 255], [0, 255]),
     ]
