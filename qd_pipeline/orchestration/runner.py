@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from logging import getLogger
+from threading import Lock
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
@@ -75,6 +76,7 @@ class PipelineRunner:
     up_to_date: list[str] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     _versions: dict[str, str | QdError] = field(default_factory=dict, init=False)
+    _opening: Lock = field(default_factory=Lock, init=False)
 
     def __post_init__(self) -> None:
         self.store = resources.partition_store_of(self.pipeline.settings).store
@@ -309,7 +311,8 @@ class PipelineRunner:
         from qd_pipeline.orchestration import instance as instances  # noqa: PLC0415 (as in `_materialize`)
         from qd_pipeline.orchestration.records import recorded_config  # noqa: PLC0415
 
-        with instances.translate_errors(self.pipeline.settings.home):
+        # Threads that ask the source come here, and would open the instance once each.
+        with self._opening, instances.translate_errors(self.pipeline.settings.home):
             found = recorded_config(
                 self.pipeline,
                 stage,

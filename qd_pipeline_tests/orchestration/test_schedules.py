@@ -1,8 +1,10 @@
 """The schedules, the observation of a real mirror, and the automation that follows it."""
 
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from threading import Lock
 
 import dagster as dg
 import pytest
@@ -147,19 +149,21 @@ def test_what_is_made_by_hand_sets_off_nothing(made: PipelineRunner, mirror: Mir
 
 
 @contextmanager
-def torn(made: PipelineRunner, stage: str, key: str, count: int | None = None) -> Iterator[None]:
-    """Tear the newest manifests of a partition, all by default, and mend them."""
+def torn(made: PipelineRunner, stage: str, key: str, *, later: bool = False) -> Iterator[None]:
+    """Tear the manifests of a partition, or publish a later torn one, and mend that."""
     folder = made.pipeline.settings.home / "store" / "manifests" / stage / key
-    manifests = sorted(folder.iterdir())[::-1][:count]
-    kept = [path.read_bytes() for path in manifests]
-    for path in manifests:
-        path.chmod(0o644)
+    kept = {path: path.read_bytes() for path in sorted(folder.iterdir())}
+    places = [folder / f"{int(max(kept).stem) + 1:08}.json"] if later else list(kept)
+    for path in places:
+        path.unlink(missing_ok=True)
         path.write_bytes(b'{"schema": 1, "stage": "clas')
     try:
         yield
     finally:
-        for path, content in zip(manifests, kept, strict=True):
-            path.write_bytes(content)
+        for path in places:
+            path.unlink()
+            if path in kept:
+                path.write_bytes(kept[path])
 
 
 def test_where_a_manifest_is_torn_other_records_say_how_it_was_made(
@@ -183,7 +187,7 @@ def test_where_a_manifest_is_torn_other_records_say_how_it_was_made(
             later.tracker = Tracker(f"sqlite:///{tmp_path}/mlflow.db", tmp_path, "http://127.0.0.1")
             with pytest.raises(BadSetting, match="no record of its settings is left: name them"):
                 later.recorded(stage, "2")
-    with torn(made, "classifiers", "2", count=1), instance.of(tmp_path) as empty:
+    with torn(made, "classifiers", "2", later=True), instance.of(tmp_path) as empty:
         later.instance = empty
         earlier = later.recorded(stage, "2")
         assert earlier is not None
@@ -211,14 +215,36 @@ def test_what_was_not_chosen_for_a_torn_partition_follows_the_settings(
         found = later.recorded(later.pipeline.stages[stage], key, chosen=chosen)
         return found and getattr(found, name)
 
-    with torn(made, "evaluations", "2", count=1):
+    with torn(made, "evaluations", "2", later=True):
         assert field("evaluations", "2", "promotion_margin", chosen=False) == 0.01
         assert field("evaluations", "2", "promotion_margin", chosen=True) == 0.05
-    with torn(made, "raw_drawings", "cow", count=1):
+    with torn(made, "raw_drawings", "cow", later=True):
         assert field("raw_drawings", "cow", "drawings", chosen=True) == DRAWINGS
     with torn(made, "raw_drawings", "cow"):
         assert field("raw_drawings", "cow", "drawings", chosen=False) == DRAWINGS
         assert field("raw_drawings", "cow", "drawings", chosen=True) == 70
+
+
+def test_records_of_several_torn_partitions_are_read_one_after_the_other(
+    made: PipelineRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, together, later = Lock(), list[str](), PipelineRunner(made.pipeline, {})
+
+    def read(_pipeline: Pipeline, _stage: object, key: str, **_: object) -> None:
+        if not reading.acquire(blocking=False):
+            together.append(key)
+        else:
+            time.sleep(0.05)
+            reading.release()
+        raise BadSetting(key, "is lost", "look for it")
+
+    monkeypatch.setattr("qd_pipeline.orchestration.records.recorded_config", read)
+    with ExitStack() as torn_ones:
+        for key in CATEGORIES:
+            torn_ones.enter_context(torn(made, "raw_drawings", key))
+        later.run_categories(CATEGORIES, lambda _key, _done: None)
+    assert set(later.failures) == set(CATEGORIES)
+    assert together == []
 
 
 def test_neighbours_are_requested_in_one_run_under_a_key_of_the_observation(
