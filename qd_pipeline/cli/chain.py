@@ -106,6 +106,10 @@ def make(
 def fail_if_any(runner: "PipelineRunner", command: str) -> None:
     """Log what a command has failed to materialize, and end it with exit code 1.
 
+    Args:
+        runner: What it ran.
+        command: What the log calls it: `qd run`, or the stage of a study.
+
     Raises:
         typer.Exit: There is some.
     """
@@ -243,8 +247,8 @@ def _recorded(
         if config := runner.recorded(stage, key):
             return config.model_dump()
         console.print(
-            f"[bold yellow]![/] {stage.name} {key} does not say any more how it was made: the "
-            "settings' own values are used.",
+            f"[bold yellow]![/] {stage.name} {key} is damaged, and no record of its configuration "
+            "is left: it is materialized with the defaults of the settings.",
             highlight=False,
         )
         return {}

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
 _FORMS: Final = "give strokes, [[[x, …], [y, …]], …], or a picture as Base64 or as an array"
 _LISTS: Final = (
-    "give each drawing as a list of strokes, [[[x, …], [y, …]], …], and where several are given, "
-    'as in {"inputs": {"drawing": […]}}, a list of such lists'
+    "give each drawing as a list of strokes, [[[x, …], [y, …]], …], and several drawings, as in "
+    '{"inputs": {"drawing": […]}}, as a list of those'
 )
 _LEAST: Final = 8
 """Pixels of the smallest side of a picture as an array; strokes have two or three rows."""

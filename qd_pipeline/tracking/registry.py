@@ -337,7 +337,7 @@ class Registry:
 def _if_lost(champion: Version) -> str:
     back = f"`qd promote {champion.class_set} VERSION` makes another version the champion"
     if _SUCCEEDED in champion.tags:
-        back = f"`qd rollback {champion.class_set}` makes the champion before it champion again"
+        back = f"`qd rollback {champion.class_set}` makes the previous champion the champion again"
     return f"check that MLflow finds its artifacts where they were; if they are gone, {back}"
 
 

@@ -203,7 +203,9 @@ def test_what_is_no_file_is_told_before_a_classifier_is_looked_for(
     out, err = capfd.readouterr()
     assert json.loads(out) == []
     said = " ".join(err.split())
-    assert f"cow.png is not there: check its name; a relative one begins in {tmp_path}." in said
+    assert (
+        f"cow.png is not there: check its name; relative names are looked up in {tmp_path}." in said
+    )
     assert "folder is a folder: name its files, as folder/*.png." in said
     assert qd(monkeypatch, "evaluate-own") == 1
     said = " ".join(capfd.readouterr().err.split())

@@ -106,7 +106,7 @@ def _read(path: Path) -> bytes:
     except FileNotFoundError as error:
         remedy = "check its name"
         with suppress(FileNotFoundError):  # of a folder that was removed
-            remedy += f"; a relative one begins in {Path.cwd()}"
+            remedy += f"; relative names are looked up in {Path.cwd()}"
         raise BadDrawing(str(path), "is not there", remedy) from error
     except IsADirectoryError as error:
         raise BadDrawing(str(path), "is a folder", f"name its files, as {path}/*.png") from error
