@@ -27,8 +27,7 @@ MARGIN: Final = 1.05
 _UNITS: Final = {
     "": 1.0, "px": 1.0, "pt": 4 / 3, "pc": 16.0, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4,
 }  # fmt: skip
-_NUMBER: Final = rf"[+-]?{NUMBER}(?:e[+-]?\d+)?"
-_LENGTH: Final = re.compile(rf"({_NUMBER})\s*(px|pt|pc|in|cm|mm)?", re.IGNORECASE)
+_LENGTH: Final = re.compile(rf"({NUMBER})\s*(px|pt|pc|in|cm|mm)?", re.IGNORECASE)
 
 _SIDES: Final = 1e-9, 1e9
 """Smallest and largest side of a page whose scale can be computed."""
@@ -79,7 +78,7 @@ def paint(root: Element, page: str) -> Image.Image:
 def _size(root: Element) -> tuple[float, float, str | None]:
     """Return the viewport's width and height, and a `viewBox` if the SVG has none."""
     width, height = (_pixels(root.get(side)) for side in ("width", "height"))
-    numbers = [float(number) for number in re.findall(_NUMBER, root.get("viewBox", ""))]
+    numbers = [float(number) for number in re.findall(NUMBER, root.get("viewBox", ""))]
     if len(numbers) == 4 and all(_is_side(number) for number in numbers[2:]):  # noqa: PLR2004
         if width and height:
             return width, height, None

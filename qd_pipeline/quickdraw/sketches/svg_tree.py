@@ -22,8 +22,8 @@ MAX_PIXELS: Final = 16_000_000
 
 SVG_NAMESPACE: Final = "http://www.w3.org/2000/svg"
 
-NUMBER: Final = r"(?:\d+(?:\.\d*)?|\.\d+)"
-"""Pattern of a number without sign and exponent, which `float` reads."""
+NUMBER: Final = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
+"""Pattern of a number that `float` reads."""
 
 _ENTITY: Final = re.compile(rb"<!ENTITY", re.IGNORECASE)
 _HREFS: Final = ("href", "{http://www.w3.org/1999/xlink}href")
@@ -83,6 +83,11 @@ def parse(data: bytes) -> tuple[Element, tuple[str, ...]]:
     except (ParseError, ValueError, LookupError) as error:
         raise BadDrawing("the SVG", f"is damaged ({error})", "export it again") from error
     _adopt(root)
+    for element in root.iter():
+        if points := element.get("points"):
+            # svgelements takes minutes for one of a thousand digits.
+            numbers = [repr(float(number)) for number in re.findall(NUMBER, points)]
+            element.set("points", " ".join(numbers))
     if local_name(root) != "svg":
         raise BadDrawing("the SVG", f"is damaged (it is a <{root.tag[:40]}>)", "export it again")
     warnings = tuple(dict.fromkeys(_cleaned(root) + _styled(root)))
