@@ -106,6 +106,10 @@ def make(
 def fail_if_any(runner: "PipelineRunner", command: str) -> None:
     """Log what a command has failed to materialize, and end it with exit code 1.
 
+    Args:
+        runner: What it ran.
+        command: What the log calls it: `qd run`, or the stage of a study.
+
     Raises:
         typer.Exit: There is some.
     """
@@ -239,18 +243,12 @@ def _recorded(
 
     try:
         made = runner.store.find(stage.name, key)
-    except DamagedPartition as error:
+    except DamagedPartition:
         if config := runner.recorded(stage, key):
             return config.model_dump()
-        if stage.name == "classifiers":
-            raise BadSetting(
-                f"{stage.name} {key}",
-                f"{error.cause}, and no record of its settings is left",
-                "name them: `qd run --class-set " + key + " --preset default --epochs 15` for one",
-            ) from error
         console.print(
-            f"[bold yellow]![/] {stage.name} {key} does not say any more how it was made: the "
-            "settings' own values are used.",
+            f"[bold yellow]![/] {stage.name} {key} is damaged, and no record of its configuration "
+            "is left: it is materialized with the defaults of the settings.",
             highlight=False,
         )
         return {}

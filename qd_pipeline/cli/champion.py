@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 from urllib.parse import quote
 
 import typer
@@ -16,6 +16,12 @@ from qd_pipeline.errors import QdError, TrackingFailed
 if TYPE_CHECKING:
     from qd_pipeline.settings import Settings
     from qd_pipeline.tracking.registry import Registry
+
+UNKNOWN: Final = "not known"
+"""In place of a champion's number where MLflow does not tell it."""
+
+_SECONDS: Final = 2.0
+"""How long a store may be locked."""
 
 ClassSetArgument = Annotated[str, typer.Argument(help="A class set: 2, 4, 8, …")]
 
@@ -63,7 +69,7 @@ def _registry(
 def champions(settings: "Settings", models: Sequence[str]) -> dict[str, str]:
     """Return the champions' numbers by model, and none where there is no champion.
 
-    Where MLflow does not tell, they are `not known`, and it is said why.
+    Where MLflow does not tell, they are `UNKNOWN`, and it is said why.
 
     What the store of the partitions says is worth showing all the same.
     """
@@ -80,12 +86,17 @@ def champions(settings: "Settings", models: Sequence[str]) -> dict[str, str]:
     # MLflow takes four seconds of processor time to import, and its database a millisecond to ask.
     asked = "SELECT name, version FROM registered_model_aliases WHERE alias = 'champion'"
     try:
-        with closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True)) as opened:
+        if not database.exists():
+            return {}
+        where = f"file:{quote(str(database))}?mode=ro"
+        with closing(sqlite3.connect(where, uri=True, timeout=_SECONDS)) as opened:
             return {model: str(number) for model, number in opened.execute(asked)}
-    except sqlite3.OperationalError:  # there is none yet, or it is of an MLflow without aliases
-        return {}
-    except sqlite3.DatabaseError as error:
+    except (OSError, sqlite3.DatabaseError) as error:
+        if "no such table" in str(error):  # of an MLflow without aliases
+            return {}
         remedy = f"restore it from a backup, or set {tracking_uri.NAME} to another store"
+        if "locked" in str(error):
+            remedy = "wait until what writes to it has ended, then run the command again"
         return _unknown(models, TrackingFailed(f"MLflow's store {database}", str(error), remedy))
 
 
@@ -93,4 +104,4 @@ def _unknown(models: Sequence[str], error: QdError) -> dict[str, str]:
     Terminal(stderr=True).print(
         f"[yellow]![/] {escape(str(error))}", highlight=False, soft_wrap=True
     )
-    return dict.fromkeys(models, "not known")
+    return dict.fromkeys(models, UNKNOWN)

@@ -83,6 +83,8 @@ def predict(
     for each in failed:
         errors.print(f"[bold red]✗[/] {escape(str(each))}", highlight=False, soft_wrap=True)
     if not sketches:
+        if as_json:
+            typer.echo("[]")
         raise typer.Exit(1)
     loaded = load_classifier(settings, class_set, errors)
     answers = _answers(sketches, loaded.predictor)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from qd_pipeline.cli.champion import champions
+from qd_pipeline.cli.champion import UNKNOWN, champions
 from qd_pipeline.cli.options import ClassSetsOption, HomeOption, chosen_class_set, load
 from qd_pipeline.cli.summary import show_path
 from qd_pipeline.cli.terminal import terminal
@@ -31,11 +31,12 @@ def report(
         if made is not None:
             path = store.open_local(made, "report.html")
             model, version = made.metadata["model"], str(made.metadata["version"])
-            champion = champions(settings, [model]).get(model)
             console = terminal()
             show_path(console, f"Report of {key}, version {version}", path)
-            console.print(_champion(key, version, champion), highlight=False)
             webbrowser.open(path.absolute().as_uri())
+            champion = champions(settings, [model]).get(model)  # a server may take its time
+            if champion != UNKNOWN:
+                console.print(_champion(key, version, champion), highlight=False)
             return
     raise MissingPartition(
         f"class set {class_set}" if class_set else str(settings.home),

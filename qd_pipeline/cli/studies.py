@@ -249,7 +249,7 @@ def _make(
                 screen.partition(f"{name} {key}", done, len(wanted))
                 runner.materialize(key, [stages[name]])
     summary.show_failures(console, runner)
-    fail_if_any(runner, "qd")
+    fail_if_any(runner, stage)
     return runner.store.read(stage, key), runner, console
 
 

@@ -80,12 +80,12 @@ def show_path(console: Console, name: str, path: Path) -> None:
 
 
 def show_failures(console: Console, runner: "PipelineRunner") -> None:
-    """Print a sentence for each cause of failures, as far as one reads them, the last one first.
+    """Print a sentence for each of the first failures, the last of them first.
 
     So the causes stand below what they kept from being materialized.
     """
-    sentences = list(dict.fromkeys(runner.failures.values()))[::-1]
-    for sentence in sentences[:_MOST_FAILURES]:
+    sentences = list(dict.fromkeys(runner.failures.values()))
+    for sentence in sentences[:_MOST_FAILURES][::-1]:
         console.print(f"[bold red]✗[/] {escape(sentence)}", highlight=False)
     if (more := len(sentences) - _MOST_FAILURES) > 0:
         console.print(f"{more} more have failed: see Dagster's UI.", highlight=False)

@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, TextIO
@@ -94,4 +95,6 @@ def _program() -> str:
 
 def short(path: Path) -> str:
     """Return a path relative to the working directory where it lies below."""
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+    with suppress(FileNotFoundError, ValueError):  # which was removed, or is another one
+        return str(path.relative_to(Path.cwd()))
+    return str(path)

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 
 import dagster as dg
 
+from qd_pipeline.class_sets import listed
 from qd_pipeline.errors import DamagedPartition, QdError
 from qd_pipeline.orchestration.batches import Batch, batches
 from qd_pipeline.orchestration.jobs import JOB_OF, OBSERVE_SOURCE
@@ -30,6 +31,7 @@ AUTOMATED_TAGS: Final = {AUTOMATED: "yes"}
 
 _OBSERVATION: Final = "qd/observation"
 _SECONDS: Final = 30
+_MOST_NAMED: Final = 8
 
 Recorded: TypeAlias = Callable[[Stage, str], StageConfig | None]
 """Returns the configuration of a partition whose manifest is damaged."""
@@ -73,9 +75,16 @@ def sensor_of(pipeline: Pipeline, jobs: Sequence[Any]) -> dg.SensorDefinition:
             source_version=lambda key, _config: versions.get(key),
         )
 
+        lost: list[str] = []
+
         def recorded(stage: Stage, key: str) -> StageConfig | None:
             store = partition_store.store
-            return recorded_config(pipeline, stage, key, store=store, instance=instance)
+            config = recorded_config(
+                pipeline, stage, key, store=store, instance=instance, chosen=True
+            )
+            if config is None:
+                lost.append(f"{stage.name} {key}")
+            return config
 
         done = {
             (by, key)
@@ -89,7 +98,11 @@ def sensor_of(pipeline: Pipeline, jobs: Sequence[Any]) -> dg.SensorDefinition:
         if not found:
             # What people make by hand from now on is followed by nothing.
             context.update_cursor(observation)
-            yield dg.SkipReason("Everything that was materialized is up to date, or was tried.")
+            yield dg.SkipReason(
+                f"No record says how {listed(lost, _MOST_NAMED)} was made: see what `qd run` says."
+                if lost
+                else "Everything that was materialized is up to date, or was tried."
+            )
 
     return keep_up_to_date
 

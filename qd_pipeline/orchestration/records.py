@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from qd_pipeline.errors import DamagedPartition, QdError
-from qd_pipeline.learning.training.config import setting_types
+from qd_pipeline.learning.training.config import TrainingConfig, setting_types
+from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.stage import DATA_STAGES, Stage, StageConfig
-from qd_pipeline.storage import PartitionStore
+from qd_pipeline.storage import Partition, PartitionStore
 
 if TYPE_CHECKING:
     from qd_pipeline.tracking import Tracker
@@ -25,11 +26,22 @@ def recorded_config(
     store: PartitionStore,
     instance: dg.DagsterInstance,
     tracker: "Callable[[], Tracker] | None" = None,
+    chosen: bool = False,
 ) -> StageConfig | None:
     """Return the configuration of a partition with a damaged manifest, from the next best record.
 
     That is the Dagster run that materialized it, else its MLflow run, else the newest of its
     earlier manifests that can be read.
+
+    Args:
+        pipeline: The stages as the settings want them.
+        stage: Its stage.
+        key: Its partition key.
+        store: The partition store.
+        instance: Dagster's instance.
+        tracker: Returns the MLflow tracker; None: MLflow is not asked.
+        chosen: Whether to leave out what followed the settings and presets, as far as an earlier
+            manifest tells, so that it follows them as it does in partitions that are not damaged.
 
     Returns:
         None where none of them can be read.
@@ -47,8 +59,27 @@ def recorded_config(
     for config in found():
         with suppress(QdError):
             if config:
-                return pipeline.config(stage, **pipeline.known(stage, config))
+                known = pipeline.known(stage, config)
+                if chosen:
+                    known = _chosen(pipeline, stage, known, store.find_earlier(stage.name, key))
+                return pipeline.config(stage, **known)
     return None
+
+
+def _chosen(
+    pipeline: Pipeline, stage: Stage, config: Mapping[str, Any], earlier: Partition | None
+) -> Mapping[str, Any]:
+    """Return the fields that were chosen for an earlier partition, or have changed since."""
+    metadata = earlier.metadata if earlier else {}
+    before = metadata.get("run_config", {})
+    # Drawings are downloaded again at need; with its epochs, a training would be lost.
+    declared = stage.declared(pipeline.settings) if stage.by is By.CATEGORY else {}
+    return {
+        name: value
+        for name, value in config.items()
+        if name in metadata.get("chosen", ())
+        or (name not in declared and (name not in before or before[name] != value))
+    }
 
 
 def _of_dagster(stage: Stage, key: str, instance: dg.DagsterInstance) -> Mapping[str, Any]:
@@ -70,4 +101,5 @@ def _of_mlflow(key: str, tracker: "Tracker") -> Mapping[str, Any]:
                 settings[name] = ast.literal_eval(text)
             except (SyntaxError, ValueError):  # a word
                 settings[name] = text
-    return {"settings": settings} if settings else {}
+    # A setting that is younger than the run did nothing then, whatever the presets make of it now.
+    return {"settings": TrainingConfig().to_json() | settings} if settings else {}

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from logging import getLogger
+from threading import Lock
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
@@ -20,7 +21,7 @@ import dagster as dg
 
 from qd_pipeline import catalog
 from qd_pipeline.class_sets import listed
-from qd_pipeline.errors import DamagedPartition, QdError, SourceUnreachable
+from qd_pipeline.errors import BadSetting, DamagedPartition, QdError, SourceUnreachable
 from qd_pipeline.leases import Leases
 from qd_pipeline.orchestration import progress, resources, sigint
 from qd_pipeline.orchestration.batches import Batch, batches
@@ -75,6 +76,7 @@ class PipelineRunner:
     up_to_date: list[str] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     _versions: dict[str, str | QdError] = field(default_factory=dict, init=False)
+    _opening: Lock = field(default_factory=Lock, init=False)
 
     def __post_init__(self) -> None:
         self.store = resources.partition_store_of(self.pipeline.settings).store
@@ -293,32 +295,49 @@ class PipelineRunner:
         with ThreadPoolExecutor(_ASKED_AT_ONCE) as threads:
             list(threads.map(ask, keys[1:]))
 
-    def recorded(self, stage: Stage, key: str) -> StageConfig | None:
+    def recorded(self, stage: Stage, key: str, *, chosen: bool = False) -> StageConfig | None:
         """Return the configuration of a partition whose manifest is damaged, None without record.
 
+        Args:
+            stage: Its stage.
+            key: Its partition key.
+            chosen: As `recorded_config` takes it.
+
         Raises:
+            BadSetting: It is a classifier: another one with the settings' own values would take
+                its place unnoticed.
             HomeFailed: Dagster's databases cannot be read.
         """
         from qd_pipeline.orchestration import instance as instances  # noqa: PLC0415 (as in `_materialize`)
         from qd_pipeline.orchestration.records import recorded_config  # noqa: PLC0415
 
-        with instances.translate_errors(self.pipeline.settings.home):
-            return recorded_config(
+        # Threads that ask the source come here, and would open the instance once each.
+        with self._opening, instances.translate_errors(self.pipeline.settings.home):
+            found = recorded_config(
                 self.pipeline,
                 stage,
                 key,
                 store=self.store,
                 instance=self.instance,
                 tracker=lambda: self.tracker,
+                chosen=chosen,
             )
+        if found is None and stage.name == "classifiers":
+            raise BadSetting(
+                f"{stage.name} {key}",
+                "is damaged, and no record of its settings is left",
+                f"name them, as `qd run --class-set {key} --preset default --epochs 15` does",
+            )
+        return found
 
     def _config(self, staleness: Staleness, stage: Stage, key: str) -> StageConfig:
         made = None
         try:
             made = staleness.store.find(stage.name, key)
         except DamagedPartition:
-            if stage.name not in self.configs and (config := self.recorded(stage, key)):
-                return config
+            if stage.name not in self.configs:
+                config = self.recorded(stage, key, chosen=True)
+                return config or self.pipeline.config(stage)
         return staleness.config(stage, made)
 
     def _version_at_source(self, key: str, config: StageConfig) -> str:

@@ -41,11 +41,13 @@ if TYPE_CHECKING:
 
 _FORMS: Final = "give strokes, [[[x, …], [y, …]], …], or a picture as Base64 or as an array"
 _LISTS: Final = (
-    "give each drawing as a list of strokes, [[[x, …], [y, …]], …], and where several are given, "
-    'as in {"inputs": {"drawing": […]}}, a list of such lists'
+    "give each drawing as a list of strokes, [[[x, …], [y, …]], …], and several drawings, as in "
+    '{"inputs": {"drawing": […]}}, as a list of those'
 )
 _LEAST: Final = 8
 """Pixels of the smallest side of a picture as an array; strokes have two or three rows."""
+
+_WHITE: Final = 255
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,13 +230,20 @@ def _png(pixels: Sequence[Any] | NDArray[Any]) -> bytes | None:
     if not (grey or coloured) or min(array.shape[:2]) < _LEAST:
         return None
     # Strokes as points with times have three numbers too, but are no bytes.
-    if coloured and array.dtype != np.uint8 and fits_points(pixels):
+    if coloured and array.dtype != np.uint8 and _have_times(array) and fits_points(pixels):
         return None
     if array.dtype.kind in "bf" and array.max() <= 1:
         array = array * 255.0
     stream = io.BytesIO()
     Image.fromarray(np.clip(array, 0, 255).astype(np.uint8)).save(stream, "PNG")
     return stream.getvalue()
+
+
+def _have_times(array: NDArray[Any]) -> bool:
+    """Test whether points are no colours: too large, or times that rise through the drawing."""
+    times = array[..., 2]
+    rise = (times[:, 0] < times[:, -1]).all() and (times[:-1, -1] <= times[1:, 0]).all()
+    return bool(rise or array.min() < 0 or array.max() > _WHITE)
 
 
 def _decoded(text: str) -> bytes:

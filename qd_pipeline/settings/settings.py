@@ -161,6 +161,8 @@ class Settings(BaseSettings):
         except ValueError as error:
             raise BadSetting(f"settings file {file}", f"is not TOML ({error})", FORM) from None
         except OSError as error:
+            if error.filename is None:  # of a relative path
+                raise BadSetting("the current folder", "is gone", "change to another one") from None
             cause = f"cannot be read ({error.strerror})"
             raise BadSetting(f"settings file {file}", cause, "name a TOML file") from None
 

@@ -313,10 +313,12 @@ class Registry:
 
     def _another(self, version: Version, categories: Collection[str]) -> str:
         """Return how to make another version of some categories the champion."""
+        champion = self.champion(version.model)
         others = [
             each
             for each in self._versions(version.model)
-            if each.number != version.number and each.tells_apart(categories)
+            if each.number not in {version.number, champion and champion.number}
+            and each.tells_apart(categories)
         ]
         if not others:
             return "train another with `qd run`"
@@ -332,11 +334,11 @@ class Registry:
             self._client.set_model_version_tag(version.model, str(version.number), key, value)
 
 
-def _if_lost(version: Version) -> str:
-    return (
-        "check that MLflow finds its artifacts where they were; if they are gone, "
-        f"`qd rollback {version.class_set}` makes the champion before it champion again"
-    )
+def _if_lost(champion: Version) -> str:
+    back = f"`qd promote {champion.class_set} VERSION` makes another version the champion"
+    if _SUCCEEDED in champion.tags:
+        back = f"`qd rollback {champion.class_set}` makes the previous champion the champion again"
+    return f"check that MLflow finds its artifacts where they were; if they are gone, {back}"
 
 
 def _decided(by: DecidedBy) -> dict[str, str]:

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageOps
 
 from qd_pipeline.cli import main
+from qd_pipeline.cli.terminal import short
 from qd_pipeline.learning.classifier import Classifier
 from qd_pipeline.quickdraw.sketches.files import read_sketches
 from qd_pipeline.quickdraw.sketches.sketch import to_column
@@ -198,13 +199,31 @@ def test_what_is_no_file_is_told_before_a_classifier_is_looked_for(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()
-    assert qd(monkeypatch, "predict", "cow.png", "folder") == 1
-    said = " ".join(capfd.readouterr().err.split())
-    assert f"cow.png is not there: check its name; a relative one begins in {tmp_path}." in said
+    assert qd(monkeypatch, "predict", "cow.png", "folder", "--json") == 1
+    out, err = capfd.readouterr()
+    assert json.loads(out) == []
+    said = " ".join(err.split())
+    assert (
+        f"cow.png is not there: check its name; relative names are looked up in {tmp_path}." in said
+    )
     assert "folder is a folder: name its files, as folder/*.png." in said
     assert qd(monkeypatch, "evaluate-own") == 1
     said = " ".join(capfd.readouterr().err.split())
     assert re.search(r"own holds no drawings yet: draw some with `qd draw`", said)
+
+
+@pytest.mark.usefixtures("home")
+def test_in_a_folder_that_was_removed_nothing_ends_in_a_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path / "folder")
+    (tmp_path / "folder").rmdir()
+    assert qd(monkeypatch, "predict", "cow.png") == 1
+    assert "cow.png is not there: check its name." in capfd.readouterr().err
+    assert qd(monkeypatch, "predict", "cow.png", "--home", "data") == 1
+    assert "the current folder is gone: change to another one." in capfd.readouterr().err
+    assert short(tmp_path) == str(tmp_path)
 
 
 @pytest.mark.usefixtures("home")

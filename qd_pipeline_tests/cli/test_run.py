@@ -6,9 +6,11 @@ import logging
 import os
 import pty
 import re
+import sqlite3
 import subprocess
 import sys
 import threading
+import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ import pytest
 
 import qd_pipeline
 from qd_pipeline.cli import listing
+from qd_pipeline.cli.report import report
 from qd_pipeline.errors import BadSetting, DamagedPartition, MissingPartition
 from qd_pipeline.orchestration import instance
 from qd_pipeline.quickdraw.raster import rasterize
@@ -107,11 +110,16 @@ def test_status_tells_what_there_is_how_good_and_of_which_source(
 
 
 @pytest.mark.parametrize(
-    ("scheme", "sentence"),
-    [("sqlite", "file is not a database: restore it"), ("mysql+nodriver", "driver")],
+    ("scheme", "damaged", "sentence"),
+    [
+        ("sqlite", True, "file is not a database: restore it"),
+        ("sqlite", False, "database is locked: wait until"),
+        ("mysql+nodriver", True, "driver"),
+    ],
 )
-def test_status_says_why_it_does_not_know_the_champions(
+def test_where_mlflow_does_not_tell_the_champions_it_is_said_why(
     scheme: str,
+    damaged: bool,  # noqa: FBT001 (a parameter of the test)
     sentence: str,
     home: Path,
     first: Sequence[str],
@@ -120,12 +128,22 @@ def test_status_says_why_it_does_not_know_the_champions(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert first
-    (tmp_path / "mlflow.db").write_bytes(b"no database at all" * 100)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{scheme}:///{tmp_path}/mlflow.db")
-    listing.status(home=str(home))
-    said = capsys.readouterr()
-    assert sentence in said.err
-    assert "not known" in said.out
+    path = tmp_path / "mlflow.db"
+    path.write_bytes(b"no database at all" * 100 if damaged else b"")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{scheme}:///{path}")
+    said_first = []
+    monkeypatch.setattr(webbrowser, "open", lambda _: said_first.append(capsys.readouterr()))
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        if not damaged:
+            other.execute("BEGIN EXCLUSIVE")
+        listing.status(home=str(home))
+        status = capsys.readouterr()
+        report(home=str(home))
+        then = capsys.readouterr()
+    assert sentence in status.err
+    assert "not known" in status.out
+    assert (said_first[0].err, then.out) == ("", "")
+    assert sentence in then.err
 
 
 def cells(lines: Sequence[str]) -> list[str]:

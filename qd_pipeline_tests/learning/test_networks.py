@@ -76,6 +76,7 @@ def test_every_network_gives_a_probability_for_each_category(name: str) -> None:
     ],
 )
 def test_a_docstring_states_its_networks_parameters(name: str, parameters: int) -> None:
+    # Another number means another code version of the stages that train.
     assert networks.build(name, 8).count_params() == parameters
     assert f"{parameters:,}" in (networks.NETWORKS[name].__doc__ or "")
 

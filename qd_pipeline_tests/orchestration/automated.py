@@ -35,10 +35,14 @@ class Automation:
 
     Args:
         made: The pipeline.
+
+    Attributes:
+        skipped: Why the last tick requested nothing.
     """
 
     def __init__(self, made: PipelineRunner) -> None:
         self.made = made
+        self.skipped: str | None = None
         self._cursor: str | None = None
 
     def requests(self) -> Sequence[Any]:
@@ -52,7 +56,7 @@ class Automation:
             repository_def=self.made.definitions.get_repository_def(),
         ) as context:
             found = sensor.evaluate_tick(context)
-        self._cursor = found.cursor
+        self._cursor, self.skipped = found.cursor, found.skip_message
         return list(found.run_requests or ())
 
     def follow(self) -> Iterator[tuple[list[str], list[str]]]:

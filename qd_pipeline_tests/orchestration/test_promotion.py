@@ -88,11 +88,15 @@ def test_a_classifier_at_chance_is_registered_as_challenger_and_says_why(
     assert json.loads(tags["categories"]) == ["cow", "panda"]
 
 
-def test_the_check_warns_of_a_classifier_that_is_not_promoted(bad: PipelineRunner) -> None:
-    (record,) = bad.instance.event_log_storage.get_asset_check_execution_history(CHECK, limit=1)
+def check_of(made: PipelineRunner) -> dg.AssetCheckEvaluation:
+    (record,) = made.instance.event_log_storage.get_asset_check_execution_history(CHECK, limit=1)
     assert record.event is not None
     assert record.event.dagster_event is not None
-    outcome = record.event.dagster_event.asset_check_evaluation_data
+    return record.event.dagster_event.asset_check_evaluation_data
+
+
+def test_the_check_warns_of_a_classifier_that_is_not_promoted(bad: PipelineRunner) -> None:
+    outcome = check_of(bad)
     assert not outcome.passed
     assert outcome.severity is dg.AssetCheckSeverity.WARN
     assert outcome.description is not None
@@ -137,6 +141,7 @@ def test_a_persons_decision_stands_when_the_evaluation_is_repeated(
     assert aliases(bad) == decided
     assert [tags_of(bad, number) for number in (1, 2)] == tags
     assert promotion_of(bad)["repeated"] is True
+    assert check_of(bad).description == f"kept before: {promotion_of(bad)['reason']}"
     client = MlflowClient(tracking_uri=bad.pipeline.settings.mlflow_uri)
     assert len(client.search_model_versions(f"name = '{MODEL}'")) == 2
 

@@ -1,21 +1,27 @@
 """The schedules, the observation of a real mirror, and the automation that follows it."""
 
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from threading import Lock
 
 import dagster as dg
 import pytest
 
+from qd_pipeline.errors import BadSetting
+from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline.orchestration import instance
 from qd_pipeline.orchestration.automation import AUTOMATED_TAGS
 from qd_pipeline.orchestration.failures import LOG
 from qd_pipeline.orchestration.jobs import OBSERVE_SOURCE
 from qd_pipeline.orchestration.partitions import By
+from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.runner import PipelineRunner
 from qd_pipeline.orchestration.schedules import schedules_of
 from qd_pipeline.quickdraw import sample
-from qd_pipeline.settings import ScheduleSettings
-from qd_pipeline.tracking import Tracker
+from qd_pipeline.settings import ScheduleSettings, Settings
+from qd_pipeline.tracking import CLASSIFIERS, Identity, Tracker
 from qd_pipeline_tests.mirror import FOLDER, Mirror, status
 from qd_pipeline_tests.orchestration.automated import Automation, keys_of, observe, tick
 from qd_pipeline_tests.orchestration.chain import run, runner
@@ -142,18 +148,30 @@ def test_what_is_made_by_hand_sets_off_nothing(made: PipelineRunner, mirror: Mir
     run(made, ["2"])
 
 
+@contextmanager
+def torn(made: PipelineRunner, stage: str, key: str, *, later: bool = False) -> Iterator[None]:
+    """Tear the manifests of a partition, or publish a later torn one, and mend that."""
+    folder = made.pipeline.settings.home / "store" / "manifests" / stage / key
+    kept = {path: path.read_bytes() for path in sorted(folder.iterdir())}
+    places = [folder / f"{int(max(kept).stem) + 1:08}.json"] if later else list(kept)
+    for path in places:
+        path.unlink(missing_ok=True)
+        path.write_bytes(b'{"schema": 1, "stage": "clas')
+    try:
+        yield
+    finally:
+        for path in places:
+            path.unlink()
+            if path in kept:
+                path.write_bytes(kept[path])
+
+
 def test_where_a_manifest_is_torn_other_records_say_how_it_was_made(
     made: PipelineRunner, tmp_path: Path
 ) -> None:
-    stage = made.pipeline.stages["classifiers"]
+    stage, sets = made.pipeline.stages["classifiers"], made.pipeline.class_sets
     later = PipelineRunner(made.pipeline, {})
-    folder = made.pipeline.settings.home / "store" / "manifests" / "classifiers" / "2"
-    manifests = sorted(folder.iterdir())
-    kept = [path.read_bytes() for path in manifests]
-    for path in manifests:
-        path.chmod(0o644)
-        path.write_bytes(b'{"schema": 1, "stage": "clas')
-    try:
+    with torn(made, "classifiers", "2"):
         wanted = later.recorded(stage, "2")
         assert wanted is not None
         assert wanted.model_dump()["preset"] == "notebook"
@@ -165,17 +183,68 @@ def test_where_a_manifest_is_torn_other_records_say_how_it_was_made(
             later.instance = empty
             from_mlflow = later.recorded(stage, "2")
             assert from_mlflow is not None
-            sets = made.pipeline.class_sets
             assert from_mlflow.effective("2", sets) == wanted.effective("2", sets)
             later.tracker = Tracker(f"sqlite:///{tmp_path}/mlflow.db", tmp_path, "http://127.0.0.1")
-            assert later.recorded(stage, "2") is None
-            manifests[0].write_bytes(kept[0])
-            earlier = later.recorded(stage, "2")
-            assert earlier is not None
-            assert earlier.model_dump()["preset"] == "notebook"
-    finally:
-        for path, content in zip(manifests, kept, strict=True):
-            path.write_bytes(content)
+            with pytest.raises(BadSetting, match="no record of its settings is left: name them"):
+                later.recorded(stage, "2")
+    with torn(made, "classifiers", "2", later=True), instance.of(tmp_path) as empty:
+        later.instance = empty
+        earlier = later.recorded(stage, "2")
+        assert earlier is not None
+        assert earlier.model_dump()["preset"] == "notebook"
+        # A run from before there was a setting.
+        trained = {"network": "picture_and_strokes", "epochs": 3, "optimizer": "adamw"}
+        who = Identity("root", "classifiers", "2")
+        with later.tracker.run(CLASSIFIERS, who, name="x", tags=who.tags) as logged:
+            logged.log(params=trained, metrics={"test_accuracy": 0.9})
+        old = later.recorded(stage, "2")
+        assert old is not None
+        assert old.effective("2", sets) == {
+            **TrainingConfig.from_json(trained).effective(),
+            "class_set": list(sets["2"]),
+        }
+
+
+def test_what_was_not_chosen_for_a_torn_partition_follows_the_settings(
+    made: PipelineRunner,
+) -> None:
+    now = {"source": made.pipeline.settings.source, "promotion_margin": 0.05, "drawings": 70}
+    later = PipelineRunner(Pipeline(Settings.load(home=made.pipeline.settings.home, **now)), {})
+
+    def field(stage: str, key: str, name: str, *, chosen: bool) -> object:
+        found = later.recorded(later.pipeline.stages[stage], key, chosen=chosen)
+        return found and getattr(found, name)
+
+    with torn(made, "evaluations", "2", later=True):
+        assert field("evaluations", "2", "promotion_margin", chosen=False) == 0.01
+        assert field("evaluations", "2", "promotion_margin", chosen=True) == 0.05
+    with torn(made, "raw_drawings", "cow", later=True):
+        assert field("raw_drawings", "cow", "drawings", chosen=True) == DRAWINGS
+    with torn(made, "raw_drawings", "cow"):
+        assert field("raw_drawings", "cow", "drawings", chosen=False) == DRAWINGS
+        assert field("raw_drawings", "cow", "drawings", chosen=True) == 70
+
+
+def test_records_of_several_torn_partitions_are_read_one_after_the_other(
+    made: PipelineRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, together, later = Lock(), list[str](), PipelineRunner(made.pipeline, {})
+
+    def read(_pipeline: Pipeline, _stage: object, key: str, **_: object) -> None:
+        if not reading.acquire(blocking=False):
+            together.append(key)
+        else:
+            time.sleep(0.05)
+            reading.release()
+        raise BadSetting(key, "is lost", "look for it")
+
+    monkeypatch.setattr("qd_pipeline.orchestration.records.recorded_config", read)
+    with ExitStack() as torn_ones:
+        for key in CATEGORIES:
+            torn_ones.enter_context(torn(made, "raw_drawings", key))
+        later.run_categories(CATEGORIES, lambda _key, _done: None)
+    assert set(later.failures) == set(CATEGORIES)
+    assert together == []
 
 
 def test_neighbours_are_requested_in_one_run_under_a_key_of_the_observation(
@@ -220,6 +289,29 @@ def test_a_category_that_no_class_set_has_any_more_is_not_asked_for(
     asked = {request.path.rpartition("/")[2] for request in mirror.requests[before:]}
     assert asked == {"cow.ndjson", "panda.ndjson"}
     assert not (made.pipeline.settings.home / "logs" / LOG).exists()
+
+
+def test_a_classifier_of_which_no_record_is_left_waits_for_a_person(
+    made: PipelineRunner, mirror: Mirror, tmp_path: Path
+) -> None:
+    settings = {"source": mirror.url, "class_sets": {"2": ("cow", "panda")}}
+    fewer = runner(made.pipeline.settings.home, settings=settings, drawings=DRAWINGS)
+    later = PipelineRunner(fewer.pipeline, {})
+    later.tracker = Tracker(f"sqlite:///{tmp_path}/mlflow.db", tmp_path, "http://127.0.0.1")
+    made_by = dg.AssetRecordsFilter(dg.AssetKey("classifiers"), asset_partitions=["2"])
+    for record in made.instance.fetch_materializations(made_by, limit=9).records:
+        made.instance.delete_run(record.run_id)
+    with torn(made, "classifiers", "2"):
+        assert run(later, ["2"]).failures == {
+            "2": "classifiers 2 is damaged, and no record of its settings is left: name them, as "
+            "`qd run --class-set 2 --preset default --epochs 15` does."
+        }
+        assert observe(fewer).success
+        automation = Automation(fewer)
+        assert automation.requests() == []
+        assert automation.skipped == (
+            "No record says how classifiers 2 was made: see what `qd run` says."
+        )
 
 
 def test_a_file_that_cannot_be_asked_for_is_one_line_in_the_log_and_keeps_no_other_back(

@@ -55,10 +55,12 @@ def model_server(model: str, programs: Path, log: Path, **environment: str) -> I
         server.wait()
 
 
-def ask(port: int, method: str, path: str, body: str | None = None) -> tuple[int, str]:
+def ask(
+    port: int, method: str, path: str, body: str | None = None, kind: str = "application/json"
+) -> tuple[int, str]:
     """Send a request; give the status and the text of the answer."""
     with closing(HTTPConnection("127.0.0.1", port, timeout=120)) as connection:
-        connection.request(method, path, body, {"Content-Type": "application/json"})
+        connection.request(method, path, body, {"Content-Type": kind})
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
 

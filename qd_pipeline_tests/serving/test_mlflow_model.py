@@ -293,3 +293,19 @@ def test_a_body_that_is_refused_is_told_what_is_wrong_with_it(
     status, content = ask(served, "POST", "/invocations", json.dumps(body))
     assert status == 400
     assert sentence in content
+
+
+def test_what_mlflow_refuses_before_the_model_is_named_with_the_model(
+    served: int, address: str
+) -> None:
+    table = pd.DataFrame({"drawing": [TEXT]})
+    refused = [
+        ("instances", json.dumps({"instances": [{"drawing": SIMPLIFIED}]}), "application/json"),
+        ("text/csv", table.to_csv(index=False), "text/csv"),
+    ]
+    notes = (mlflow.models.get_model_info(address).metadata or {})["requests"]
+    for name, body, kind in refused:
+        assert ask(served, "POST", "/invocations", body, kind)[0] == 400, "the notes are outdated"
+        assert name in notes.partition("MLflow itself refuses")[2]
+    split = json.dumps({"dataframe_split": json.loads(table.to_json(orient="split"))})
+    assert ask(served, "POST", "/invocations", split)[0] == 200

@@ -80,3 +80,23 @@ def test_every_form_of_a_drawing_gives_its_strokes(given: Any) -> None:
 def test_what_is_no_drawing_is_refused(given: Any, sentence: str) -> None:
     with pytest.raises(BadDrawing, match=sentence):
         strokes_of(given)
+
+
+COLOUR = np.full((40, 40, 3), (250, 240, 200))
+COLOUR[8:32, 18:22] = COLOUR[8:12, 10:30] = (30, 20, 200)
+
+
+@pytest.mark.parametrize("scale", [1, 255])
+def test_a_list_of_colours_is_a_picture_whatever_its_blue(scale: int) -> None:
+    by_dtype = strokes_of(COLOUR.astype(np.uint8))
+    strokes = strokes_of((COLOUR / scale if scale > 1 else COLOUR).tolist())
+    assert [np.array(each).tolist() for each in strokes] == [
+        np.array(each).tolist() for each in by_dtype
+    ]
+
+
+def test_points_with_times_are_strokes_however_many_and_small() -> None:
+    points = [[[place, stroke, 9 * stroke + place] for place in range(9)] for stroke in range(9)]
+    assert len(strokes_of(points)) == 9
+    late = [[[x, y, time + 1000] for x, y, time in stroke] for stroke in points]
+    assert len(strokes_of(late)) == 9

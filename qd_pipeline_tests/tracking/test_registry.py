@@ -145,6 +145,17 @@ def test_a_version_of_other_categories_does_not_come_back(
     assert registry.roll_back(model, ("panda", "cow")).number == 1
 
 
+def test_the_champion_is_not_named_as_another_version(
+    registry: Registry, versions: list[Version], logged: list[str], model: str
+) -> None:
+    ox = registry.register(model, run=logged[0], classifier="ox", categories=("cow", "ox"), tags={})
+    with pytest.raises(BadSetting, match=rf"`qd promote \S+ {ox.number}`"):
+        registry.ensure_tells_apart(versions[0], ("cow", "ox"))
+    registry.set_champion(ox, DecidedBy.PERSON)
+    with pytest.raises(BadSetting, match="train another with `qd run`"):
+        registry.ensure_tells_apart(versions[0], ("cow", "ox"))
+
+
 def test_where_nothing_is_there_to_roll_back_to_it_is_said(registry: Registry, model: str) -> None:
     with pytest.raises(BadSetting, match="has no champion"):
         registry.roll_back(model, COW_PANDA)
@@ -159,28 +170,23 @@ def test_a_file_of_the_champion_can_be_read(
         assert path.read_text() == logged[1]
 
 
-def test_a_file_that_a_run_has_lost_is_told_with_the_way_out(
-    registry: Registry, versions: list[Version]
+@pytest.mark.parametrize(("before", "way"), [(0, "`qd promote .* VERSION`"), (1, "`qd rollback ")])
+def test_a_file_that_a_champion_has_lost_is_told_with_the_way_out(
+    before: int, way: str, registry: Registry, versions: list[Version], model: str
 ) -> None:
-    for lost in (versions[1], dataclasses.replace(versions[1], run="0" * 32)):
+    for version in versions[: before + 1]:
+        registry.set_champion(version, DecidedBy.EVALUATION)
+    champion = registry.champion(model)
+    assert champion is not None
+    for lost in (champion, dataclasses.replace(champion, run="0" * 32)):
         with (
-            pytest.raises(MissingPartition, match=r"2 has lost nothing\.parquet: .*`qd rollback "),
+            pytest.raises(MissingPartition, match=rf"has lost nothing\.parquet: .*{way}"),
             registry.file_of(lost, "nothing.parquet"),
         ):
             pass
-
-
-def test_a_classifier_whose_files_are_gone_is_told_with_the_way_out(
-    registry: Registry, versions: list[Version], model: str
-) -> None:
-    gone = dataclasses.replace(versions[1], number=9)
-    with (
-        pytest.raises(
-            TrackingFailed,
-            match=f"{model} version 9 has files that MLflow does not return .*rollback",
-        ),
-        registry.classifier_of(gone),
-    ):
+    gone = dataclasses.replace(champion, number=9)
+    withheld = f"{model} version 9 has files that MLflow does not return .*{way}"
+    with pytest.raises(TrackingFailed, match=withheld), registry.classifier_of(gone):
         pass
 
 

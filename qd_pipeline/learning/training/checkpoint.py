@@ -60,18 +60,23 @@ class Checkpoint:
 
         Returns:
             Metrics of the epochs that it has been trained for, and the seconds that they took; none
-            and 0 where there is no checkpoint, or it is damaged.
+            and 0 where there is no checkpoint, or it is damaged or of another network.
         """
+        variables = _variables(network)
         try:
             with self._path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
                 record = json.loads(str(saved[_RECORD]))
                 arrays = [saved[str(place)] for place in range(len(saved.files) - 1)]
+            if [each.shape for each in arrays] != [tuple(each.shape) for each in variables]:
+                raise ValueError("of another network")  # noqa: TRY301 (as damaged as any other)
         except FileNotFoundError:
             return [], 0.0
         except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-            _LOG.warning("The checkpoint of this training is damaged: it begins anew.")
+            _LOG.warning(
+                "The checkpoint of this training is damaged, or of another network: it begins anew."
+            )
             return [], 0.0
-        for variable, value in zip(_variables(network), arrays, strict=True):
+        for variable, value in zip(variables, arrays, strict=True):
             variable.assign(value)
         if self._on_restored:
             self._on_restored(record["history"])

@@ -133,11 +133,11 @@ class TrainingConfig:
             raise BadSetting(f"countries {self.countries[:80]!r}", "are not codes", "give DE,US")
         if self.optimizer != "adamw":
             for name in ("weight_decay", "beta_2"):
-                if getattr(self, name) != getattr(type(self), name):
+                if getattr(self, name) != (default := getattr(type(self), name)):
                     raise BadSetting(
                         f"optimizer {self.optimizer!r}",
-                        f"takes no {name.replace('_', ' ')}",
-                        "give adamw, or none",
+                        f"takes no {name}",
+                        f"give adamw, or set it to {default:g}",
                     )
 
     @classmethod
@@ -239,6 +239,8 @@ class TrainingConfig:
     def with_settings(self, **settings: Any) -> Self:
         """Return a copy with other settings; those that are None stay as they are.
 
+        Of an optimiser that takes no `beta_2`, that of this config is dropped.
+
         Raises:
             BadSetting: A setting is not known, has another type, or is out of bounds.
 
@@ -250,6 +252,8 @@ class TrainingConfig:
             for name, value in settings.items()
             if value is not None
         }
+        if given.get("optimizer", "adamw") != "adamw":
+            given.setdefault("beta_2", type(self).beta_2)
         return dataclasses.replace(self, **given)
 
     def to_json(self) -> dict[str, Any]:

@@ -194,11 +194,12 @@ def _checks(drawings: int, evaluation: Evaluation) -> list[CheckResult]:
 
 def _promotion_check(decision: PromotionDecision, version: "Version") -> CheckResult:
     found = str(decision)
-    if not decision.promoted:
+    # Of one that is repeated, people may have decided otherwise since.
+    if not (decision.promoted or decision.repeated):
         champion = f"{decision.champion} stays" if decision.champion else "there is no"
         found = (
-            f"{version} was not promoted{' before' if decision.repeated else ''}, {champion} "
-            f"champion: {decision.reason}; {version.promotion} promotes it all the same"
+            f"{version} was not promoted, {champion} champion: {decision.reason}; "
+            f"{version.promotion} promotes it all the same"
         )
     name = "not_worse_than_the_champion"
     return CheckResult(name, decision.promoted, found, _compared(decision))

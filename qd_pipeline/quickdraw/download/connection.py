@@ -92,15 +92,16 @@ def reply_to(
         SourceFailed: A certificate or a redirect cannot be trusted.
         TransientError: The connection failed.
     """
+    hops = [url]
     try:
         with _pool(url, limits) as pool:
-            response = _follow(pool, url, headers, limits)
+            response = _follow(pool, hops, headers, limits)
             with closing(response), _watchdog(limits.deadline, response.shutdown):
                 yield response
     except SSLError as error:
         if isinstance(error.args[0], ssl.SSLCertVerificationError):
             raise SourceFailed(
-                masked(url),
+                masked(hops[-1]),
                 f"has a certificate that cannot be trusted ({error.args[0].verify_message})",
                 "correct the certificate, or name its authority's file in SSL_CERT_FILE",
             ) from error
@@ -108,7 +109,8 @@ def reply_to(
     except HTTPError as error:
         connects = isinstance(error, ProxyError | NewConnectionError | ConnectTimeoutError)
         kind = Unreachable if connects else TransientError
-        raise kind(_cause_of(error, limits)) from error
+        to = f"redirects to {masked(hops[-1])[:200]}, which " if len(hops) > 1 else ""
+        raise kind(to + _cause_of(error, limits)) from error
     except TimeoutError as error:
         raise TransientError(f"was not done within {limits.deadline:g} s") from error
 
@@ -165,8 +167,10 @@ def _pool(url: str, limits: Limits) -> urllib3.PoolManager:
 
 
 def _follow(
-    pool: urllib3.PoolManager, url: str, headers: Mapping[str, str], limits: Limits
+    pool: urllib3.PoolManager, hops: list[str], headers: Mapping[str, str], limits: Limits
 ) -> urllib3.BaseHTTPResponse:
+    """Request an address and where it redirects to, which is appended to `hops`."""
+    (url,) = hops
     parts = urlsplit(url)
     userinfo, _, host = parts.netloc.rpartition("@")
     parts = parts._replace(netloc=host)
@@ -186,6 +190,7 @@ def _follow(
             return response
         response.close()
         parts = _redirected(parts, response.headers.get("Location", ""), url)
+        hops.append(parts.geturl())
     raise SourceFailed(
         masked(url),
         f"redirects more than {limits.max_redirects} times",

@@ -66,7 +66,8 @@ def retry(attempt: Callable[[], Result], address: str, limits: Limits) -> Result
             spent = time.monotonic() - started
             if number == limits.attempts or spent + pause > limits.deadline:
                 if isinstance(error, Unreachable):
-                    cause = f"cannot be reached in {number} attempts (it {error.cause})"
+                    attempts = "1 attempt" if number == 1 else f"{number} attempts"
+                    cause = f"cannot be reached in {attempts} (it {error.cause})"
                     raise SourceUnreachable(server_of(address), cause, error.remedy) from error
                 raise SourceFailed(
                     address,

@@ -6,7 +6,7 @@ from scipy import ndimage
 
 from qd_pipeline.quickdraw.sketches.ground import Mask
 
-ROUND = 0.1, 0.45
+RADII = 0.1, 0.45
 """Radii of a frame's round corners, as shares of its shorter side."""
 
 EXACT = 0.75
@@ -42,7 +42,7 @@ def round_depths(filled: Mask) -> npt.NDArray[np.float64] | None:
     middle = np.array([side.stop + side.start - 1 for side in boxes[0]]) / 2
     # The corners lack that much of the box.
     radius = float(np.sqrt(max(0.0, 4 * half.prod() - filled.sum()) / (4 - np.pi)))
-    if not ROUND[0] <= radius / (2 * half.min()) <= ROUND[1]:
+    if not RADII[0] <= radius / (2 * half.min()) <= RADII[1]:
         return None
     away = np.abs(np.indices(filled.shape) - middle[:, None, None])
     away += (radius - half)[:, None, None]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -103,7 +104,9 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
-        remedy = f"check its name; a relative one begins in {Path.cwd()}"
+        remedy = "check its name"
+        with suppress(FileNotFoundError):  # of a folder that was removed
+            remedy += f"; relative names are looked up in {Path.cwd()}"
         raise BadDrawing(str(path), "is not there", remedy) from error
     except IsADirectoryError as error:
         raise BadDrawing(str(path), "is a folder", f"name its files, as {path}/*.png") from error

@@ -90,9 +90,11 @@ def framed_part(pixels: Pixels, far: Mask, paper: Mask, ground: Ground) -> tuple
 
 
 def is_rectangle(far: Mask) -> bool:
-    """Test whether all that stands out from the ground is one straight rectangle and its inside."""
-    corners = corners_of(ndimage.binary_fill_holes(far), 1)
-    return corners is not None and has_right_angles(corners)
+    """Test whether all that stands out from the ground is one exact rectangle and its inside."""
+    filled = ndimage.binary_fill_holes(far)
+    corners = corners_of(filled, 1)
+    straight = corners is not None and has_right_angles(corners)
+    return straight or round_depths(filled) is not None
 
 
 def _framed_by(

@@ -121,7 +121,7 @@ def _is_plain(element: Element, root: Element) -> bool:
         and not (values.keys() & _DECIDING)
         and all(values.get(key, "1") in _ONES for key in _OPAQUE)
         and values.get("stroke-width", "1").rstrip("px%") not in {"0", "0.0"}
-        and not any("url(" in value for value in values.values())
+        and not any("url(" in values.get(key, "") for key in ("fill", "stroke"))
         and values.get("stroke", "") not in {"transparent", "currentColor", "currentcolor"}
     )
 

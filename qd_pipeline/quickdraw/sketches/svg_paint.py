@@ -12,7 +12,7 @@ from PIL import Image, ImageColor
 from svgelements import SVG
 
 from qd_pipeline.errors import BadDrawing
-from qd_pipeline.quickdraw.sketches.svg_tree import paint_values
+from qd_pipeline.quickdraw.sketches.svg_tree import NUMBER, paint_values
 
 SIDE: Final = 1200
 """Pixels of the longer side that is painted."""
@@ -27,9 +27,10 @@ MARGIN: Final = 1.05
 _UNITS: Final = {
     "": 1.0, "px": 1.0, "pt": 4 / 3, "pc": 16.0, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4,
 }  # fmt: skip
-_LENGTH: Final = re.compile(
-    r"\s*([+-]?[\d.]+(?:e[+-]?\d+)?)\s*(px|pt|pc|in|cm|mm)?\s*", re.IGNORECASE
-)
+_LENGTH: Final = re.compile(rf"({NUMBER})\s*(px|pt|pc|in|cm|mm)?", re.IGNORECASE)
+
+_SIDES: Final = 1e-9, 1e9
+"""Smallest and largest side of a page whose scale can be computed."""
 
 
 def page_colour(root: Element) -> str:
@@ -77,8 +78,8 @@ def paint(root: Element, page: str) -> Image.Image:
 def _size(root: Element) -> tuple[float, float, str | None]:
     """Return the viewport's width and height, and a `viewBox` if the SVG has none."""
     width, height = (_pixels(root.get(side)) for side in ("width", "height"))
-    numbers = [float(n) for n in re.findall(r"[+-]?[\d.]+(?:e[+-]?\d+)?", root.get("viewBox", ""))]
-    if len(numbers) == 4 and numbers[2] > 0 and numbers[3] > 0:  # noqa: PLR2004
+    numbers = [float(number) for number in re.findall(NUMBER, root.get("viewBox", ""))]
+    if len(numbers) == 4 and all(_is_side(number) for number in numbers[2:]):  # noqa: PLR2004
         if width and height:
             return width, height, None
         return numbers[2], numbers[3], None
@@ -100,6 +101,10 @@ def _extent(root: Element) -> tuple[float, float]:
 
 
 def _pixels(length: str | None) -> float | None:
-    match = _LENGTH.fullmatch(length or "")
+    match = _LENGTH.fullmatch((length or "").strip())
     pixels = float(match[1]) * _UNITS[(match[2] or "").lower()] if match else 0.0
-    return pixels if math.isfinite(pixels) and pixels > 0 else None
+    return pixels if _is_side(pixels) else None
+
+
+def _is_side(pixels: float) -> bool:
+    return _SIDES[0] < pixels < _SIDES[1]

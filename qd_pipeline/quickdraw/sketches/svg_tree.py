@@ -22,28 +22,39 @@ MAX_PIXELS: Final = 16_000_000
 
 SVG_NAMESPACE: Final = "http://www.w3.org/2000/svg"
 
+NUMBER: Final = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
+"""Pattern of a number that `float` reads."""
+
 _ENTITY: Final = re.compile(rb"<!ENTITY", re.IGNORECASE)
 _HREFS: Final = ("href", "{http://www.w3.org/1999/xlink}href")
 _DATA_URL: Final = re.compile(
     r"data:image/(?:png|jpe?g|gif|webp)(?:;[\w=-]+)*;base64,", re.IGNORECASE
 )
-_VARIABLE: Final = re.compile(r"(--[\w-]+)\s*:\s*([^;{}]{1,100})")
-_USE_OF_VARIABLE: Final = re.compile(r"var\(\s*(--[\w-]+)\s*(?:,\s*((?:[^()]|\([^()]*\))*))?\)")
+# All of these take time in proportion to a text: no two parts of one match the same run of letters.
+_ARGUMENTS: Final = r"[^()]*(?:\([^()]*\)[^()]*)*"
+_VARIABLE: Final = re.compile(r"(?<![\w-])(--[\w-]+)\s*:\s*([^;{}]{1,100})")
+_USE_OF_VARIABLE: Final = re.compile(rf"var\(\s*(--[\w-]+)\s*(?:,({_ARGUMENTS}))?\)")
 # Those that resvg passes over, with the rule that they are in.
-_SELECTOR: Final = re.compile(r":(?:not|is|where|has|nth-|last-|only-|first-of)[^{}]*\{")
-_MEDIA: Final = re.compile(r"@media([^{]*)\{((?:[^{}]*\{[^{}]*\})*)\s*\}")
+_SELECTOR: Final = re.compile(r":(?:not|is|where|has|nth-|last-|only-|first-of)[^{}]{0,200}\{")
+_MEDIA: Final = re.compile(r"@media([^{]{0,200})\{((?:[^{}]*\{[^{}]*\})*)\s*\}")
 _SHOWN_MEDIA: Final = re.compile(
-    r"\s*(only\s)?\s*(all|screen)?(\s*(and\s)?\s*\(prefers-color-scheme:\s*light\))?\s*"
+    r"(?:only )?(?:all|screen)?(?: ?(?:and )?\(prefers-color-scheme: ?light\))?"
+    r"|not (?:print|speech)(?: and .*)?|not (?:(?:all|screen) and )?\(prefers-color-scheme: ?dark\)"
 )
 _OTHER_MEDIA: Final = re.compile(r"\b(print|speech|dark)\b")
 # CSS colours that resvg does not know: with spaces and a slash, in degrees, and by other models.
 _COLOUR: Final = re.compile(
     r"(?<![\w-])(rgb|hsl)a?\(\s*([\d.+-]+%?)(?:deg)?[\s,]+([\d.]+%?)[\s,]+([\d.]+%?)"
-    r"(?:\s*[/,]\s*([\d.]+)(%?))?\s*\)"
+    rf"(?:\s*[/,]\s*({NUMBER})(%?))?\s*\)"
 )
 _UNKNOWN_COLOUR: Final = re.compile(
-    r"(?<![\w-])(?:ok)?(?:lab|lch|hwb|color|color-mix|light-dark)\((?:[^()]|\([^()]*\))*\)"
+    rf"(?<![\w-])(?:ok)?(?:lab|lch|hwb|color|color-mix|light-dark)\({_ARGUMENTS}\)"
 )
+# Attributes with values of CSS; coordinates are long, and others paint nothing.
+_PAINTS: Final = {
+    "color", "display", "fill", "fill-opacity", "flood-color", "lighting-color", "opacity",
+    "stop-color", "stop-opacity", "stroke", "stroke-opacity", "stroke-width", "style", "visibility",
+}  # fmt: skip
 _NESTED_VARIABLES: Final = 4
 _NO_PICTURE: Final = "an embedded file that is no PNG, JPEG, GIF or WebP is left out"
 _LEFT_OUT: Final = {
@@ -72,6 +83,11 @@ def parse(data: bytes) -> tuple[Element, tuple[str, ...]]:
     except (ParseError, ValueError, LookupError) as error:
         raise BadDrawing("the SVG", f"is damaged ({error})", "export it again") from error
     _adopt(root)
+    for element in root.iter():
+        if points := element.get("points"):
+            # svgelements takes minutes for one of a thousand digits.
+            numbers = [repr(float(number)) for number in re.findall(NUMBER, points)]
+            element.set("points", " ".join(numbers))
     if local_name(root) != "svg":
         raise BadDrawing("the SVG", f"is damaged (it is a <{root.tag[:40]}>)", "export it again")
     warnings = tuple(dict.fromkeys(_cleaned(root) + _styled(root)))
@@ -136,7 +152,7 @@ def _styled(root: Element) -> list[str]:
         for _ in range(_NESTED_VARIABLES):
             if len(text) > MAX_BYTES or "var(" not in text:
                 break
-            text = _USE_OF_VARIABLE.sub(lambda use: known.get(use[1], use[2] or ""), text)
+            text = _USE_OF_VARIABLE.sub(lambda use: known.get(use[1], (use[2] or "").strip()), text)
         if _UNKNOWN_COLOUR.search(text):
             warnings.append("a colour was not understood, and painted black")
         return _COLOUR.sub(_with_commas, _UNKNOWN_COLOUR.sub("black", text))
@@ -147,7 +163,7 @@ def _styled(root: Element) -> list[str]:
         queries += [each[1] for each in _MEDIA.finditer(sheet.text or "")]
         sheet.text = valued(_MEDIA.sub(_of_screen, sheet.text or ""))
     for element in root.iter():
-        element.attrib.update({key: valued(value) for key, value in element.attrib.items()})
+        element.attrib.update({k: valued(v) for k, v in element.attrib.items() if k in _PAINTS})
     unknown = any(not _is_shown(each) and not _OTHER_MEDIA.search(each) for each in queries)
     if unknown or any(_SELECTOR.search(sheet.text or "") for sheet in sheets):
         warnings.append("a part of its style sheet was not understood")
@@ -155,7 +171,7 @@ def _styled(root: Element) -> list[str]:
 
 
 def _is_shown(query: str) -> bool:
-    return any(_SHOWN_MEDIA.fullmatch(each) for each in query.split(","))
+    return any(_SHOWN_MEDIA.fullmatch(" ".join(each.split())) for each in query.split(","))
 
 
 def _of_screen(rule: re.Match[str]) -> str:

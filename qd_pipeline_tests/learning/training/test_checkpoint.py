@@ -77,13 +77,23 @@ def test_a_killed_training_goes_on_to_the_very_same_weights(
     assert [file.name for file in path.parent.iterdir()] == ["training.npz"]
 
 
-def test_a_damaged_checkpoint_costs_no_more_than_the_time(
-    animals: ClassSetData, config: TrainingConfig, tmp_path: Path
+def test_a_checkpoint_that_is_damaged_or_of_another_network_costs_no_more_than_the_time(
+    animals: ClassSetData,
+    config: TrainingConfig,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     path = tmp_path / "training.npz"
     interrupt(animals, config, path, 1)
+    other = networks.build("small", 3)
+    other.compile("adamw")
+    other.optimizer.build(other.trainable_variables)
+    assert Checkpoint(path).restore(other) == ([], 0.0)
     path.write_bytes(path.read_bytes()[:-1000])
-    assert Checkpoint(path).restore(networks.build("small", 2)) == ([], 0.0)
+    assert Checkpoint(path).restore(other) == ([], 0.0)
+    assert caplog.messages == 2 * [
+        "The checkpoint of this training is damaged, or of another network: it begins anew."
+    ]
 
 
 def test_checkpoints_go_after_a_week(tmp_path: Path) -> None:

@@ -31,8 +31,11 @@ def test_the_notebooks_preset_is_adam_at_a_thousandth(class_count: int, epochs: 
         ),
         ({"schedule": "zigzag"}, "schedule 'zigzag' is not known: give one of constant, one_cycle"),
         ({"weight_decay": -0.1}, "weight decay is -0.1"),
-        ({"weight_decay": 0.1}, "optimizer 'adam' takes no weight decay"),
-        ({"beta_2": 0.9}, "optimizer 'adam' takes no beta 2"),
+        (
+            {"weight_decay": 0.1},
+            "optimizer 'adam' takes no weight_decay: give adamw, or set it to 0",
+        ),
+        ({"beta_2": 0.9}, "optimizer 'adam' takes no beta_2: give adamw, or set it to 0.999"),
         ({"optimizer": "adamw", "beta_2": 1.0}, "beta 2 is 1.0"),
         ({"label_smoothing": 1.0}, "label smoothing is 1.0"),
         ({"augmentation": -1.0}, "augmentation is -1.0"),
@@ -53,6 +56,13 @@ def test_settings_that_are_none_stay_as_they_are() -> None:
     config = TrainingConfig.notebook(8)
     assert config.with_settings(epochs=None, seed=None) == config
     assert config.with_settings(epochs=3).epochs == 3
+
+
+def test_an_optimizer_without_beta_2_does_not_take_over_the_presets() -> None:
+    config = from_preset(8, preset="default", optimizer="sgd", weight_decay=0.0)
+    assert (config.optimizer, config.beta_2) == ("sgd", TrainingConfig().beta_2)
+    with pytest.raises(BadSetting, match="takes no beta_2"):
+        from_preset(8, preset="default", optimizer="sgd", weight_decay=0.0, beta_2=0.9)
 
 
 def test_a_changed_config_is_checked_too() -> None:

@@ -1,5 +1,6 @@
 """Servers and networks that fail, in a real server's answers."""
 
+import dataclasses
 import email.utils
 import ipaddress
 import os
@@ -237,6 +238,25 @@ def test_a_redirect_on_the_same_host_is_followed(mirror: Mirror, tmp_path: Path)
     mirror.write("moved", LINES)
     mirror.script("cow", redirect("/full/simplified/moved.ndjson", 308))
     assert get(mirror.url, tmp_path)[0] == LINES
+
+
+def test_a_fault_behind_a_redirect_is_told_of_where_it_leads(
+    mirror: Mirror, tmp_path: Path
+) -> None:
+    mirror.always("cow", redirect("/full/simplified/moved.ndjson"))
+    mirror.always("moved", hang_up())
+    error = refusal(mirror.url, tmp_path)
+    assert error.culprit == f"{mirror.url}/full/simplified/cow.ndjson"
+    to = f"(it redirects to {mirror.url}/full/simplified/moved.ndjson, which broke the connection"
+    assert to in error.cause
+
+
+def test_a_server_that_is_down_is_named_with_how_often_it_was_tried(tmp_path: Path) -> None:
+    for attempts, told in ((1, "1 attempt ("), (2, "2 attempts (")):
+        limits = dataclasses.replace(LIMITS, attempts=attempts)
+        error = refusal("http://127.0.0.1:1", tmp_path, limits=limits)
+        assert error.culprit == "http://127.0.0.1:1"
+        assert error.cause.startswith(f"cannot be reached in {told}it could not be connected to")
 
 
 def test_passwords_and_tokens_are_in_no_error(

@@ -1,6 +1,7 @@
 """The face as an SVG."""
 
-SVG_HEAD = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 300 300">'
+NAMESPACE = "http://www.w3.org/2000/svg"
+SVG_HEAD = f'<svg xmlns="{NAMESPACE}" viewBox="0 0 300 300">'
 
 
 def svg(body: str, head: str = SVG_HEAD) -> bytes:

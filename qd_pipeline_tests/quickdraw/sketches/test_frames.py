@@ -207,6 +207,15 @@ def test_a_drawn_rectangle_is_no_frame(strokes: list[list[list[int]]]) -> None:
     assert difference(seen(painted(strokes)), bitmap_of(strokes)) < 9
 
 
+def test_round_rectangles_in_each_other_are_no_frames() -> None:
+    sheet = page()
+    for inset in (0, 50, 120):
+        box = (100 + inset, 100 + inset, 700 - inset, 600 - inset)
+        ImageDraw.Draw(sheet).rounded_rectangle(box, 60, outline="black", width=3)
+    sketch = sketch_of_picture(encoded(sheet))
+    assert (len(sketch.strokes), sketch.warnings) == (3, ())
+
+
 @pytest.mark.parametrize(
     "rendering", [renderings.bordered, renderings.framed_page, renderings.scan]
 )

@@ -1,6 +1,7 @@
 """What a browser would show of an SVG is what the network sees."""
 
 import base64
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from qd_pipeline_tests.quickdraw.sketches.face import (
     painted,
     seen,
 )
-from qd_pipeline_tests.quickdraw.sketches.svg_face import LINE, SVG_FACE, svg
+from qd_pipeline_tests.quickdraw.sketches.svg_face import LINE, NAMESPACE, SVG_FACE, svg
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,11 @@ UNSEEN = {
     "a child": f"<style>g>path{{}} svg>path{{display:none}}</style><path {CROSS}/>",
     "hidden on a screen": f"<style>@media print{{}}@media only screen{{.s{{display:none}}}}</style>"
     f'<path class="s" {CROSS}/>',
+    "hidden where nothing is printed": "<style>@media not print{.s{display:none}}"
+    f'@media not all and (prefers-color-scheme: dark){{.t{{opacity:0}}}}</style><path class="s" '
+    f'{CROSS}/><path class="t" {CROSS}/>',
     "transparent by a slash": f'<path {CROSS} style="stroke:rgb(0 0 0 / 0%)"/>',
+    "transparent by a bare fraction": f'<path {CROSS} style="stroke:rgb(0 0 0 / .0)"/>',
     "erased": f'<path d="M0 290h300" {LINE}/>'
     f'<path d="M-9 290h400" {LINE} style="stroke:white;stroke-width:17"/>',
 }
@@ -99,6 +104,7 @@ SHOWN = {
     "svg g *{fill:none;stroke:var(--ink);stroke-width:var(--pen, 4)}</style>" + UNSTYLED,
     "in a colour of today": SVG_FACE.replace('"black"', '"hsl(0deg 0% 0% / 100%)"'),
     "hidden in print": "<style>@media print{path{display:none}}</style>" + SVG_FACE,
+    "hidden off the screen": "<style>@media not screen{path{display:none}}</style>" + SVG_FACE,
     "on a gradient": '<linearGradient id="g"><stop stop-color="#fff"/>'
     '<stop offset="1" stop-color="#aac"/></linearGradient>'
     f'<rect width="300" height="300" fill="url(#g)"/>{SVG_FACE}',
@@ -115,11 +121,19 @@ def test_what_an_svg_shows_is_the_ink(name: str) -> None:
 
 @pytest.mark.parametrize(
     "size",
-    ["", 'width="100%" height="100%"', 'width="30em" height="30em" viewBox="0 0 300 300"'],
-    ids=["none", "of the window", "of its font"],
+    [
+        "",
+        'width="100%" height="100%"',
+        'width="30em" height="30em" viewBox="0 0 300 300"',
+        'width="1.2.3" height="."',
+        'viewBox="0 0 . 300"',
+        'viewBox="0 0 1e999 300"',
+        'viewBox="0 0 1e-320 1e-320"',
+    ],
+    ids=["none", "window", "font", "no number", "no viewBox", "endless", "vanishing"],
 )
 def test_an_svg_of_any_size_is_shown_whole(size: str) -> None:
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size}>'
+    head = f'<svg xmlns="{NAMESPACE}" {size}>'
     assert difference(seen(svg(f'<g opacity="0.9">{SVG_FACE}</g>', head)), bitmap_of(FACE)) < 6
 
 
@@ -135,6 +149,31 @@ def test_curves_that_go_on_where_the_last_one_ended_are_one_stroke() -> None:
     assert difference(bitmap_of(strokes), bitmap_of(FACE)) < 5
 
 
+HOSTILE = {
+    "media": "@media only" + " " * 50_000 + "x{a{}}",
+    "medias": "@media" * 10_000,
+    "selectors": ":not" * 10_000,
+    "variables": "-" * 50_000,
+    "use of a variable": "var(--a," + " " * 50_000 + "(",
+    "colour": "rgb(1 1 1 / " + "1" * 50_000 + "x",
+    "unknown colour": "lab(" * 10_000,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_style_sheet_is_read_as_fast_as_any(name: str) -> None:
+    began = time.monotonic()
+    sketch_of_picture(svg(f"<style>{HOSTILE[name]}</style>{SVG_FACE}"))
+    assert time.monotonic() - began < 5
+
+
+def test_hostile_numbers_are_read_as_fast_as_any() -> None:
+    began = time.monotonic()
+    points = f'<polyline points="{"1" * 50_000}"/>'
+    sketch_of_picture(svg(points + SVG_FACE, f'<svg xmlns="{NAMESPACE}" width="1{" " * 50_000}x">'))
+    assert time.monotonic() - began < 5
+
+
 def test_selectors_that_are_not_understood_are_told() -> None:
     sheet = "<style>path:not(.ink):hover{stroke:red}</style>"
     assert sketch_of_picture(svg(sheet + SVG_FACE)).warnings == (
@@ -146,6 +185,12 @@ def test_a_colour_that_is_not_understood_is_seen_and_told() -> None:
     sketch = sketch_of_picture(svg(SVG_FACE.replace('"black"', '"oklch(40% 0.1 20)"')))
     assert difference(bitmap_of(sketch.strokes), bitmap_of(FACE)) < 6
     assert sketch.warnings == ("a colour was not understood, and painted black",)
+
+
+@pytest.mark.parametrize("alpha", [".", "1.2.3", "-", "1" * 500])
+def test_a_colour_whose_alpha_is_no_number_hides_nothing_else(alpha: str) -> None:
+    line = f'<path d="M90 90h9" style="stroke:rgb(0 0 0 / {alpha})"/>'
+    assert difference(seen(svg(line + SVG_FACE)), bitmap_of(FACE)) < 9
 
 
 def test_layers_that_are_filled_and_stroked_alike_are_not_outlined_twice() -> None:
@@ -181,11 +226,15 @@ def test_a_linked_file_is_not_read(tmp_path: Path) -> None:
     assert difference(seen(svg(link + opaque)), bitmap_of(FACE)) < 6
 
 
-def test_plain_lines_keep_their_order_and_their_points() -> None:
-    strokes = sketch_of_picture(
-        svg(f'<path d="M9 9h255" {LINE}/><path d="M264 9v255" {LINE}/>')
-    ).strokes
-    assert [(x.tolist(), y.tolist()) for x, y in strokes] == [
+@pytest.mark.parametrize(
+    "other", ["", 'data-note="color(red) url(#ink)"', 'style="cursor:url(#ink)"', 'id="lab(1 2 3)"']
+)
+def test_plain_lines_keep_their_order_and_their_points(other: str) -> None:
+    sketch = sketch_of_picture(
+        svg(f'<path d="M9 9h255" {LINE} {other}/><path d="M264 9v255" {LINE}/>')
+    )
+    assert sketch.warnings == ()
+    assert [(x.tolist(), y.tolist()) for x, y in sketch.strokes] == [
         ([0, 255], [0, 0]),
         ([255, 255], [0, 255]),
     ]
