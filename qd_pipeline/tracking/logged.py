@@ -89,7 +89,7 @@ def run_table(store: TrackingStore) -> "pd.DataFrame":
     with translate_errors():
         known = [client.get_experiment_by_name(name) for name in EXPERIMENTS]
         homes = {home.experiment_id: home.name for home in known if home}
-        found = mlflow.search_runs(list(homes) or ["none yet"])
+        found = mlflow.search_runs(list(homes) or ["-1"])  # none yet: no run of another experiment
     own = [name for name in found.columns if str(name).startswith("tags.mlflow.")]
     table = found.drop(columns=[*own, "experiment_id", "artifact_uri"])
     table.insert(1, "name", found.get("tags.mlflow.runName"))
