@@ -215,7 +215,11 @@ class PipelineRunner:
         self.recover()
         settings, run_id = self.pipeline.settings, str(uuid4())
         after = timedelta(seconds=settings.abandoned_after)
-        with sigint.observed(), instances.translate_errors(settings.home):
+        with (
+            sigint.observed(),
+            instances.translate_errors(settings.home),
+            instances.held_open(),
+        ):
             if any(stage.pool for stage in batch.stages):
                 self._wait_for_slot(f"{batch.stages[0].name} {batch.keys[0]}")
             self.report_wanted(batch)
