@@ -14,7 +14,7 @@ from qd_pipeline.learning.calibration import calibration, calibration_floor
 from qd_pipeline.learning.classifier import Classifier
 from qd_pipeline.learning.data import CategoryData, ClassSetData, LabelledDrawings, load_category
 from qd_pipeline.learning.inputs import prepare
-from qd_pipeline.learning.training.config import PRESETS
+from qd_pipeline.learning.training.presets import PRESETS
 from qd_pipeline.learning.training.train import train
 from qd_pipeline.quickdraw import bitmaps, sample
 from qd_pipeline.quickdraw.strokes import convert

@@ -70,9 +70,9 @@ def _empty(home: Path, count: int) -> float:
     """Materialize as many empty partitions in one run; return processor seconds a category."""
     from benchmarks.empty_assets import definitions  # noqa: PLC0415
     from qd_pipeline.orchestration import instance  # noqa: PLC0415
+    from qd_pipeline.orchestration.batch_runner import QUIET  # noqa: PLC0415
     from qd_pipeline.orchestration.jobs import CATEGORIES  # noqa: PLC0415
     from qd_pipeline.orchestration.partitions import FIRST, LAST, By  # noqa: PLC0415
-    from qd_pipeline.orchestration.runner import QUIET  # noqa: PLC0415
 
     pipeline = _runner(home, count).pipeline
     keys = pipeline.partitions.keys(By.CATEGORY)

@@ -19,7 +19,7 @@ from qd_pipeline import catalog
 from qd_pipeline.learning import networks
 from qd_pipeline.learning.data import ClassSetData, load_category
 from qd_pipeline.learning.training.batches import validation_batches
-from qd_pipeline.learning.training.config import TrainingConfig
+from qd_pipeline.learning.training.presets import PRESETS
 from qd_pipeline.learning.training.train import train
 
 _CATEGORIES: Final = (8, 80, 345)
@@ -86,7 +86,7 @@ def _train(folder: Path, count: int) -> dict[str, float]:
             for name in islice(catalog.CATEGORIES, count)
         ]
     )
-    config = TrainingConfig.default(count)
+    config = PRESETS["default"](count)
     networks.build(config.network, count)  # imports Keras
     imported, began = _peak(), 0.0
 

@@ -139,9 +139,9 @@ def _empty(home: Path) -> float:
 
     from benchmarks.empty_assets import defs  # noqa: PLC0415
     from qd_pipeline.orchestration import instance  # noqa: PLC0415
+    from qd_pipeline.orchestration.batch_runner import QUIET  # noqa: PLC0415
     from qd_pipeline.orchestration.jobs import CATEGORIES  # noqa: PLC0415
     from qd_pipeline.orchestration.partitions import FIRST, LAST  # noqa: PLC0415
-    from qd_pipeline.orchestration.runner import QUIET  # noqa: PLC0415
 
     job, of_home = defs.resolve_job_def(CATEGORIES), instance.of(home)
     config, tags = dg.RunConfig(loggers=QUIET), {FIRST: sample.ANIMALS[0], LAST: sample.ANIMALS[-1]}

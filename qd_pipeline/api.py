@@ -221,7 +221,9 @@ class DataDirectory:
         Raises:
             TrackingFailed: MLflow does not answer.
         """
-        return self._tracker.table()
+        from qd_pipeline.tracking.logged import run_table
+
+        return run_table(self._tracker)
 
     @cached_property
     def _store(self) -> PartitionStore:

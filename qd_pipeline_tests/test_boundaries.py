@@ -173,7 +173,7 @@ READS_THE_ENVIRONMENT = {
     "qd_pipeline/quickdraw/kernel_cache.py",
     "qd_pipeline/storage/bucket.py",
     "qd_pipeline/tracking/__init__.py",
-    "qd_pipeline/tracking/tracker.py",
+    "qd_pipeline/tracking/store.py",
 }
 
 

@@ -34,11 +34,13 @@ def clean(
     runner = runner_of(pipeline_of(settings))
     runner.recover()
     from qd_pipeline.orchestration import retention  # noqa: PLC0415 (see `options`)
+    from qd_pipeline.tracking import retention as mlflow_retention  # noqa: PLC0415
 
     before = datetime.now(UTC) - timedelta(days=settings.keep_days)
     store, stages = runner.store.snapshot(), runner.pipeline.stages
     made = [store.read(stage, key) for stage in stages for key in store.keys(stage)]
-    logged = runner.tracker.superseded([each.metadata["mlflow_run"] for each in made], before)
+    needed = [each.metadata["mlflow_run"] for each in made]
+    logged = mlflow_retention.superseded_runs(runner.tracker, needed, before)
     runs = retention.superseded_runs(runner.instance, stages, before)
     said = f"Dagster runs: {len(runs)}, MLflow runs: {len(logged)}"
     which = f"older than {settings.keep_days} days, and nothing up to date comes from them"
@@ -47,7 +49,7 @@ def clean(
         console.print(f"{said}, {which}: `qd clean` removes them.", highlight=False)
         return
     size = _bytes(settings.home)
-    runner.tracker.delete(logged)
+    mlflow_retention.delete_runs(runner.tracker, logged)
     retention.delete_runs(runner.instance, runs, settings.home)
     retention.compact(settings.home)
     freed = (size - _bytes(settings.home)) / 1e6

@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.table import Table
@@ -16,6 +16,9 @@ from qd_pipeline.errors import disk_failure
 
 if TYPE_CHECKING:
     from qd_pipeline.learning.evaluation.run_comparison import PairwiseComparison, RunComparison
+
+
+_MOST_NAMED: Final = 8
 
 
 def compare(
@@ -59,20 +62,22 @@ def compare(
 
 def _table(compared: "RunComparison") -> Table:
     newest = compared.newest
-    title = f"{compared.key}: {listed(compared.class_set)}"
+    title = f"{compared.key}: {listed(compared.class_set, _MOST_NAMED)}"
     title += "" if compared.runs else " (no runs yet)"
     unequal = any(run.is_imbalanced for run in compared.runs)
     against = "" if newest is None else f" against {newest + 1}"
-    headings = ["run", "started", "accuracy", *(["balanced"] if unequal else []), "training"]
-    table = Table(*headings, f"p{against}", "differs", title=title, title_justify="left")
-    table.columns[2].no_wrap = True
+    headings = ["run", "started", "accuracy", "training", f"p{against}", "differs"]
+    table = Table(*headings, title=title, title_justify="left")
+    for column in table.columns[:4]:
+        column.no_wrap = True  # 80 columns would break dates and figures
     pairs = {pair.other: pair for pair in compared.pairs}
     for place, run in enumerate(compared.runs):
         table.add_row(
-            f"{place + 1}, champion" if run.is_champion else str(place + 1),
-            f"{run.started:%Y-%m-%d %H:%M}",
-            str(run.accuracy),
-            *([_percent(run.balanced_accuracy)] if unequal else []),
+            f"{place + 1}\nchampion" if run.is_champion else str(place + 1),
+            f"{run.started:%Y-%m-%d}\n{run.started:%H:%M}",
+            f"{run.accuracy}\nbalanced {_percent(run.balanced_accuracy)}"
+            if unequal
+            else str(run.accuracy),
             "–" if run.seconds is None else f"{run.seconds:.1f} s",
             _p_value(pairs.get(place)),
             compared.differences[place] or "–",

@@ -82,7 +82,8 @@ def status(class_sets: ClassSetsOption = None, home: HomeOption = None) -> None:
         table.add_row(key, _version(made, known), accuracy, found.since(made), state)
     console.print(table)
     for said, keys in found.sources.items():
-        console.print(f"{said}: {listed(keys, _MOST_NAMED)}.", highlight=False, markup=False)
+        which = listed(keys) if len(keys) <= _MOST_NAMED else f"{len(keys)}"
+        console.print(f"{said}: {which}.", highlight=False, markup=False)
     for said, partitions in found.reasons.items():
         named = listed(partitions, _MOST_NAMED)
         console.print(f"{named}: {said}.", highlight=False, markup=False)
@@ -170,6 +171,8 @@ class _Found:
                 missing.append(stage.name)
             elif reason is not None:
                 stale.append(stage.name)
+                # Many partitions have the same reason, but for their key.
+                reason = reason.replace(f" {key} ", " ")
                 self.reasons.setdefault(reason, []).append(f"{stage.name} {key}")
         if len(missing) == len(chain):
             return "[dim]–[/]"

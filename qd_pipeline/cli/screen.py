@@ -26,13 +26,13 @@ class Screen:
         self._progress = Progress(
             TextColumn("{task.description:<21}"),
             BarColumn(bar_width=None),
-            TextColumn("{task.completed:,.0f} of {task.total:,.0f} {task.fields[unit]}"),
+            TextColumn("{task.fields[count]}"),
             TimeElapsedColumn(),
             console=console,
         )
-        self._partitions = self._progress.add_task("", total=0, unit="partitions")
-        self._stage = self._progress.add_task("", total=0, unit="", visible=False)
-        self._note = Text(no_wrap=True, overflow="ellipsis")
+        self._partitions = self._progress.add_task("", count="", visible=False)
+        self._stage = self._progress.add_task("", count="", visible=False)
+        self._note = Text("Looking for what is stale …", no_wrap=True, overflow="ellipsis")
         self._live = Live(
             Group(self._progress, self._note), console=console, transient=True, refresh_per_second=8
         )
@@ -53,7 +53,14 @@ class Screen:
 
     def partition(self, name: str, done: int, total: int) -> None:
         """Show which partition is being materialized."""
-        self._progress.update(self._partitions, description=name, completed=done, total=total)
+        self._progress.update(
+            self._partitions,
+            description=name,
+            completed=done,
+            total=total,
+            count=f"{done:,} of {total:,} partitions",
+            visible=True,
+        )
         self._progress.update(self._stage, visible=False)
         self._note.plain = ""
         if not self._console.is_terminal and done >= self._next_line:
@@ -63,13 +70,15 @@ class Screen:
 
     def stage(self, name: str, unit: str) -> progress.OnProgress:
         """Return a function that moves the bar of a stage that begins."""
-        self._progress.reset(self._stage, description=name, unit=unit, visible=True, total=0)
+        self._progress.reset(self._stage, description=name, count="", visible=True, total=0)
         self._note.plain = ""
 
         def show(done: int, total: int) -> None:
             # Of the stages that run side by side, the bar is that of the last one to begin.
             if self._progress.tasks[self._stage].description == name:
-                self._progress.update(self._stage, completed=done, total=max(total, done))
+                total = max(total, done)
+                count = f"{done:,.0f} of {total:,.0f} {unit}"
+                self._progress.update(self._stage, completed=done, total=total, count=count)
 
         return show
 

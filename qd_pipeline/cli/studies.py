@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.table import Table
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from qd_pipeline.orchestration.runner import PipelineRunner
     from qd_pipeline.settings import Settings
     from qd_pipeline.storage import Partition
+
+_MOST_ROWS: Final = 20
+"""Categories that are shown of more: those with the largest shares; the page has all."""
 
 ClassSetArgument = Annotated[str, typer.Argument(help="Class set, as 8.")]
 
@@ -96,7 +99,11 @@ def label_quality(
     )
     made = runner.store.read("label_quality", validated.key)
     table = Table("category", "label issues", "drawings", "share (95 % interval)")
-    for name, share in {**made.metadata["categories"], "all": made.metadata["issues"]}.items():
+    shares = made.metadata["categories"]
+    worst = sorted(shares, key=lambda name: -shares[name]["hits"] / max(1, shares[name]["count"]))
+    named = shares if len(shares) <= _MOST_ROWS else worst[:_MOST_ROWS]
+    rows = {name: shares[name] for name in named} | {f"all {len(shares)}": made.metadata["issues"]}
+    for name, share in rows.items():
         table.add_row(name, f"{share['hits']:,}", f"{share['count']:,}", _proportion(share))
     console.print(table)
     page, issues = (

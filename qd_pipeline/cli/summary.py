@@ -49,7 +49,7 @@ def show(console: Console, runner: "PipelineRunner", class_sets: Sequence[str]) 
     seconds = time.monotonic() - _STARTED
     if runner.materialized:
         console.print(
-            f"{len(runner.materialized)} partitions materialized, {len(runner.up_to_date)} "
+            f"{_partitions(len(runner.materialized))} materialized, {len(runner.up_to_date):,} "
             f"already up to date; {seconds:.0f} s.",
             highlight=False,
         )
@@ -145,6 +145,10 @@ def _show_shortages(
             "drawings asked for.",
             highlight=False,
         )
+
+
+def _partitions(count: int) -> str:
+    return f"{count:,} partition{'' if count == 1 else 's'}"
 
 
 def _report(store: "PartitionStore", evaluated: "Partition") -> Path:

@@ -17,6 +17,7 @@ import dagster as dg
 
 from qd_pipeline.errors import QdError
 from qd_pipeline.orchestration import recovery, sigint, threads
+from qd_pipeline.orchestration.instance import held_open
 from qd_pipeline.orchestration.materialization import (
     materialize_partition,
     repeats,
@@ -63,7 +64,7 @@ def materialize_all(pipeline: Pipeline, context: dg.AssetExecutionContext) -> It
 def _materialize_all(step: _Step) -> Iterator[Event]:
     outcomes = []
     take_ownership(step.pipeline, step.context)
-    with sigint.redelivered(), step.run() as run:
+    with sigint.redelivered(), held_open(), step.run() as run:
         found = threads.flat_map(
             lambda key: step.outcomes(key, run),
             step.keys,

@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,9 @@ _SECONDS_TO_WAIT: Final = 120
 _SECONDS_TO_MAKE: Final = 3600
 
 
+_held: ContextVar[dict[str, sqlite3.Connection] | None] = ContextVar("held", default=None)
+
+
 @event.listens_for(Engine, "connect")
 def _wait_for_lock(connection: Any, _record: Any) -> None:
     """Have SQLite wait for its lock: by default it gives up after five seconds."""
@@ -31,6 +35,27 @@ def _wait_for_lock(connection: Any, _record: Any) -> None:
         if connection.execute("PRAGMA journal_mode").fetchone() == ("wal",):
             # Not a wait for the disk for each event: what a power cut loses is reported again.
             connection.execute("PRAGMA synchronous = NORMAL")
+            _, _, path = connection.execute("PRAGMA database_list").fetchone()
+            if (held := _held.get()) is not None and path not in held:
+                held[path] = sqlite3.connect(path, check_same_thread=False)
+                held[path].execute("SELECT * FROM sqlite_master LIMIT 1").fetchall()  # opens it
+
+
+@contextmanager
+def held_open() -> Iterator[None]:
+    """Hold open what the block opens of Dagster's databases.
+
+    Dagster opens and closes them for each event, and SQLite writes its log back and waits for the
+    disk whenever the last connection closes.
+    """
+    held: dict[str, sqlite3.Connection] = {}
+    token = _held.set(held)
+    try:
+        yield
+    finally:
+        _held.reset(token)
+        for connection in held.values():
+            connection.close()
 
 
 def prepare(home: Path, config: str | None = None) -> Path:

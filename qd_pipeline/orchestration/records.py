@@ -93,8 +93,10 @@ def _of_dagster(stage: Stage, key: str, instance: dg.DagsterInstance) -> Mapping
 
 
 def _of_mlflow(key: str, tracker: "Tracker") -> Mapping[str, Any]:
+    from qd_pipeline.tracking.logged import last_runs  # noqa: PLC0415 (seconds to import)
+
     settings: dict[str, Any] = {}
-    for run in tracker.last_runs(key, 1):
+    for run in last_runs(tracker, key, 1):
         for name in setting_types().keys() & run.params.keys():
             text = run.params[name]
             try:

@@ -12,7 +12,7 @@ from qd_pipeline.errors import BadSetting, TrackingFailed
 from qd_pipeline.learning.evaluation.intervals import Proportion
 from qd_pipeline.learning.evaluation.run_comparison import ComparedRun, RunComparison, compare_runs
 from qd_pipeline.orchestration.promotion import PREDICTIONS
-from qd_pipeline.tracking import LoggedRun, Tracker
+from qd_pipeline.tracking import LoggedRun, Tracker, logged
 from qd_pipeline.tracking.registry import model_of
 
 _CLASS_SET = "class_set"
@@ -35,7 +35,7 @@ def last_runs(tracker: Tracker, key: str, class_set: tuple[str, ...], count: int
         raise BadSetting("runs", f"is {count}", "give a whole number from 1")
     champion = tracker.registry.champion(model_of(key))
     trained = champion.run if champion else None
-    runs = [_compared_run(tracker, run, trained) for run in tracker.last_runs(key, count)]
+    runs = [_compared_run(tracker, run, trained) for run in logged.last_runs(tracker, key, count)]
     return compare_runs(key, class_set, runs)
 
 

@@ -1,11 +1,20 @@
-"""An MLflow run, read back."""
+"""MLflow's runs, read back."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
+import mlflow
 from mlflow.entities import Run
+
+from qd_pipeline.tracking.experiments import CLASSIFIERS, EXPERIMENTS
+from qd_pipeline.tracking.failures import translate_errors
+from qd_pipeline.tracking.store import TrackingStore
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -39,3 +48,53 @@ class LoggedRun:
             metrics=dict(run.data.metrics),
             tags=dict(run.data.tags),
         )
+
+
+def last_runs(store: TrackingStore, partition: str, count: int) -> tuple[LoggedRun, ...]:
+    """Return the last runs that trained and evaluated a classifier, the newest first.
+
+    Args:
+        store: The MLflow store.
+        partition: The class set's key.
+        count: How many at most.
+
+    Raises:
+        TrackingFailed: MLflow cannot be reached.
+    """
+    with translate_errors():
+        found = store.client.get_experiment_by_name(CLASSIFIERS)
+        if found is None:
+            return ()
+        runs = store.client.search_runs(
+            [found.experiment_id],
+            f"tags.asset = 'classifiers' and tags.partition = '{partition}' "
+            "and metrics.test_accuracy >= 0",
+            order_by=["attributes.start_time DESC"],
+            max_results=count,
+        )
+    return tuple(LoggedRun.of(run, store.link(run)) for run in runs)
+
+
+def run_table(store: TrackingStore) -> "pd.DataFrame":
+    """Return all runs of the experiments as a table, the newest first.
+
+    Returns:
+        A row a run: `run_id`, `name`, `experiment`, `status`, `start_time`, `end_time`,
+        `metrics.…`, `params.…` (numbers where all are) and `tags.…` but for MLflow's own.
+
+    Raises:
+        TrackingFailed: MLflow cannot be reached.
+    """
+    client = store.client
+    with translate_errors():
+        known = [client.get_experiment_by_name(name) for name in EXPERIMENTS]
+        homes = {home.experiment_id: home.name for home in known if home}
+        found = mlflow.search_runs(list(homes) or ["-1"])  # none yet: no run of another experiment
+    own = [name for name in found.columns if str(name).startswith("tags.mlflow.")]
+    table = found.drop(columns=[*own, "experiment_id", "artifact_uri"])
+    table.insert(1, "name", found.get("tags.mlflow.runName"))
+    table.insert(2, "experiment", found["experiment_id"].map(homes))
+    for name in table.filter(like="params."):
+        with suppress(ValueError, TypeError):  # a setting that is no number
+            table[name] = table[name].astype(float)
+    return table

@@ -6,11 +6,11 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Final
 
+from qd_pipeline import tracking_uri
 from qd_pipeline.errors import TrackingFailed
 from qd_pipeline.tracking.drawing_models import model_ids_of
 from qd_pipeline.tracking.experiments import EXPERIMENTS
 from qd_pipeline.tracking.failures import translate_errors
-from qd_pipeline.tracking.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -19,16 +19,18 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
+    from qd_pipeline.tracking.store import TrackingStore
+
 _RUNS_AT_ONCE: Final = 500
 
 
-def superseded_runs(client: MlflowClient, kept: Collection[str], before: datetime) -> list[Run]:
+def superseded_runs(store: TrackingStore, kept: Collection[str], before: datetime) -> list[Run]:
     """Return the runs that ended before a time, and are not needed any more.
 
     Needed are those of present and past champions, of challengers, and those that are named.
 
     Args:
-        client: MLflow's.
+        store: The MLflow store.
         kept: Ids of runs that published partitions come from.
         before: The time.
 
@@ -36,36 +38,37 @@ def superseded_runs(client: MlflowClient, kept: Collection[str], before: datetim
         TrackingFailed: MLflow cannot be reached.
     """
     with translate_errors():
-        needed = {*kept, *Registry(client).runs_to_keep()}
+        needed = {*kept, *store.registry.runs_to_keep()}
         return [
             run
-            for run in _ended(client, int(before.timestamp() * 1000))
+            for run in _ended(store.client, int(before.timestamp() * 1000))
             if run.info.run_id not in needed
         ]
 
 
-def delete_runs(client: MlflowClient, runs: Sequence[Run], database: str | None) -> None:
-    """Delete runs with their registered versions, their models and, in a database, their files.
+def delete_runs(store: TrackingStore, runs: Sequence[Run]) -> None:
+    """Delete runs with their registered versions, their models and, in a local store, their files.
+
+    A server's are marked as deleted; its own `mlflow gc` removes them.
 
     Args:
-        client: MLflow's.
+        store: The MLflow store.
         runs: Those to delete.
-        database: URI of a store in a database, from which all is removed for good; None for a
-            server, whose own `mlflow gc` does that.
 
     Raises:
         TrackingFailed: MLflow cannot be reached, or could not remove the files.
     """
+    client, database = store.client, store.client.tracking_uri
     for start in range(0, len(runs), _RUNS_AT_ONCE):
         some, models = runs[start : start + _RUNS_AT_ONCE], []
         with translate_errors():
             for run in some:
                 models += _delete(client, run)
-        if database:
+        if tracking_uri.file_of(database):
             ids = {"--run-ids": [run.info.run_id for run in some], "--logged-model-ids": models}
             chosen = [part for name, each in ids.items() if each for part in (name, ",".join(each))]
-            store = ("--backend-store-uri", database, "--tracking-uri", database)
-            command = [sys.executable, "-m", "mlflow", "gc", *store]
+            place = ("--backend-store-uri", database, "--tracking-uri", database)
+            command = [sys.executable, "-m", "mlflow", "gc", *place]
             ended = subprocess.run([*command, *chosen], capture_output=True, text=True, check=False)
             if ended.returncode:
                 reason = (ended.stderr.strip().splitlines() or ["no reason given"])[-1]

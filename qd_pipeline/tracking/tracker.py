@@ -1,57 +1,38 @@
 """MLflow tracking client."""
 
-import os
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-import mlflow
-from mlflow import MlflowClient
 from mlflow.entities import Run, RunTag
 
-from qd_pipeline import tracking_uri
 from qd_pipeline.errors import TrackingFailed
-from qd_pipeline.leases import Leases
 from qd_pipeline.renewal import renewing
-from qd_pipeline.tracking import database, relocation, retention, views
-from qd_pipeline.tracking.experiment_creation import ensure_experiment
-from qd_pipeline.tracking.experiments import CLASSIFIERS, EXPERIMENTS
+from qd_pipeline.tracking.experiments import EXPERIMENTS
 from qd_pipeline.tracking.failures import (
     TrackingUnreachable,
     translate_errors,
     translate_opening_errors,
 )
-from qd_pipeline.tracking.logged import LoggedRun
-from qd_pipeline.tracking.registry import Registry
 from qd_pipeline.tracking.run_tags import run_tags
 from qd_pipeline.tracking.runs import Identity, TrackedRun
 from qd_pipeline.tracking.spool import Spool
-
-if TYPE_CHECKING:
-    import pandas as pd
+from qd_pipeline.tracking.store import TrackingStore
 
 _OWNER: Final = "lease_owner"
 _RENEWED: Final = "lease_renewed"
 _EVALUATION: Final = "evaluation"
 """Tag of a run whose training has finished: how its evaluation ended, or `running`."""
 
-_USER: Final = "MLFLOW_TRACKING_USERNAME"
-_PASSWORD: Final = "MLFLOW_TRACKING_PASSWORD"  # noqa: S105 (a variable's name)
 
-
-class Tracker:
-    """An MLflow store.
-
-    A local store in a data directory that was moved or copied is made to follow it.
+class Tracker(TrackingStore):
+    """An MLflow store that runs are logged to.
 
     Args:
-        uri: Its tracking URI. User and password in it are handed to MLflow as the variables
-            `MLFLOW_TRACKING_USERNAME` and `MLFLOW_TRACKING_PASSWORD` of this process.
-        artifacts: Folder of the artifacts of a local store; a server has its own. Pending logs
-            lie beside it, in `spool`, and lock files in `leases`.
+        uri: Its tracking URI.
+        artifacts: Folder of the artifacts of a local store. Pending logs lie beside it, in `spool`.
         ui: Address of MLflow's UI, for links.
 
     Raises:
@@ -60,25 +41,8 @@ class Tracker:
     """
 
     def __init__(self, uri: str, artifacts: Path, ui: str) -> None:
-        self._uri = _without_credentials(tracking_uri.checked(uri))
-        self._artifacts = artifacts
-        self._ui = ui.rstrip("/")
-        self._leases = Leases(artifacts.parent / "leases")
+        super().__init__(uri, artifacts, ui)
         self._spool = Spool(artifacts.parent / "spool", self._leases)
-        with translate_opening_errors(self._uri):
-            file = tracking_uri.file_of(self._uri)
-            if file is not None:
-                relocation.relocate(file, artifacts)
-            database.prepare(self._uri, self._leases)
-            # MLflow's registry looks for logged models with the URI in force.
-            _use(self._uri)
-            self._client = MlflowClient(tracking_uri=self._uri)
-
-    @property
-    def registry(self) -> Registry:
-        """The registry of classifiers in the same store."""
-        _use(self._uri)  # another data directory's may be in force
-        return Registry(self._client)
 
     @contextmanager
     def run(
@@ -136,78 +100,6 @@ class Tracker:
         with self._closing(run, has_model=True, trained=trained) as tracked:
             yield tracked
 
-    def run_list(self, experiment: str) -> str:
-        """Return the address of an experiment's run list, with the columns that matter.
-
-        Args:
-            experiment: `DATA`, `CLASSIFIERS` or `STUDIES`.
-
-        Raises:
-            TrackingFailed: MLflow cannot be reached.
-        """
-        with translate_opening_errors(self._uri):
-            experiment_id = self._experiment_id(experiment)
-        return f"{self._ui}/#/experiments/{experiment_id}/runs?viewStateShareKey={views.KEY}"
-
-    def last_runs(self, partition: str, count: int) -> tuple[LoggedRun, ...]:
-        """Return the last runs that trained and evaluated a classifier, the newest first.
-
-        Args:
-            partition: The class set's key.
-            count: How many at most.
-
-        Raises:
-            TrackingFailed: MLflow cannot be reached.
-        """
-        with translate_errors():
-            found = self._client.get_experiment_by_name(CLASSIFIERS)
-            if found is None:
-                return ()
-            runs = self._client.search_runs(
-                [found.experiment_id],
-                f"tags.asset = 'classifiers' and tags.partition = '{partition}' "
-                "and metrics.test_accuracy >= 0",
-                order_by=["attributes.start_time DESC"],
-                max_results=count,
-            )
-        return tuple(LoggedRun.of(run, self._link(run)) for run in runs)
-
-    def table(self) -> "pd.DataFrame":
-        """Return all runs of the experiments as a table, the newest first.
-
-        Returns:
-            A row a run: `run_id`, `name`, `experiment`, `status`, `start_time`, `end_time`,
-            `metrics.…`, `params.…` (numbers where all are) and `tags.…` but for MLflow's own.
-
-        Raises:
-            TrackingFailed: MLflow cannot be reached.
-        """
-        _use(self._uri)  # as in `registry`
-        with translate_errors():
-            known = [self._client.get_experiment_by_name(name) for name in EXPERIMENTS]
-            homes = {home.experiment_id: home.name for home in known if home}
-            found = mlflow.search_runs(list(homes) or ["none yet"])
-        own = [name for name in found.columns if str(name).startswith("tags.mlflow.")]
-        table = found.drop(columns=[*own, "experiment_id", "artifact_uri"])
-        table.insert(1, "name", found.get("tags.mlflow.runName"))
-        table.insert(2, "experiment", found["experiment_id"].map(homes))
-        for name in table.filter(like="params."):
-            with suppress(ValueError, TypeError):  # a setting that is no number
-                table[name] = table[name].astype(float)
-        return table
-
-    def fetch(self, run_id: str, name: str, folder: Path) -> Path:
-        """Download one of a run's artifacts into a folder.
-
-        Returns:
-            Its path there.
-
-        Raises:
-            TrackingFailed: MLflow cannot be reached, or does not hold the file.
-        """
-        with translate_errors():
-            return Path(self._client.download_artifacts(run_id, name, str(folder)))
-
     def reconcile(self) -> None:
         """Send pending logs, and close the runs whose leases have expired.
 
@@ -244,27 +136,6 @@ class Tracker:
         """
         return self._spool.send(self._client)
 
-    def superseded(self, kept: Collection[str], before: datetime) -> list[Run]:
-        """Return the runs that ended before a time and that nothing comes from any more.
-
-        Args:
-            kept: Ids of runs that published partitions come from.
-            before: The time.
-
-        Raises:
-            TrackingFailed: MLflow cannot be reached.
-        """
-        return retention.superseded_runs(self._client, kept, before)
-
-    def delete(self, runs: Sequence[Run]) -> None:
-        """Delete runs with their artifacts and models; on a server, mark them as deleted.
-
-        Raises:
-            TrackingFailed: MLflow cannot be reached, or could not remove the files.
-        """
-        local = tracking_uri.file_of(self._uri) is not None
-        retention.delete_runs(self._client, runs, self._uri if local else None)
-
     @property
     def waiting(self) -> int:
         """Number of runs of which something waits to be sent."""
@@ -295,7 +166,7 @@ class Tracker:
     def _closing(
         self, run: Run, *, has_model: bool = False, trained: bool = False
     ) -> Iterator[TrackedRun]:
-        link = self._link(run)
+        link = self.link(run)
         tracked = TrackedRun(self._client, run, link, self._spool, has_model=has_model)
         status = "KILLED"
         try:
@@ -316,41 +187,11 @@ class Tracker:
             self._client.set_tag(run.info.run_id, _EVALUATION, "killed")
         self._client.set_terminated(run.info.run_id, "FINISHED" if trained else "KILLED")
 
-    def _link(self, run: Run) -> str:
-        return f"{self._ui}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
-
-    def _experiment_id(self, name: str) -> str:
-        local = tracking_uri.file_of(self._uri) is not None
-        location = (self._artifacts / name).absolute().as_uri() if local else None
-        return ensure_experiment(self._client, name, location)
-
     def _find(self, experiment_id: str, identity: Identity) -> Run | None:
         terms = ["attributes.status != 'FINISHED'"]
         terms += [f"tags.`{key}` = '{value}'" for key, value in identity.tags.items()]
         runs = self._client.search_runs([experiment_id], " and ".join(terms), max_results=1)
         return runs[0] if runs else None
-
-
-def _without_credentials(uri: str) -> str:
-    """Hand the user and password of a URI to MLflow, and return the rest of it."""
-    bare, user, password = tracking_uri.split_credentials(uri)
-    for name, value in ((_USER, user), (_PASSWORD, password)):
-        if value is not None:
-            os.environ[name] = value
-    return bare
-
-
-def _use(uri: str) -> None:
-    """Have MLflow use a store in this process.
-
-    MLflow also puts the address into the environment, where the settings of another data directory,
-    and child processes, would take it for the user's.
-    """
-    before = os.environ.get(tracking_uri.NAME)
-    mlflow.set_tracking_uri(uri)
-    os.environ.pop(tracking_uri.NAME, None)
-    if before is not None:
-        os.environ[tracking_uri.NAME] = before
 
 
 def _renewed(tags: Mapping[str, str]) -> float:

@@ -14,7 +14,7 @@ from qd_pipeline.cli.screen import Screen
 from qd_pipeline_tests.orchestration.chain import runner
 
 
-def test_the_status_has_a_row_for_each_state_and_not_for_each_category(
+def test_the_status_has_a_row_for_each_state_and_a_line_for_each_reason_not_for_each_category(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class_sets = {"all": tuple(catalog.CATEGORIES), "2": ("cow", "panda")}
@@ -29,6 +29,12 @@ def test_the_status_has_a_row_for_each_state_and_not_for_each_category(
     assert made[4] == "up to date"
     assert others[2:5] == ["–", "–", "–"]
     assert len(rows) < 20
+    fewer = runner(tmp_path, settings={"class_sets": {"2": class_sets["2"]}}, drawings=30)
+    for key in class_sets["2"]:
+        fewer.materialize(key, [fewer.pipeline.stages["raw_drawings"]])
+    shown = CliRunner().invoke(app, ["status", "--home", str(tmp_path)]).output
+    assert "\nstrokes cow, strokes panda: raw_drawings changed.\n" in shown
+    assert "\nbitmaps cow, bitmaps panda: its input strokes is stale.\n" in shown
 
 
 def test_where_no_bar_can_be_shown_many_partitions_are_some_lines() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from qd_pipeline.learning import backend, device, networks
-from qd_pipeline.learning.training.config import TrainingConfig
+from qd_pipeline.learning.training.presets import PRESETS
 from qd_pipeline.learning.training.train import train
 from qd_pipeline_tests.learning.shapes import small_network, write_animals
 
@@ -25,7 +25,7 @@ def test_what_was_trained_on_a_gpu_classifies_on_any_device(
     monkeypatch.setattr(device, "has_gpu", lambda: True)
     monkeypatch.setitem(networks.NETWORKS, "small", small_network)
     data = write_animals(tmp_path, ("duck", "cow"), 40)
-    config = TrainingConfig.large(2).with_settings(network="small", epochs=20, batch_size=16)
+    config = PRESETS["large"](2).with_settings(network="small", epochs=20, batch_size=16)
     classifier = train(data, config.with_settings(flip_averaging=False))
     assert {layer.compute_dtype for layer in classifier.network.layers} == {"float32"}
     probabilities = classifier.predict(data.train.inputs(slice(None), classifier.spec))

@@ -10,6 +10,7 @@ import pytest
 from qd_pipeline.definitions import build_definitions
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning.training.config import TrainingConfig
+from qd_pipeline.learning.training.presets import PRESETS
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.stages.training_config import TrainingStageConfig
@@ -124,11 +125,11 @@ def test_the_launchpad_refuses_settings_that_there_are_not(setting: dict[str, An
 @pytest.mark.parametrize(
     ("setting", "config"),
     [
-        ({}, TrainingConfig.default(4)),
-        ({"network": "dense_baseline"}, TrainingConfig.baseline(4)),
+        ({}, PRESETS["default"](4)),
+        ({"network": "dense_baseline"}, PRESETS["baseline"](4)),
         (
             {"preset": "fast", "network": "deep_cnn"},
-            TrainingConfig.fast(4).with_settings(network="deep_cnn"),
+            PRESETS["fast"](4).with_settings(network="deep_cnn"),
         ),
     ],
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 from qd_pipeline.learning.classifier import Classifier
 from qd_pipeline.learning.data import ClassSetData, load_category
 from qd_pipeline.learning.training.checkpoint import Checkpoint
-from qd_pipeline.learning.training.config import TrainingConfig
+from qd_pipeline.learning.training.presets import PRESETS
 from qd_pipeline.learning.training.train import train
 from qd_pipeline_tests.commands import processes
 from qd_pipeline_tests.learning.shapes import write_animals
@@ -18,7 +18,7 @@ from qd_pipeline_tests.learning.shapes import write_animals
 TIMES = 10 if os.environ.get("QD_STRESS") else 1
 SEED = int(os.environ.get("QD_STRESS_SEED", "20240229"))
 ANIMALS = ("duck", "cow")
-CONFIG = TrainingConfig.fast(2).with_settings(epochs=30, batch_size=16)
+CONFIG = PRESETS["fast"](2).with_settings(epochs=30, batch_size=16)
 
 
 def trained(folder: Path) -> Classifier:

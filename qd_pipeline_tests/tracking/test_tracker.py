@@ -19,6 +19,7 @@ from qd_pipeline.learning.reports.charts import confusion_matrix, png
 from qd_pipeline.renewal import renewing
 from qd_pipeline.settings import Settings
 from qd_pipeline.tracking import CLASSIFIERS, DATA, Identity, LoggedDataset, Tracker
+from qd_pipeline.tracking.logged import run_table
 from qd_pipeline_tests.tracking.conftest import tracker_in
 
 WHO = Identity("root", "strokes", "cow")
@@ -315,3 +316,11 @@ def test_another_data_directory_in_the_same_process_has_a_store_of_its_own(
     assert tracker is not None
     other = tmp_path / "other"
     assert Settings.load(home=str(other)).mlflow_uri == f"sqlite:///{other}/mlflow.db"
+
+
+def test_the_table_of_runs_has_a_row_a_run_and_none_at_first(tracker: Tracker) -> None:
+    assert run_table(tracker).empty
+    failed = failed_run(tracker)
+    (row,) = run_table(tracker).to_dict("records")
+    found = (row["run_id"], row["name"], row["experiment"], row["status"], row["tags.attempt"])
+    assert found == (failed, "fails", DATA, "FAILED", "1")

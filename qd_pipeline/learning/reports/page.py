@@ -12,9 +12,10 @@ import numpy as np
 from qd_pipeline.learning.reports.charts import svg
 
 _LEVELS: Final = 16
+_MOST_NAMED: Final = 16
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -38,7 +39,7 @@ def render(template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (percent, number, picture, duration, place, setting, svg)
+    filters = (categories, percent, number, picture, duration, place, setting, svg)
     environment.filters.update({each.__name__: each for each in filters})
     return environment.get_template(template).render(**values)
 
@@ -60,6 +61,15 @@ def place(share: float, low: float) -> float:
     50.0
     """
     return round(100 * (share - low) / (1 - low), 2)
+
+
+def categories(class_set: Sequence[str]) -> str:
+    """Return the names of a class set as far as a heading holds them, else their number.
+
+    >>> categories(["cow", "panda"]), categories(["cow"] * 345)
+    ('cow, panda', '345 categories')
+    """
+    return ", ".join(class_set) if len(class_set) <= _MOST_NAMED else f"{len(class_set)} categories"
 
 
 def percent(share: float | None, decimals: int = 1) -> str:

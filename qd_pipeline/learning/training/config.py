@@ -1,8 +1,8 @@
-"""Training configuration: all settings of one training as values, and presets of them."""
+"""Training configuration: all settings of one training as values."""
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -17,9 +17,6 @@ from qd_pipeline.learning.training import key_ids
 
 OPTIMIZERS: Final = ("adam", "adamw", "rmsprop", "sgd")
 SCHEDULES: Final = ("constant", "one_cycle")
-
-NOTEBOOK_EPOCHS: Final = {2: 10, 8: 20}
-"""Epochs that the notebook trained for, by class count, where they are not 15."""
 
 BOUNDS: Final[Mapping[str, Bounds]] = MappingProxyType(
     {
@@ -140,102 +137,6 @@ class TrainingConfig:
                         f"give adamw, or set it to {default:g}",
                     )
 
-    @classmethod
-    def notebook(cls, class_count: int) -> Self:
-        """Return the notebook's settings: Adam at 0.001, batches of 128, epochs by class count.
-
-        Accuracies and times of all presets stand in `docs/benchmarks/learning.json`, which
-        `make bench-learning` writes.
-
-        >>> [TrainingConfig.notebook(class_count).epochs for class_count in (2, 4, 8)]
-        [10, 15, 20]
-        """
-        return cls(epochs=NOTEBOOK_EPOCHS.get(class_count, 15))
-
-    @classmethod
-    def baseline(cls, _class_count: int) -> Self:
-        """Return the settings of the notebook's baseline, a dense network.
-
-        >>> TrainingConfig.baseline(8).optimizer, TrainingConfig.baseline(8).learning_rate
-        ('rmsprop', 0.0001)
-        """
-        return cls(network="dense_baseline", epochs=30, optimizer="rmsprop", learning_rate=0.0001)
-
-    @classmethod
-    def default(cls, class_count: int) -> Self:
-        """Return the settings for everyday use: less than half the notebook's errors.
-
-        A training has fixed costs that the notebook's lacks, so there are fewer epochs.
-
-        >>> [TrainingConfig.default(class_count).epochs for class_count in (2, 4, 8)]
-        [9, 13, 17]
-        """
-        return cls(
-            network="picture_and_strokes",
-            epochs=round(cls.notebook(class_count).epochs * 13 / 15),
-            batch_size=128,
-            learning_rate=0.03,
-            optimizer="adamw",
-            schedule="one_cycle",
-            beta_2=0.98,
-            weight_decay=0.02,
-            label_smoothing=0.1,
-            augmentation=0.6,
-            traced=0.25,
-            flip_averaging=True,
-            calibrated=True,
-        )
-
-    @classmethod
-    def fast(cls, class_count: int) -> Self:
-        """Return the fastest settings: the strokes alone, in a fraction of the notebook's time.
-
-        It is meant for strokes, which it takes in the order in which they were drawn: pictures
-        of drawings, which do not tell it, are classified clearly better by the other presets.
-
-        >>> [TrainingConfig.fast(class_count).epochs for class_count in (2, 4, 8)]
-        [5, 8, 11]
-        """
-        return cls.default(class_count).with_settings(
-            network="stroke_cnn",
-            epochs=round(cls.notebook(class_count).epochs * 8 / 15),
-            batch_size=96,
-            traced=0.1,
-            flip_averaging=False,
-        )
-
-    @classmethod
-    def best(cls, class_count: int) -> Self:
-        """Return the settings with the fewest errors, at several times the notebook's time."""
-        return cls.default(class_count).with_settings(
-            network="wide_picture_and_strokes",
-            epochs=round(cls.notebook(class_count).epochs * 10 / 3),
-            learning_rate=0.02,
-            beta_2=0.999,
-            weight_decay=0.04,
-            augmentation=1.0,
-            warp=1.0,
-            traced=0.1,
-        )
-
-    @classmethod
-    def large(cls, class_count: int) -> Self:
-        """Return settings for hundreds of categories with thousands of drawings each, on a GPU.
-
-        Epochs are few, for they are long, and so many drawings need little augmentation.
-
-        >>> TrainingConfig.large(345).epochs
-        8
-        """
-        return cls.default(class_count).with_settings(
-            network="large_picture_and_strokes",
-            epochs=8,
-            batch_size=512,
-            beta_2=0.999,
-            augmentation=0.3,
-            traced=0.1,
-        )
-
     def with_settings(self, **settings: Any) -> Self:
         """Return a copy with other settings; those that are None stay as they are.
 
@@ -244,7 +145,7 @@ class TrainingConfig:
         Raises:
             BadSetting: A setting is not known, has another type, or is out of bounds.
 
-        >>> TrainingConfig.notebook(8).with_settings(seed=3, epochs=None).seed
+        >>> TrainingConfig().with_settings(seed=3, epochs=None).seed
         3
         """
         given = {
@@ -328,45 +229,3 @@ def parse_setting(name: str, value: Any) -> Any:
         reason = error.errors()[0]["msg"]
         cause = f"cannot be {value!r} ({reason})"
         raise BadSetting(f"training setting {name!r}", cause, "give another value") from error
-
-
-PRESETS: Final[Mapping[str, Callable[[int], TrainingConfig]]] = MappingProxyType(
-    {
-        "notebook": TrainingConfig.notebook,
-        "default": TrainingConfig.default,
-        "fast": TrainingConfig.fast,
-        "best": TrainingConfig.best,
-        "large": TrainingConfig.large,
-        "baseline": TrainingConfig.baseline,
-    }
-)
-"""Name → function of the class count."""
-
-
-def from_preset(
-    class_count: int, *, preset: str | None = None, network: str | None = None, **settings: Any
-) -> TrainingConfig:
-    """Return the settings of a preset, some of them replaced.
-
-    Args:
-        class_count: Number of categories.
-        preset: One of `PRESETS`; by default the first that has the network, else `default`.
-        network: One of `networks.NETWORKS`; by default the preset's.
-        settings: Settings that replace those of the preset, where they are not None.
-
-    Raises:
-        BadSetting: A name is not known, or a setting is out of bounds.
-
-    >>> from_preset(8, network="seed_cnn").optimizer, from_preset(8, network="stroke_cnn").optimizer
-    ('adam', 'adamw')
-    """
-    name = preset or _preset_of(network)
-    if name not in PRESETS:
-        raise BadSetting(f"preset {name!r}", "is not known", f"give one of {', '.join(PRESETS)}")
-    return PRESETS[name](class_count).with_settings(network=network, **settings)
-
-
-def _preset_of(network: str | None) -> str:
-    """Return the first preset with a network: a rate that suits one ruins another."""
-    with_it = (name for name, preset in PRESETS.items() if preset(2).network == network)
-    return next(with_it, "default")

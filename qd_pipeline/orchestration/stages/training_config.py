@@ -8,7 +8,8 @@ from pydantic import Field
 
 from qd_pipeline.class_sets import ClassSets
 from qd_pipeline.learning.networks import NETWORKS
-from qd_pipeline.learning.training.config import BOUNDS, PRESETS, TrainingConfig, from_preset
+from qd_pipeline.learning.training.config import BOUNDS, TrainingConfig
+from qd_pipeline.learning.training.presets import PRESETS, from_preset
 from qd_pipeline.orchestration.stage import StageConfig
 from qd_pipeline.settings import Settings
 

@@ -12,11 +12,12 @@ from qd_pipeline.learning.data import ClassSetData
 from qd_pipeline.learning.training import checkpoint
 from qd_pipeline.learning.training.checkpoint import Checkpoint
 from qd_pipeline.learning.training.config import TrainingConfig
+from qd_pipeline.learning.training.presets import PRESETS
 from qd_pipeline.learning.training.train import train
 from qd_pipeline_tests.learning.shapes import small_network, write_animals
 
 # With dropout, a schedule, augmentation, tracings and sampling: all that has a state.
-CONFIG = TrainingConfig.best(2).with_settings(
+CONFIG = PRESETS["best"](2).with_settings(
     epochs=4, batch_size=32, traced=0.3, balanced=True, flip_averaging=False
 )
 

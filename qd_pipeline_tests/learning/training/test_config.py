@@ -6,12 +6,13 @@ import pytest
 
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning.networks import NETWORKS
-from qd_pipeline.learning.training.config import BOUNDS, PRESETS, TrainingConfig, from_preset
+from qd_pipeline.learning.training.config import BOUNDS, TrainingConfig
+from qd_pipeline.learning.training.presets import PRESETS, from_preset
 
 
 @pytest.mark.parametrize(("class_count", "epochs"), [(2, 10), (4, 15), (8, 20), (15, 15)])
 def test_the_notebooks_preset_is_adam_at_a_thousandth(class_count: int, epochs: int) -> None:
-    assert TrainingConfig.notebook(class_count) == TrainingConfig(
+    assert PRESETS["notebook"](class_count) == TrainingConfig(
         "seed_cnn", epochs, 128, 0.001, "adam", 0
     )
 
@@ -53,7 +54,7 @@ def test_a_setting_outside_its_range_is_refused(setting: dict[str, Any], complai
 
 
 def test_settings_that_are_none_stay_as_they_are() -> None:
-    config = TrainingConfig.notebook(8)
+    config = PRESETS["notebook"](8)
     assert config.with_settings(epochs=None, seed=None) == config
     assert config.with_settings(epochs=3).epochs == 3
 
@@ -67,7 +68,7 @@ def test_an_optimizer_without_beta_2_does_not_take_over_the_presets() -> None:
 
 def test_a_changed_config_is_checked_too() -> None:
     with pytest.raises(BadSetting):
-        TrainingConfig.notebook(2).with_settings(epochs=0)
+        PRESETS["notebook"](2).with_settings(epochs=0)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -101,7 +102,7 @@ def test_only_settings_that_have_an_effect_are_effective() -> None:
     assert TrainingConfig().effective() == {}
     assert TrainingConfig(units=128, weight_decay=0.0).effective() == {}
     assert TrainingConfig(units=64).effective() == {"units": 64}
-    default = TrainingConfig.default(8)
+    default = PRESETS["default"](8)
     assert TrainingConfig.from_json(default.effective()) == default
     assert default.effective() != default.with_settings(seed=1).effective()
 
@@ -153,12 +154,12 @@ def test_a_network_without_a_preset_is_trained_with_the_default(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(NETWORKS, "mine", NETWORKS["compact_cnn"])
-    assert from_preset(4, network="mine") == TrainingConfig.default(4).with_settings(network="mine")
+    assert from_preset(4, network="mine") == PRESETS["default"](4).with_settings(network="mine")
 
 
 def test_a_named_preset_wins_and_other_settings_replace_its_own() -> None:
     config = from_preset(4, preset="fast", network="deep_cnn", epochs=3, seed=None)
-    assert config == TrainingConfig.fast(4).with_settings(network="deep_cnn", epochs=3)
+    assert config == PRESETS["fast"](4).with_settings(network="deep_cnn", epochs=3)
 
 
 def test_an_unknown_preset_is_refused() -> None:

@@ -13,7 +13,8 @@ from qd_pipeline.learning.data import ClassSetData
 from qd_pipeline.learning.evaluation.evaluate import evaluate
 from qd_pipeline.learning.networks import InputSpec
 from qd_pipeline.learning.training.batches import batch_count, training_batches
-from qd_pipeline.learning.training.config import TrainingConfig, from_preset
+from qd_pipeline.learning.training.config import TrainingConfig
+from qd_pipeline.learning.training.presets import PRESETS, from_preset
 from qd_pipeline.learning.training.selection import training_drawings
 from qd_pipeline.learning.training.train import train
 from qd_pipeline_tests.learning.shapes import (
@@ -144,7 +145,7 @@ def animals(tmp_path_factory: pytest.TempPathFactory) -> ClassSetData:
     return write_animals(tmp_path_factory.mktemp("animals"), ("duck", "cow"), 150)
 
 
-AUGMENTED = TrainingConfig.default(2).with_settings(network="compact_cnn", epochs=6, batch_size=32)
+AUGMENTED = PRESETS["default"](2).with_settings(network="compact_cnn", epochs=6, batch_size=32)
 
 
 def test_augmented_drawings_are_learned_from(animals: ClassSetData) -> None:
