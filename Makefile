@@ -80,7 +80,7 @@ bench-learning: $(STAMP) ## Measure our presets against the notebook's; LARGE=1:
 bench-predict: $(STAMP) ## Measure the champion on drawings as people hand them in
 	@$(BIN)/python -m benchmarks.predictions
 
-bench-pages: $(STAMP) ## Measure "Materialize all" in Dagster's pages, with the sample and with empty assets
+bench-pages: $(STAMP) ## Measure "Materialize all" in Dagster's pages: the sample, all 345 categories, empty assets
 	@$(BIN)/python -m benchmarks.through_pages
 
 bench-scale: $(STAMP) ## Measure all 345 categories: orchestration, memory of a training (a quarter of an hour)
