@@ -19,7 +19,7 @@ from qd_pipeline.learning.reports.charts import confusion_matrix, png
 from qd_pipeline.renewal import renewing
 from qd_pipeline.settings import Settings
 from qd_pipeline.tracking import CLASSIFIERS, DATA, Identity, LoggedDataset, Tracker
-from qd_pipeline_tests.tracking.conftest import tracker_in
+from qd_pipeline_tests.homes import tracker_in
 
 WHO = Identity("root", "strokes", "cow")
 TRAINING = Identity("root", "classifiers", "2")
