@@ -90,7 +90,8 @@ install-bench: $(STAMP) ## Add what the benchmarks compare with: cairo (Debian's
 	@$(UV) --require-hashes -r requirements-bench.lock
 
 stress: $(STAMP) ## Provoke every fault as often as promised, and print the table (a quarter of an hour)
-	@QD_STRESS=1 $(PYTEST) qd_pipeline_tests/cli/test_materialize.py \
+	@QD_STRESS=1 $(PYTEST) qd_pipeline_tests/cli/test_browser.py \
+		qd_pipeline_tests/stress/test_automation.py \
 		$$($(BIN)/python -m qd_pipeline_tests.stress.faults)
 
 audit: $(STAMP) ## List the dependencies' licences, and which have newer releases

@@ -5,52 +5,25 @@ import socket
 from pathlib import Path
 from typing import Any
 
-import psutil
-import pytest
-
 from qd_pipeline_tests.cli.pages import (
     PATIENCE,
+    ensure_ends,
+    ensure_up,
     environment,
     free_ports,
     running,
-    text_of,
-    wait_for,
 )
 from qd_pipeline_tests.commands import qd
+from qd_pipeline_tests.homes import prepare
 
 
-@pytest.mark.parametrize(
-    ("number", "in_background", "lets_others_in"),
-    [(signal.SIGINT, False, False), (signal.SIGTERM, True, True)],
-    ids=["Ctrl-C", "SIGTERM in the background, with other machines let in"],
-)
-def test_both_pages_are_up_for_whom_they_are_meant_and_every_process_ends(
-    tmp_path: Path, number: signal.Signals, *, in_background: bool, lets_others_in: bool
+def test_pages_that_let_others_in_say_so_and_sigterm_in_the_background_ends_every_process(
+    tmp_path: Path,
 ) -> None:
-    told: dict[str, Any] = {"QD_UI_HOST": "0.0.0.0"} if lets_others_in else {}  # noqa: S104 (what it means)
-    with running(tmp_path / "home", ignoring_sigint=in_background, **told) as ui:
-        assert "dagster" in text_of(ui.dagster).lower()
-        assert "mlflow" in text_of(ui.mlflow).lower()
-        assert answers_other_machines(ui.dagster) is lets_others_in
-        assert answers_other_machines(ui.mlflow) is lets_others_in
-        said = " ".join(ui.said.read_text().split())
-        # Links are for browsers, which cannot open the address of all interfaces.
-        assert f"Dagster {ui.dagster}/" in said
-        assert f"MLflow {ui.mlflow}/" in said
-        assert ("password" in said) is lets_others_in
-        assert ("the web servers ask for no password" in said) is lets_others_in
-        wait_for(lambda: any("dagster-daemon" in " ".join(p.cmdline()) for p in ui.family()[1:]))
-        family = ui.family()
-        ui.process.send_signal(number)
-        assert ui.process.wait(PATIENCE) == 0
-        assert psutil.wait_procs(family, timeout=5)[1] == []
-        assert "Stopped." in ui.said.read_text()
-
-
-def answers_other_machines(address: str) -> bool:
-    """Return whether a server listens on all addresses of this machine."""
-    with socket.socket() as visitor:
-        return visitor.connect_ex(("127.0.0.2", int(address.rpartition(":")[2]))) == 0
+    told: dict[str, Any] = {"QD_UI_HOST": "0.0.0.0"}  # noqa: S104 (what it means)
+    with running(prepare(tmp_path / "home"), ignoring_sigint=True, **told) as ui:
+        ensure_up(ui, lets_others_in=True)
+        ensure_ends(ui, signal.SIGTERM)
 
 
 def test_two_servers_on_one_port_are_refused_before_anything_is_started(tmp_path: Path) -> None:
