@@ -5,15 +5,10 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from qd_pipeline_tests.cli.pages import (
-    PATIENCE,
-    ensure_ends,
-    ensure_up,
-    environment,
-    free_ports,
-    running,
-)
-from qd_pipeline_tests.commands import qd
+import pytest
+
+from qd_pipeline_tests.cli.in_process import qd
+from qd_pipeline_tests.cli.pages import ensure_ends, ensure_up, free_ports, running
 from qd_pipeline_tests.homes import prepare
 
 
@@ -26,25 +21,38 @@ def test_pages_that_let_others_in_say_so_and_sigterm_in_the_background_ends_ever
         ensure_ends(ui, signal.SIGTERM)
 
 
-def test_two_servers_on_one_port_are_refused_before_anything_is_started(tmp_path: Path) -> None:
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("QD_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def test_two_servers_on_one_port_are_refused_before_anything_is_started(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     (port,) = free_ports(1)
-    settings = environment(tmp_path / "home", port, port)
-    with qd(tmp_path / "output.txt", "ui", environment=settings) as tried:
-        assert tried.end(PATIENCE) == 1
+    for name in ("QD_DAGSTER_PORT", "QD_MLFLOW_PORT"):
+        monkeypatch.setenv(name, str(port))
+    tried = qd(capfd, "ui")
+    assert tried.code == 1
     sentence = f"QD_DAGSTER_PORT and QD_MLFLOW_PORT are both {port}: set one of them to another"
     assert sentence in tried.said
-    assert not (tmp_path / "home" / "dagster").exists()
+    assert not (home / "dagster").exists()
 
 
-def test_a_port_that_is_taken_is_said_with_the_way_out(tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_said_with_the_way_out(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    prepare(home)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         (mlflow,) = free_ports(1)
-        settings = environment(tmp_path / "home", port, mlflow)
-        with qd(tmp_path / "output.txt", "ui", environment=settings) as tried:
-            assert tried.end(PATIENCE) == 1
+        monkeypatch.setenv("QD_DAGSTER_PORT", str(port))
+        monkeypatch.setenv("QD_MLFLOW_PORT", str(mlflow))
+        tried = qd(capfd, "ui")
+    assert tried.code == 1
     assert f"port {port} is taken, and dagster-webserver needs it" in tried.said
     assert "set QD_DAGSTER_PORT to another port" in tried.said
     assert "Traceback" not in tried.said
