@@ -1,11 +1,11 @@
 """`qd` in the tests' own process: where it is not the process that is tested."""
 
+import io
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
-
-import pytest
 
 from qd_pipeline.cli import main
 
@@ -28,14 +28,18 @@ class Ended:
         return " ".join(self.printed.split())
 
 
-def qd(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> Ended:
+def qd(*arguments: str | Path) -> Ended:
     """Run a command to its end."""
-    capfd.readouterr()
-    code = 0
-    with patch.object(sys, "argv", ["qd", *map(str, arguments)]):
+    output, code = io.StringIO(), 0
+    with (
+        patch.object(sys, "argv", ["qd", *map(str, arguments)]),
+        # When Dagster configures logging, absl's handler closes its stream if it is none of `sys`.
+        patch.object(sys, "__stderr__", sys.stderr),
+        redirect_stdout(output),
+        redirect_stderr(output),
+    ):
         try:
             main()
         except SystemExit as ended:
             code = int(ended.code or 0)
-    printed = capfd.readouterr()
-    return Ended(code, printed.out + printed.err)
+    return Ended(code, output.getvalue())

@@ -34,12 +34,11 @@ def test_a_port_that_is_taken_is_said_with_the_way_out(
     tmp_path: Path,
     listening: socket.socket,
     monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
 ) -> None:
     port = listening.getsockname()[1]
     for name, value in {"QD_HOME": str(tmp_path), "QD_DRAW_PORT": str(port)}.items():
         monkeypatch.setenv(name, value)
-    refused = qd(capfd, "draw")
+    refused = qd("draw")
     assert refused.code == 1
     assert f"port {port} cannot be used (Address already in use): stop what" in refused.said
     assert "set QD_DRAW_PORT to another port" in refused.said

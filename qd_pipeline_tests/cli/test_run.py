@@ -177,7 +177,7 @@ def test_the_second_run_finds_everything_up_to_date_and_shows_the_same_table(
 
 
 def test_a_category_with_fewer_drawings_than_asked_for_says_so_materialized_or_up_to_date(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path,
 ) -> None:
     mirror = tmp_path / "mirror" / "full" / "simplified"
     mirror.mkdir(parents=True)
@@ -187,7 +187,7 @@ def test_a_category_with_fewer_drawings_than_asked_for_says_so_materialized_or_u
     home, source = prepare(tmp_path / "home"), (tmp_path / "mirror").as_uri()
     chosen = (*SMALL, "--source", source, "--drawings", "25", "--home", home)
     for state in ("8 partitions materialized", "Everything is up to date"):
-        command = in_process.qd(capfd, "run", *chosen)
+        command = in_process.qd("run", *chosen)
         assert command.code == 0, command.printed
         assert state in command.said
         for category in ("cow", "panda"):

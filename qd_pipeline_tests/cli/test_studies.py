@@ -25,8 +25,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def ask(home: Path, capfd: pytest.CaptureFixture[str]) -> Ask:
-    return lambda *arguments: qd(capfd, *arguments, "--home", home)
+def ask(home: Path) -> Ask:
+    return lambda *arguments: qd(*arguments, "--home", home)
 
 
 def test_a_cross_validation_shows_each_fold_and_their_mean(ask: Ask) -> None:

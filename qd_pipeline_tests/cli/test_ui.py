@@ -28,12 +28,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_two_servers_on_one_port_are_refused_before_anything_is_started(
-    home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (port,) = free_ports(1)
     for name in ("QD_DAGSTER_PORT", "QD_MLFLOW_PORT"):
         monkeypatch.setenv(name, str(port))
-    tried = qd(capfd, "ui")
+    tried = qd("ui")
     assert tried.code == 1
     sentence = f"QD_DAGSTER_PORT and QD_MLFLOW_PORT are both {port}: set one of them to another"
     assert sentence in tried.said
@@ -41,7 +41,7 @@ def test_two_servers_on_one_port_are_refused_before_anything_is_started(
 
 
 def test_a_port_that_is_taken_is_said_with_the_way_out(
-    home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepare(home)
     with socket.socket() as taken:
@@ -51,7 +51,7 @@ def test_a_port_that_is_taken_is_said_with_the_way_out(
         (mlflow,) = free_ports(1)
         monkeypatch.setenv("QD_DAGSTER_PORT", str(port))
         monkeypatch.setenv("QD_MLFLOW_PORT", str(mlflow))
-        tried = qd(capfd, "ui")
+        tried = qd("ui")
     assert tried.code == 1
     assert f"port {port} is taken, and dagster-webserver needs it" in tried.said
     assert "set QD_DAGSTER_PORT to another port" in tried.said
