@@ -30,25 +30,24 @@ for name in list(os.environ):
 # It waits two minutes for a schedule to tick.
 collect_ignore = [] if "QD_STRESS" in os.environ else ["stress/test_automation.py"]
 
-# The first to start: those that wait for servers, beside those that compute.
+# The first to start: those that fork processes, then those that wait for servers.
 LONGEST = (
     "stress/test_automation.py",
     "stress/test_kill.py",
+    "learning/studies/test_search.py",
     "cli/test_browser.py",
     "orchestration/test_chain.py",
     "cli/test_wheel.py",
     "orchestration/test_staleness.py",
     "stress/test_daemon.py",
     "learning/training/test_train.py",
-    "cli/test_run.py",
     "cli/test_ui.py",
     "orchestration/test_real_drawings.py",
-    "learning/studies/test_search.py",
+    "serving/test_mlflow_model.py",
     "cli/test_studies.py",
     "orchestration/test_schedules.py",
     "orchestration/test_studies.py",
-    "cli/test_interruption.py",
-    "tracking/test_spool.py",
+    "serving/test_page.py",
 )
 
 # A busy machine, or a kernel that is compiled first, says nothing about what is tested.
@@ -77,11 +76,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class ByFile(LoadScopeScheduling):
-    """Hands out files, but those that fork commands together: they share one fork server."""
+    """Hands out files; those that fork processes in two halves, which share a fork server each."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "commands" if forks(file) else file
+        if not forks(file):
+            return file
+        return "commands" if "/cli/" in file or "/stress/" in file else "other forks"
 
 
 @cache
