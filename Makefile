@@ -7,8 +7,9 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps
 
-# Five at a time on two cores, for many tests wait for others: servers, daemons, pauses.
-PYTEST := $(BIN)/python -m pytest --numprocesses=5 --dist=loadfile --no-loadscope-reorder
+# Three at a time on two cores, for many tests wait for others: servers, daemons, pauses. Each more
+# imports everything once more.
+PYTEST := $(BIN)/python -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 
 INDEX := $(BIN)/python -m pip --disable-pip-version-check --no-input --retries 1 --timeout 10
 
@@ -90,7 +91,8 @@ install-bench: $(STAMP) ## Add what the benchmarks compare with: cairo (Debian's
 	@$(UV) --require-hashes -r requirements-bench.lock
 
 stress: $(STAMP) ## Provoke every fault as often as promised, and print the table (a quarter of an hour)
-	@QD_STRESS=1 $(PYTEST) qd_pipeline_tests/cli/test_materialize.py \
+	@QD_STRESS=1 $(PYTEST) qd_pipeline_tests/cli/test_browser.py \
+		qd_pipeline_tests/stress/test_automation.py \
 		$$($(BIN)/python -m qd_pipeline_tests.stress.faults)
 
 audit: $(STAMP) ## List the dependencies' licences, and which have newer releases

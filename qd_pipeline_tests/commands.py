@@ -13,7 +13,7 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
@@ -86,19 +86,8 @@ def qd(
         largest_file: Limit of the size of files, in bytes.
         folder: Where it runs.
     """
-    _start_server()
-    process = processes.Process(
-        target=_run,
-        args=(
-            str(output),
-            list(arguments),
-            dict(environment or {}),
-            privileged,
-            largest_file,
-            folder,
-        ),
-    )
-    process.start()
+    arguments_of_it = (str(output), list(arguments), dict(environment or {}))
+    process = start(_run, *arguments_of_it, privileged, largest_file, folder)
     command = Command(process, output)
     try:
         yield command
@@ -106,15 +95,24 @@ def qd(
         command.kill()
 
 
-def _start_server() -> None:
-    """Start the fork server where it can import the tests."""
+def start(target: Callable[..., object], *arguments: object) -> BaseProcess:
+    """Start a function in a process of its own.
+
+    Args:
+        target: A function of a module that can be imported.
+        arguments: Its arguments, which can be pickled.
+    """
     before = os.environ.get("PYTHONPATH")
+    # The fork server, which this starts unless it runs, imports the tests.
     os.environ["PYTHONPATH"] = str(ROOT)
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     try:
         multiprocessing.forkserver.ensure_running()
     finally:
         os.environ.pop("PYTHONPATH") if before is None else os.environ.update(PYTHONPATH=before)
+    process = processes.Process(target=target, args=arguments)
+    process.start()
+    return process
 
 
 def _drop_capabilities() -> None:

@@ -4,10 +4,13 @@ import gc
 import os
 import signal
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from qd_pipeline_tests import kernels
 from qd_pipeline_tests.stress import faults
@@ -24,25 +27,27 @@ for name in list(os.environ):
     if name.startswith(("QD_", "MLFLOW_", "DAGSTER_")) and not name.startswith("QD_STRESS"):
         del os.environ[name]
 
-# Those that wait for Dagster's daemon, which looks twice a minute, beside those that compute.
+# It waits two minutes for a schedule to tick.
+collect_ignore = [] if "QD_STRESS" in os.environ else ["stress/test_automation.py"]
+
+# The first to start: those that fork processes, then those that wait for servers.
 LONGEST = (
-    "orchestration/test_daemon.py",
-    "learning/studies/test_search.py",
+    "stress/test_automation.py",
     "stress/test_kill.py",
-    "orchestration/test_real_drawings.py",
-    "cli/test_materialize.py",
-    "cli/test_run.py",
-    "stress/test_daemon.py",
+    "learning/studies/test_search.py",
+    "cli/test_browser.py",
     "orchestration/test_chain.py",
-    "cli/test_studies.py",
+    "cli/test_wheel.py",
+    "orchestration/test_staleness.py",
+    "stress/test_daemon.py",
     "learning/training/test_train.py",
     "cli/test_ui.py",
-    "cli/test_browser.py",
-    "orchestration/test_staleness.py",
+    "orchestration/test_real_drawings.py",
+    "serving/test_mlflow_model.py",
+    "cli/test_studies.py",
     "orchestration/test_schedules.py",
     "orchestration/test_studies.py",
-    "cli/test_interruption.py",
-    "tracking/test_spool.py",
+    "serving/test_page.py",
 )
 
 # A busy machine, or a kernel that is compiled first, says nothing about what is tested.
@@ -68,6 +73,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest files, so that no worker is left alone with one at the end."""
     places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path, len(LONGEST)))
+
+
+class ByFile(LoadScopeScheduling):
+    """Hands out files; those that fork processes in two halves, which share a fork server each."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        if not forks(file):
+            return file
+        return "commands" if "/cli/" in file or "/stress/" in file else "other forks"
+
+
+@cache
+def forks(file: str) -> bool:
+    """Return whether a file of tests imports `commands.py`."""
+    text = (Path(__file__).parents[1] / file).read_text(encoding="utf-8")
+    return "from qd_pipeline_tests.commands import" in text
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | None:
+    """Replace the scheduler of `--dist=loadfile`."""
+    return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(autouse=True)

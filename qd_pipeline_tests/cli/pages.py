@@ -1,5 +1,6 @@
-"""`qd ui` in processes of its own, on free ports."""
+"""`qd ui` in processes of its own, on free ports, and what its pages ask Dagster."""
 
+import json
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import urllib3
@@ -112,3 +114,71 @@ def wait_for(condition: Callable[[], bool], patience: float = PATIENCE, pause: f
 
 def text_of(address: str) -> str:
     return urllib3.request("GET", address, timeout=30, retries=False).data.decode()
+
+
+def ensure_up(ui: Ui, *, lets_others_in: bool) -> None:
+    """Assert that both pages are up for whom they are meant, and the daemon with them."""
+    assert "dagster" in text_of(ui.dagster).lower()
+    assert "mlflow" in text_of(ui.mlflow).lower()
+    assert answers_other_machines(ui.dagster) is lets_others_in
+    assert answers_other_machines(ui.mlflow) is lets_others_in
+    said = " ".join(ui.said.read_text().split())
+    # Links are for browsers, which cannot open the address of all interfaces.
+    assert f"Dagster {ui.dagster}/" in said
+    assert f"MLflow {ui.mlflow}/" in said
+    assert ("password" in said) is lets_others_in
+    assert ("the web servers ask for no password" in said) is lets_others_in
+    wait_for(lambda: any("dagster-daemon" in " ".join(p.cmdline()) for p in ui.family()[1:]))
+
+
+def ensure_ends(ui: Ui, number: signal.Signals) -> None:
+    """Assert that a signal ends the command and every process that it has started."""
+    family = ui.family()
+    ui.process.send_signal(number)
+    assert ui.process.wait(PATIENCE) == 0
+    assert psutil.wait_procs(family, timeout=5)[1] == []
+    assert "Stopped." in ui.said.read_text()
+
+
+def answers_other_machines(address: str) -> bool:
+    """Return whether a server listens on all addresses of this machine."""
+    with socket.socket() as visitor:
+        return visitor.connect_ex(("127.0.0.2", int(address.rpartition(":")[2]))) == 0
+
+
+STALENESS = """query ($asset: AssetKeyInput!, $keys: [String!]!) {
+  assetNodeOrError(assetKey: $asset) { ... on AssetNode {
+    staleStatusByPartition(partitions: $keys) } } }"""
+
+LAUNCH = """mutation ($params: ExecutionParams!) {
+  launchRun(executionParams: $params) { ... on LaunchRunSuccess { run { runId } } } }"""
+
+
+def ask(ui: Ui, query: str, **variables: Any) -> dict[str, Any]:
+    """Ask Dagster as its pages do."""
+    body = {"query": query, "variables": variables}
+    reply = json.loads(urllib3.request("POST", f"{ui.dagster}/graphql", json=body).data)
+    assert "errors" not in reply, reply
+    return dict(reply["data"])
+
+
+def staleness(ui: Ui, asset: str, *keys: str) -> list[str]:
+    """Ask for what the graph shows of partitions."""
+    found = ask(ui, STALENESS, asset={"path": [asset]}, keys=keys)
+    return list(found["assetNodeOrError"]["staleStatusByPartition"])
+
+
+def launch(ui: Ui, job: str, ops: dict[str, Any], partition: str | None = None) -> str:
+    """Launch a run, and give its id."""
+    tags = {"dagster/partition": partition} if partition else {}
+    selector = {
+        "repositoryLocationName": "qd_pipeline",
+        "repositoryName": "__repository__",
+        "pipelineName": job,
+    }
+    params = {
+        "selector": selector,
+        "runConfigData": {"ops": ops},
+        "executionMetadata": {"tags": [{"key": key, "value": tags[key]} for key in tags]},
+    }
+    return str(ask(ui, LAUNCH, params=params)["launchRun"]["run"]["runId"])

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from qd_pipeline_tests.cli.in_process import qd
+
 COMMAND = [sys.executable, "-c", "from qd_pipeline.cli import main; main()", "draw"]
 SECONDS = 120
 
@@ -29,22 +31,18 @@ def environment(home: Path, port: int) -> dict[str, str]:
 
 
 def test_a_port_that_is_taken_is_said_with_the_way_out(
-    tmp_path: Path, listening: socket.socket
+    tmp_path: Path,
+    listening: socket.socket,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     port = listening.getsockname()[1]
-    refused = subprocess.run(
-        COMMAND,
-        env=environment(tmp_path, port),
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    )
-    assert refused.returncode == 1
-    said = " ".join(refused.stderr.split())
-    assert f"port {port} cannot be used (Address already in use): stop what uses it" in said
-    assert "set QD_DRAW_PORT to another port" in said
-    assert "Traceback" not in said
+    for name, value in {"QD_HOME": str(tmp_path), "QD_DRAW_PORT": str(port)}.items():
+        monkeypatch.setenv(name, value)
+    refused = qd("draw")
+    assert refused.code == 1
+    assert f"port {port} cannot be used (Address already in use): stop what" in refused.said
+    assert "set QD_DRAW_PORT to another port" in refused.said
+    assert "Traceback" not in refused.said
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])

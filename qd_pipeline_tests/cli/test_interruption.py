@@ -11,6 +11,7 @@ from pathlib import Path
 
 from qd_pipeline.storage import PartitionStore
 from qd_pipeline_tests.commands import Command, qd
+from qd_pipeline_tests.homes import prepare
 
 CHOSEN = ("run", "--class-set", "2", "--drawings", "30")
 STOPPED = "Stopped; what was complete stays, and a re-run goes on.\n"
@@ -29,7 +30,7 @@ def press(command: Command) -> None:
 def test_one_press_at_any_moment_stops_a_run_and_the_next_one_goes_on(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    home = tmp_path / "home"
+    home = prepare(tmp_path / "home")
     chance = random.Random(7)  # noqa: S311 (moments are no secrets)
     for number in range(TIMES):
         output = tmp_path / f"output {number}.txt"

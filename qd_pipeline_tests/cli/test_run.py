@@ -28,7 +28,9 @@ from qd_pipeline.orchestration import instance
 from qd_pipeline.quickdraw.raster import rasterize
 from qd_pipeline.quickdraw.sample import ndjson_lines
 from qd_pipeline.storage import PartitionStore
+from qd_pipeline_tests.cli import in_process
 from qd_pipeline_tests.commands import ROOT, qd
+from qd_pipeline_tests.homes import prepare
 
 SMALL = ("--class-set", "2", "--epochs", "1")
 CHOSEN = (*SMALL, "--drawings", "60")
@@ -200,11 +202,11 @@ def test_a_category_with_fewer_drawings_than_asked_for_says_so_materialized_or_u
     for category in ("cow", "panda"):
         lines = b"".join(ndjson_lines(category, 10, 0))
         (mirror / f"{category}.ndjson").write_bytes(lines)
-    home, source = tmp_path / "home", (tmp_path / "mirror").as_uri()
-    chosen = (*SMALL, "--source", source, "--drawings", "25", "--home", str(home))
+    home, source = prepare(tmp_path / "home"), (tmp_path / "mirror").as_uri()
+    chosen = (*SMALL, "--source", source, "--drawings", "25", "--home", home)
     for state in ("8 partitions materialized", "Everything is up to date"):
-        with qd(tmp_path / "output.txt", "run", *chosen) as command:
-            assert command.end() == 0, command.printed
+        command = in_process.qd("run", *chosen)
+        assert command.code == 0, command.printed
         assert state in command.said
         for category in ("cow", "panda"):
             assert f"{category}: the source has 10 of the 25 drawings asked for." in command.said

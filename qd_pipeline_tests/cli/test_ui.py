@@ -5,73 +5,54 @@ import socket
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
-from qd_pipeline_tests.cli.pages import (
-    PATIENCE,
-    environment,
-    free_ports,
-    running,
-    text_of,
-    wait_for,
-)
-from qd_pipeline_tests.commands import qd
+from qd_pipeline_tests.cli.in_process import qd
+from qd_pipeline_tests.cli.pages import ensure_ends, ensure_up, free_ports, running
+from qd_pipeline_tests.homes import prepare
 
 
-@pytest.mark.parametrize(
-    ("number", "in_background", "lets_others_in"),
-    [(signal.SIGINT, False, False), (signal.SIGTERM, True, True)],
-    ids=["Ctrl-C", "SIGTERM in the background, with other machines let in"],
-)
-def test_both_pages_are_up_for_whom_they_are_meant_and_every_process_ends(
-    tmp_path: Path, number: signal.Signals, *, in_background: bool, lets_others_in: bool
+def test_pages_that_let_others_in_say_so_and_sigterm_in_the_background_ends_every_process(
+    tmp_path: Path,
 ) -> None:
-    told: dict[str, Any] = {"QD_UI_HOST": "0.0.0.0"} if lets_others_in else {}  # noqa: S104 (what it means)
-    with running(tmp_path / "home", ignoring_sigint=in_background, **told) as ui:
-        assert "dagster" in text_of(ui.dagster).lower()
-        assert "mlflow" in text_of(ui.mlflow).lower()
-        assert answers_other_machines(ui.dagster) is lets_others_in
-        assert answers_other_machines(ui.mlflow) is lets_others_in
-        said = " ".join(ui.said.read_text().split())
-        # Links are for browsers, which cannot open the address of all interfaces.
-        assert f"Dagster {ui.dagster}/" in said
-        assert f"MLflow {ui.mlflow}/" in said
-        assert ("password" in said) is lets_others_in
-        assert ("the web servers ask for no password" in said) is lets_others_in
-        wait_for(lambda: any("dagster-daemon" in " ".join(p.cmdline()) for p in ui.family()[1:]))
-        family = ui.family()
-        ui.process.send_signal(number)
-        assert ui.process.wait(PATIENCE) == 0
-        assert psutil.wait_procs(family, timeout=5)[1] == []
-        assert "Stopped." in ui.said.read_text()
+    told: dict[str, Any] = {"QD_UI_HOST": "0.0.0.0"}  # noqa: S104 (what it means)
+    with running(prepare(tmp_path / "home"), ignoring_sigint=True, **told) as ui:
+        ensure_up(ui, lets_others_in=True)
+        ensure_ends(ui, signal.SIGTERM)
 
 
-def answers_other_machines(address: str) -> bool:
-    """Return whether a server listens on all addresses of this machine."""
-    with socket.socket() as visitor:
-        return visitor.connect_ex(("127.0.0.2", int(address.rpartition(":")[2]))) == 0
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("QD_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
 
 
-def test_two_servers_on_one_port_are_refused_before_anything_is_started(tmp_path: Path) -> None:
+def test_two_servers_on_one_port_are_refused_before_anything_is_started(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (port,) = free_ports(1)
-    settings = environment(tmp_path / "home", port, port)
-    with qd(tmp_path / "output.txt", "ui", environment=settings) as tried:
-        assert tried.end(PATIENCE) == 1
+    for name in ("QD_DAGSTER_PORT", "QD_MLFLOW_PORT"):
+        monkeypatch.setenv(name, str(port))
+    tried = qd("ui")
+    assert tried.code == 1
     sentence = f"QD_DAGSTER_PORT and QD_MLFLOW_PORT are both {port}: set one of them to another"
     assert sentence in tried.said
-    assert not (tmp_path / "home" / "dagster").exists()
+    assert not (home / "dagster").exists()
 
 
-def test_a_port_that_is_taken_is_said_with_the_way_out(tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_said_with_the_way_out(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare(home)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         (mlflow,) = free_ports(1)
-        settings = environment(tmp_path / "home", port, mlflow)
-        with qd(tmp_path / "output.txt", "ui", environment=settings) as tried:
-            assert tried.end(PATIENCE) == 1
+        monkeypatch.setenv("QD_DAGSTER_PORT", str(port))
+        monkeypatch.setenv("QD_MLFLOW_PORT", str(mlflow))
+        tried = qd("ui")
+    assert tried.code == 1
     assert f"port {port} is taken, and dagster-webserver needs it" in tried.said
     assert "set QD_DAGSTER_PORT to another port" in tried.said
     assert "Traceback" not in tried.said

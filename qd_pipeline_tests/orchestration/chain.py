@@ -7,6 +7,7 @@ from typing import Any
 from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.runner import PipelineRunner
 from qd_pipeline.settings import Settings
+from qd_pipeline_tests import homes
 
 
 def runner(
@@ -19,6 +20,8 @@ def runner(
 ) -> PipelineRunner:
     """Return a runner over a data directory, for one short training unless told otherwise.
 
+    A new directory has empty databases already.
+
     Args:
         home: The data directory.
         settings: Fields of `Settings` besides.
@@ -26,6 +29,7 @@ def runner(
         pipeline: In place of that of the settings.
         training: Settings of the training.
     """
+    homes.prepare(home)
     pipeline = pipeline or Pipeline(Settings.load(home=home, **(settings or {})))
     classifiers = {"preset": "notebook", "epochs": 1, **training}
     return PipelineRunner(

@@ -30,7 +30,6 @@ from qd_pipeline.orchestration.runner import PipelineRunner
 from qd_pipeline.orchestration.stage import Result
 from qd_pipeline.orchestration.stages import classifiers
 from qd_pipeline.orchestration.stages.drawings import read_drawings
-from qd_pipeline.settings import Settings
 from qd_pipeline_tests.orchestration.chain import run, runner
 
 if TYPE_CHECKING:
@@ -237,36 +236,6 @@ def two(home_of_two: Path, tmp_path: Path) -> PipelineRunner:
     """Return a copy of that home to change."""
     home = shutil.copytree(home_of_two, tmp_path / "home")
     return of_two(home)
-
-
-def test_other_settings_make_again_what_depends_on_them(two: PipelineRunner) -> None:
-    home = two.pipeline.settings.home
-    retrained = run(of_two(home, seed=1))
-    assert retrained.materialized == ["classifiers 2", "evaluations 2"]
-    more = run(of_two(home, drawings=30, seed=1))
-    assert len(more.materialized) == 8
-    assert more.store.read("strokes", "cow").metadata["drawings"] == 30
-
-
-def with_new_code(settings: Settings, name: str) -> Pipeline:
-    """Return a pipeline with another version of a stage's code."""
-    stages = [replace(each, code_version="9") if each.name == name else each for each in STAGES]
-    return Pipeline(settings, stages)
-
-
-def test_another_code_version_makes_again_what_it_writes_and_trains_nothing_of_the_same(
-    two: PipelineRunner,
-) -> None:
-    settings = two.pipeline.settings
-    again = run(of_two(settings.home, pipeline=with_new_code(settings, "strokes")))
-    assert again.failures == {}
-    assert again.materialized == ["strokes cow", "bitmaps cow", "strokes panda", "bitmaps panda"]
-
-
-def test_another_code_version_of_the_evaluation_trains_nothing(two: PipelineRunner) -> None:
-    settings = two.pipeline.settings
-    again = run(of_two(settings.home, pipeline=with_new_code(settings, "evaluations")))
-    assert again.materialized == ["evaluations 2"]
 
 
 def test_a_damaged_partition_is_never_trained_on_and_made_again_by_name(

@@ -7,36 +7,55 @@ import numpy as np
 import pytest
 
 from benchmarks.benchmark_set import CATEGORIES as FIFTEEN
-from qd_pipeline.orchestration.partitions import By
+from qd_pipeline.orchestration.runner import PipelineRunner
 from qd_pipeline_tests.mirror import Mirror
 from qd_pipeline_tests.orchestration.chain import run, runner
 
 
-@pytest.mark.parametrize(
-    ("scheme", "class_sets", "partitions"), [("file", ("2", "4", "8"), 30), ("http", ("2",), 8)]
-)
-def test_the_notebooks_animals_go_through(
-    real_drawings: Path, tmp_path: Path, scheme: str, class_sets: tuple[str, ...], partitions: int
-) -> None:
-    with Mirror(real_drawings) as mirror:
-        source = mirror.url if scheme == "http" else real_drawings.as_uri()
-        made, again = (
-            run(runner(tmp_path, settings={"source": source}, drawings=25), class_sets)
-            for _ in range(2)
+@pytest.fixture(scope="module")
+def made(real_drawings: Path, tmp_path_factory: pytest.TempPathFactory) -> PipelineRunner:
+    """Run the pipeline on the notebook's animals."""
+    source = {"source": real_drawings.as_uri()}
+    return run(runner(tmp_path_factory.mktemp("home"), settings=source, drawings=25))
+
+
+def test_the_notebooks_animals_go_through(made: PipelineRunner) -> None:
+    again = run(
+        runner(
+            made.pipeline.settings.home,
+            settings={"source": made.pipeline.settings.source},
+            drawings=25,
         )
+    )
     assert made.failures == {}
-    assert len(made.materialized) == partitions
+    assert len(made.materialized) == 30
     assert again.materialized == []
-    for name in class_sets:
+    for name in ("2", "4", "8"):
         evaluated = made.store.read("evaluations", name)
         figures = made.store.open_local(evaluated, "evaluation.json").read_text()
         assert json.loads(figures)["synthetic"] is False
 
 
-def test_bitmaps_in_the_store_are_googles(real_drawings: Path, tmp_path: Path) -> None:
-    made = runner(tmp_path, settings={"source": real_drawings.as_uri()}, drawings=25)
+def test_over_http_come_the_same_drawings(
+    made: PipelineRunner, real_drawings: Path, tmp_path: Path
+) -> None:
+    animals = ("cow", "panda")
+    with Mirror(real_drawings) as mirror:
+        fetched, again = (
+            runner(tmp_path, settings={"source": mirror.url}, drawings=25) for _ in range(2)
+        )
+        for each in (fetched, again):
+            each.run_categories(animals, lambda *_: None)
+            assert each.failures == {}
+    assert len(fetched.materialized) == 6
+    assert again.materialized == []
+    for animal in animals:
+        same = made.store.read("bitmaps", animal).version
+        assert fetched.store.read("bitmaps", animal).version == same
+
+
+def test_bitmaps_in_the_store_are_googles(made: PipelineRunner, real_drawings: Path) -> None:
     for animal in ("frog", "rabbit", "duck"):
-        made.materialize(animal, made.pipeline.chain(By.CATEGORY))
         drawn = made.store.read("bitmaps", animal)
         ours = np.load(made.store.open_local(drawn, "bitmaps.npy"))
         theirs = np.load(real_drawings / "full" / "numpy_bitmap" / f"{animal}.npy")

@@ -186,6 +186,8 @@ def test_commands_dagsters_ui_and_automation_agree_on_what_is_stale(
     run(made)
     assert made.failures == {}
     assert sorted(made.materialized) == sorted(all_of_it)
+    drawings = made.store.read("strokes", "cow").metadata["drawings"]
+    assert drawings == made.pipeline.settings.drawings
     of_categories = [name for name in all_of_it if name not in TRAINED]
     # Class sets follow when their categories are there.
     assert requested == (of_categories or all_of_it)

@@ -11,6 +11,7 @@ import pytest
 from qd_pipeline.errors import DamagedPartition
 from qd_pipeline.storage import PartitionStore
 from qd_pipeline_tests.commands import qd
+from qd_pipeline_tests.homes import prepare
 
 NOBODY = 65534
 STAGES = {
@@ -78,7 +79,7 @@ def ensure_one_sentence(printed: str) -> None:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a data directory with the class set of two."""
-    home = tmp_path_factory.mktemp("made") / "home"
+    home = prepare(tmp_path_factory.mktemp("made") / "home")
     output = home.parent / "output.txt"
     chosen = ("--class-set", "2", "--epochs", "1", "--drawings", "30")
     with qd(output, "run", *chosen, "--home", str(home)) as command:

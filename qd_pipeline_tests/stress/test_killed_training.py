@@ -12,7 +12,7 @@ from qd_pipeline.learning.data import ClassSetData, load_category
 from qd_pipeline.learning.training.checkpoint import Checkpoint
 from qd_pipeline.learning.training.presets import PRESETS
 from qd_pipeline.learning.training.train import train
-from qd_pipeline_tests.commands import processes
+from qd_pipeline_tests.commands import start
 from qd_pipeline_tests.learning.shapes import write_animals
 
 TIMES = 10 if os.environ.get("QD_STRESS") else 1
@@ -43,8 +43,7 @@ def test_a_training_killed_at_any_moment_goes_on_to_the_same_weights(
     chance = random.Random(SEED)  # noqa: S311 (moments are no secrets)
     for _ in range(TIMES):
         saved.unlink(missing_ok=True)
-        victim = processes.Process(target=trained, args=[tmp_path])
-        victim.start()
+        victim = start(trained, tmp_path)
         wait_for(saved, victim)
         victim.join(chance.uniform(0, 0.5))
         victim.kill()

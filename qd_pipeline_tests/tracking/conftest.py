@@ -9,29 +9,16 @@ import pytest
 from qd_pipeline.learning import networks
 from qd_pipeline.learning.classifier import Classifier, Training
 from qd_pipeline.learning.training.config import TrainingConfig
-from qd_pipeline.tracking import Tracker
+from qd_pipeline_tests.homes import empty_store
 from qd_pipeline_tests.tracking.server import mlflow_server
 
 
-def tracker_in(home: Path) -> Tracker:
-    """Open the default store of a data directory."""
-    return Tracker(f"sqlite:///{home}/mlflow.db", home / "mlartifacts", "http://127.0.0.1:5000")
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Create an empty store, to copy: MLflow takes seconds to create one."""
-    home = tmp_path_factory.mktemp("empty")
-    tracker_in(home)
-    return home / "mlflow.db"
-
-
 @pytest.fixture
-def home(tmp_path: Path, empty_store: Path) -> Path:
+def home(tmp_path: Path) -> Path:
     """Give a data directory with an empty store."""
     home = tmp_path / "one"
     home.mkdir()
-    shutil.copy(empty_store, home / "mlflow.db")
+    shutil.copy(empty_store(), home / "mlflow.db")
     return home
 
 

@@ -13,7 +13,7 @@ from qd_pipeline.leases import Leases
 from qd_pipeline.tracking import DATA, Identity, Tracker
 from qd_pipeline.tracking.entries import Batch, File
 from qd_pipeline.tracking.spool import Spool
-from qd_pipeline_tests.tracking.conftest import tracker_in
+from qd_pipeline_tests.homes import tracker_in
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from mlflow.artifacts import download_artifacts
 
 from qd_pipeline.errors import TrackingFailed
 from qd_pipeline.tracking import CLASSIFIERS, Identity
-from qd_pipeline_tests.tracking.conftest import tracker_in
+from qd_pipeline_tests.homes import tracker_in
 
 MODEL = "quickdraw-2"
 

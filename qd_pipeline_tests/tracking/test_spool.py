@@ -2,9 +2,8 @@
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from mlflow import MlflowClient
 from qd_pipeline.errors import TrackingFailed
 from qd_pipeline.learning.reports.charts import confusion_matrix, png
 from qd_pipeline.tracking import CLASSIFIERS, DATA, Identity, LoggedDataset, Tracker
+from qd_pipeline_tests.commands import processes, start
 from qd_pipeline_tests.orchestration.chain import run, runner
 from qd_pipeline_tests.tracking.server import Gate
 
@@ -119,32 +119,27 @@ def test_a_run_is_continued_when_what_it_logged_before_is_sent(
     assert client.get_run(training.id).info.status == "FINISHED"
 
 
+def log_until_killed(url: str, home: Path, told: Connection) -> None:
+    """Open a run, tell it, log once more when told to, and end by SIGKILL."""
+    tracker = Tracker(url, home / "mlartifacts", url)
+    with tracker.run(DATA, Identity("r", "strokes", "cow"), name="killed", tags={}) as tracked:
+        told.send(tracked.id)
+        told.recv()
+        tracked.log(metrics={"drawings": 7})
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 def test_a_run_whose_server_died_and_then_itself_is_sent_and_closed(
     gate: Gate, tmp_path: Path
 ) -> None:
-    script = f"""
-import os, signal
-from pathlib import Path
-from qd_pipeline.tracking import DATA, Identity, Tracker
-tracker = Tracker({gate.url!r}, Path({str(tmp_path / "mlartifacts")!r}), {gate.url!r})
-with tracker.run(DATA, Identity("r", "strokes", "cow"), name="killed", tags={{}}) as tracked:
-    print(tracked.id, flush=True)
-    input()
-    tracked.log(metrics={{"drawings": 7}})
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
-    victim = subprocess.Popen(
-        [sys.executable, "-c", script],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ,
-    )
-    assert victim.stdout is not None
-    killed = victim.stdout.readline().strip()
+    ours, theirs = processes.Pipe()
+    victim = start(log_until_killed, gate.url, tmp_path, theirs)
+    assert ours.poll(120)
+    killed = ours.recv()
     gate.shut()
-    victim.communicate("\n")
-    assert victim.returncode == -signal.SIGKILL
+    ours.send("go on")
+    victim.join()
+    assert victim.exitcode == -signal.SIGKILL
     gate.open()
     tracker = tracker_of(gate, tmp_path)
     assert tracker.waiting == 1

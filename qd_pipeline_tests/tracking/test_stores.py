@@ -13,7 +13,7 @@ from qd_pipeline import tracking_uri
 from qd_pipeline.errors import BadSetting, TrackingFailed
 from qd_pipeline.settings import Settings
 from qd_pipeline.tracking import DATA, Identity, Tracker
-from qd_pipeline_tests.tracking.conftest import tracker_in
+from qd_pipeline_tests.homes import tracker_in
 
 WHO = Identity("root", "strokes", "cow")
 

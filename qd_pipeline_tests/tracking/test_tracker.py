@@ -2,11 +2,12 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from qd_pipeline.renewal import renewing
 from qd_pipeline.settings import Settings
 from qd_pipeline.tracking import CLASSIFIERS, DATA, Identity, LoggedDataset, Tracker
 from qd_pipeline.tracking.logged import run_table
-from qd_pipeline_tests.tracking.conftest import tracker_in
+from qd_pipeline_tests.commands import processes, start
+from qd_pipeline_tests.homes import tracker_in
 
 WHO = Identity("root", "strokes", "cow")
 TRAINING = Identity("root", "classifiers", "2")
@@ -191,34 +193,40 @@ def test_a_run_says_who_made_it_with_which_code_and_software(
     assert {"mlflow.user", "version.keras", "version.tensorflow", "version.mlflow"} <= set(tags)
 
 
-KILLED = """
-import os, signal
-from pathlib import Path
-from qd_pipeline.renewal import renewing
-from qd_pipeline.tracking import CLASSIFIERS, Identity, Tracker
-home = Path({home!r})
-tracker = Tracker(f"sqlite:///{{home}}/mlflow.db", home / "mlartifacts", "http://x")
-with tracker.run(CLASSIFIERS, Identity("root", "classifiers", "2"), name="x", tags={{}}) as run:
-    run.log_classifier(Path({classifier!r}))
-    print(run.id, flush=True)
-    {then}
-"""
+def log_a_classifier(home: Path, classifier: Path, told: Connection) -> None:
+    """Log a classifier, tell the run, and end as is told."""
+    with tracker_in(home).run(CLASSIFIERS, TRAINING, name="x", tags={}) as run:
+        run.log_classifier(classifier)
+        told.send(run.id)
+        if told.recv() == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
-def killed(home: Path, classifier: Path, then: str = "os.kill(os.getpid(), signal.SIGKILL)") -> str:
-    """Log a classifier in a process that is killed right after; give its run."""
-    script = KILLED.format(home=str(home), classifier=str(classifier), then=then)
-    victim = subprocess.run(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, check=False
-    )
-    assert victim.returncode == -signal.SIGKILL
-    return victim.stdout.strip()
+@contextmanager
+def another_process(home: Path, classifier: Path) -> Iterator[tuple[str, Callable[[str], int]]]:
+    """Log a classifier in another process; yield its run, and what ends it with an exit code."""
+    ours, theirs = processes.Pipe()
+    other = start(log_a_classifier, home, classifier, theirs)
+
+    def end(how: str) -> int:
+        ours.send(how)
+        other.join()
+        assert other.exitcode is not None
+        return other.exitcode
+
+    try:
+        assert ours.poll(120)
+        yield ours.recv(), end
+    finally:
+        other.kill()
+        other.join()
 
 
 def test_the_run_of_a_process_killed_after_it_logged_its_model_is_continued_with_that_model(
     tracker: Tracker, client: MlflowClient, classifier_folder: Path, home: Path
 ) -> None:
-    first = killed(home, classifier_folder)
+    with another_process(home, classifier_folder) as (first, end):
+        assert end("killed") == -signal.SIGKILL
     assert client.get_run(first).info.status == "RUNNING"
     tracker.reconcile()
     assert client.get_run(first).info.status == "KILLED"
@@ -291,23 +299,11 @@ def test_a_lease_is_renewed_while_its_owner_works(
 def test_the_run_of_a_process_that_works_is_left_alone(
     tracker: Tracker, client: MlflowClient, classifier_folder: Path, home: Path
 ) -> None:
-    script = KILLED.format(home=str(home), classifier=str(classifier_folder), then="input()")
-    other = subprocess.Popen(
-        [sys.executable, "-c", script],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ,
-    )
-    try:
-        assert other.stdout is not None
-        run = other.stdout.readline().strip()
+    with another_process(home, classifier_folder) as (run, end):
         tracker.reconcile()
         assert client.get_run(run).info.status == "RUNNING"
-        other.communicate("\n")
+        assert end("finished") == 0
         assert client.get_run(run).info.status == "FINISHED"
-    finally:
-        other.kill()
 
 
 def test_another_data_directory_in_the_same_process_has_a_store_of_its_own(

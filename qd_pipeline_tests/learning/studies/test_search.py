@@ -1,7 +1,5 @@
 import json
-import os
-import subprocess
-import sys
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ from qd_pipeline.learning.data import ClassSetData
 from qd_pipeline.learning.studies.search import Search, Trial, search
 from qd_pipeline.learning.studies.space import Space
 from qd_pipeline.learning.training.config import TrainingConfig
+from qd_pipeline_tests.commands import processes, start
 from qd_pipeline_tests.learning.shapes import write_shapes
 
 CONFIG = TrainingConfig("dense_baseline", epochs=1, batch_size=32, units=8)
@@ -76,38 +75,29 @@ def test_an_interrupted_search_is_resumed(shapes: ClassSetData, tmp_path: Path) 
     assert [trial.number for trial in reported] == [0, 2]
 
 
-ANOTHER_PROCESS = """
-import sys
-from pathlib import Path
-from qd_pipeline_tests.learning.studies.test_search import GRID, run
-from qd_pipeline_tests.learning.shapes import write_shapes
+def search_until_killed(folder: Path, told: Connection) -> None:
+    """Search, and stop at the second trial for ever."""
 
-def on_trial(trial):
-    if trial.number == 1:
-        print("the second trial runs", flush=True)
-        sys.stdin.read()
+    def on_trial(trial: Trial) -> None:
+        if trial.number == 1:
+            told.send("the second trial runs")
+            told.recv()
 
-folder = Path(sys.argv[1])
-run(write_shapes(folder, 60), folder, on_trial=on_trial)
-"""
+    run(write_shapes(folder, 60), folder, on_trial=on_trial)
 
 
 def test_a_search_in_another_process_is_left_alone_until_that_is_killed_and_then_resumed(
     shapes: ClassSetData, tmp_path: Path
 ) -> None:
-    root = Path(__file__).parents[3]
-    with subprocess.Popen(
-        [sys.executable, "-c", ANOTHER_PROCESS, str(tmp_path)],
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": str(root)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as other:
-        assert other.stdout is not None
-        assert other.stdout.readline()
+    ours, theirs = processes.Pipe()
+    other = start(search_until_killed, tmp_path, theirs)
+    try:
+        assert ours.poll(300)
         with pytest.raises(BadSetting, match="search shapes is at work in another process"):
             run(shapes, tmp_path)
+    finally:
         other.kill()
+        other.join()
     reported: list[Trial] = []
     found = run(shapes, tmp_path, on_trial=reported.append)
     assert [trial.settings for trial in reported] == GRID.points()[1:]
