@@ -94,8 +94,10 @@ def champions(settings: "Settings", models: Sequence[str]) -> dict[str, str]:
     except (OSError, sqlite3.DatabaseError) as error:
         if "no such table" in str(error):  # of an MLflow without aliases
             return {}
-        remedy = f"restore it from a backup, or set {tracking_uri.NAME} to another store"
-        if "locked" in str(error):
+        remedy = f"check who may read it, or set {tracking_uri.NAME} to another store"
+        if "malformed" in str(error) or "not a database" in str(error):
+            remedy = f"restore it from a backup, or set {tracking_uri.NAME} to another store"
+        elif "locked" in str(error):
             remedy = "wait until what writes to it has ended, then run the command again"
         return _unknown(models, TrackingFailed(f"MLflow's store {database}", str(error), remedy))
 

@@ -172,7 +172,8 @@ class _Found:
             elif reason is not None:
                 stale.append(stage.name)
                 # Many partitions have the same reason, but for their key.
-                reason = reason.replace(f" {key} ", " ")
+                for how in ("is stale", "changed"):
+                    reason = reason.replace(f" {key} {how}", f" {how}")
                 self.reasons.setdefault(reason, []).append(f"{stage.name} {key}")
         if len(missing) == len(chain):
             return "[dim]–[/]"

@@ -98,10 +98,11 @@ def label_quality(
         followed_by="label_quality",
     )
     made = runner.store.read("label_quality", validated.key)
-    table = Table("category", "label issues", "drawings", "share (95 % interval)")
     shares = made.metadata["categories"]
     worst = sorted(shares, key=lambda name: -shares[name]["hits"] / max(1, shares[name]["count"]))
     named = shares if len(shares) <= _MOST_ROWS else worst[:_MOST_ROWS]
+    left_out = "" if len(named) == len(shares) else f" ({len(named)} of {len(shares)}, the worst)"
+    table = Table(f"category{left_out}", "label issues", "drawings", "share (95 % interval)")
     rows = {name: shares[name] for name in named} | {f"all {len(shares)}": made.metadata["issues"]}
     for name, share in rows.items():
         table.add_row(name, f"{share['hits']:,}", f"{share['count']:,}", _proportion(share))

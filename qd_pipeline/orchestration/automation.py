@@ -99,7 +99,8 @@ def sensor_of(pipeline: Pipeline, jobs: Sequence[Any]) -> dg.SensorDefinition:
             # What people make by hand from now on is followed by nothing.
             context.update_cursor(observation)
             yield dg.SkipReason(
-                f"No record says how {listed(lost, _MOST_NAMED)} was made: see what `qd run` says."
+                f"Dagster does not know with which settings {listed(lost, _MOST_NAMED)} was "
+                "materialized: see what `qd run` says."
                 if lost
                 else "Everything that was materialized is up to date, or was tried."
             )
@@ -132,9 +133,10 @@ def requests(
         wanted = {
             key: configs
             for key in staleness.pipeline.partitions.keys(by)
-            if (by, key) not in done
-            and (stages := _stale(staleness, by, key))
+            # What is lost is told at each tick, also of partitions that were tried.
+            if (stages := _stale(staleness, by, key))
             and (configs := _configs(staleness, key, stages, recorded))
+            and (by, key) not in done
         }
         if wanted:
             found = batches(staleness.pipeline, by, wanted)

@@ -53,9 +53,12 @@ def held_open() -> Iterator[None]:
     try:
         yield
     finally:
-        _held.reset(token)
         for connection in held.values():
             connection.close()
+        with contextlib.suppress(
+            ValueError
+        ):  # of a generator that another thread's garbage collection ends
+            _held.reset(token)
 
 
 def prepare(home: Path, config: str | None = None) -> Path:

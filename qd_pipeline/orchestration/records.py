@@ -9,7 +9,6 @@ import dagster as dg
 
 from qd_pipeline.errors import DamagedPartition, QdError
 from qd_pipeline.learning.training.config import TrainingConfig, setting_types
-from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.stage import DATA_STAGES, Stage, StageConfig
 from qd_pipeline.storage import Partition, PartitionStore
@@ -46,6 +45,8 @@ def recorded_config(
     Returns:
         None where none of them can be read.
     """
+    if not pipeline.config_types[stage.name].model_fields:
+        return pipeline.config(stage)
 
     def found() -> Iterator[Mapping[str, Any]]:
         yield _of_dagster(stage, key, instance)
@@ -61,24 +62,19 @@ def recorded_config(
             if config:
                 known = pipeline.known(stage, config)
                 if chosen:
-                    known = _chosen(pipeline, stage, known, store.find_earlier(stage.name, key))
+                    known = _chosen(known, store.find_earlier(stage.name, key))
                 return pipeline.config(stage, **known)
     return None
 
 
-def _chosen(
-    pipeline: Pipeline, stage: Stage, config: Mapping[str, Any], earlier: Partition | None
-) -> Mapping[str, Any]:
+def _chosen(config: Mapping[str, Any], earlier: Partition | None) -> Mapping[str, Any]:
     """Return the fields that were chosen for an earlier partition, or have changed since."""
     metadata = earlier.metadata if earlier else {}
-    before = metadata.get("run_config", {})
-    # Drawings are downloaded again at need; with its epochs, a training would be lost.
-    declared = stage.declared(pipeline.settings) if stage.by is By.CATEGORY else {}
+    before, chosen = metadata.get("run_config", {}), metadata.get("chosen", ())
     return {
         name: value
         for name, value in config.items()
-        if name in metadata.get("chosen", ())
-        or (name not in declared and (name not in before or before[name] != value))
+        if name in chosen or name not in before or before[name] != value
     }
 
 

@@ -240,9 +240,9 @@ def _png(pixels: Sequence[Any] | NDArray[Any]) -> bytes | None:
 
 
 def _have_times(array: NDArray[Any]) -> bool:
-    """Test whether points are no colours: too large, or times that rise through the drawing."""
+    """Test whether points are no colours: too large, or with times that rise in each stroke."""
     times = array[..., 2]
-    rise = (times[:, 0] < times[:, -1]).all() and (times[:-1, -1] <= times[1:, 0]).all()
+    rise = (np.diff(times) >= 0).all() and (times[:, 0] < times[:, -1]).all()
     return bool(rise or array.min() < 0 or array.max() > _WHITE)
 
 

@@ -161,7 +161,7 @@ class Settings(BaseSettings):
         except ValueError as error:
             raise BadSetting(f"settings file {file}", f"is not TOML ({error})", FORM) from None
         except OSError as error:
-            if error.filename is None:  # of a relative path
+            if isinstance(error, FileNotFoundError) and not error.filename:  # a relative path's
                 raise BadSetting("the current folder", "is gone", "change to another one") from None
             cause = f"cannot be read ({error.strerror})"
             raise BadSetting(f"settings file {file}", cause, "name a TOML file") from None

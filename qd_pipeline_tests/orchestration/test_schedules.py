@@ -221,8 +221,15 @@ def test_what_was_not_chosen_for_a_torn_partition_follows_the_settings(
     with torn(made, "raw_drawings", "cow", later=True):
         assert field("raw_drawings", "cow", "drawings", chosen=True) == DRAWINGS
     with torn(made, "raw_drawings", "cow"):
-        assert field("raw_drawings", "cow", "drawings", chosen=False) == DRAWINGS
-        assert field("raw_drawings", "cow", "drawings", chosen=True) == 70
+        # No earlier manifest tells whether it was chosen.
+        assert field("raw_drawings", "cow", "drawings", chosen=True) == DRAWINGS
+
+
+def test_a_torn_partition_of_a_stage_without_settings_is_remade(made: PipelineRunner) -> None:
+    with torn(made, "bitmaps", "cow"):
+        assert observe(made).success
+        (request,) = Automation(made).requests()
+        assert keys_of(made, request) == ["cow"]
 
 
 def test_records_of_several_torn_partitions_are_read_one_after_the_other(
@@ -310,7 +317,8 @@ def test_a_classifier_of_which_no_record_is_left_waits_for_a_person(
         automation = Automation(fewer)
         assert automation.requests() == []
         assert automation.skipped == (
-            "No record says how classifiers 2 was made: see what `qd run` says."
+            "Dagster does not know with which settings classifiers 2 was materialized: see what "
+            "`qd run` says."
         )
 
 

@@ -153,8 +153,6 @@ class TrainingConfig:
             for name, value in settings.items()
             if value is not None
         }
-        if given.get("optimizer", "adamw") != "adamw":
-            given.setdefault("beta_2", type(self).beta_2)
         return dataclasses.replace(self, **given)
 
     def to_json(self) -> dict[str, Any]:

@@ -142,7 +142,11 @@ def from_preset(
     name = preset or _preset_of(network)
     if name not in PRESETS:
         raise BadSetting(f"preset {name!r}", "is not known", f"give one of {', '.join(PRESETS)}")
-    return PRESETS[name](class_count).with_settings(network=network, **settings)
+    given = {name: value for name, value in settings.items() if value is not None}
+    if given.get("optimizer", "adamw") != "adamw":  # which alone takes these
+        own = TrainingConfig()
+        given = {"beta_2": own.beta_2, "weight_decay": own.weight_decay} | given
+    return PRESETS[name](class_count).with_settings(network=network, **given)
 
 
 def _preset_of(network: str | None) -> str:

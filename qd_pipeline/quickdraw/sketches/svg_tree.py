@@ -33,6 +33,7 @@ _DATA_URL: Final = re.compile(
 # All of these take time in proportion to a text: no two parts of one match the same run of letters.
 _ARGUMENTS: Final = r"[^()]*(?:\([^()]*\)[^()]*)*"
 _VARIABLE: Final = re.compile(r"(?<![\w-])(--[\w-]+)\s*:\s*([^;{}]{1,100})")
+_TRANSFORM: Final = re.compile(r"[a-zA-Z]{1,10}\s{0,9}\([^()]{0,200}\)")
 _USE_OF_VARIABLE: Final = re.compile(rf"var\(\s*(--[\w-]+)\s*(?:,({_ARGUMENTS}))?\)")
 # Those that resvg passes over, with the rule that they are in.
 _SELECTOR: Final = re.compile(r":(?:not|is|where|has|nth-|last-|only-|first-of)[^{}]{0,200}\{")
@@ -88,6 +89,9 @@ def parse(data: bytes) -> tuple[Element, tuple[str, ...]]:
             # svgelements takes minutes for one of a thousand digits.
             numbers = [repr(float(number)) for number in re.findall(NUMBER, points)]
             element.set("points", " ".join(numbers))
+        if transform := element.get("transform"):
+            # And ten seconds for a hundred thousand letters that are none.
+            element.set("transform", " ".join(_TRANSFORM.findall(transform)))
     if local_name(root) != "svg":
         raise BadDrawing("the SVG", f"is damaged (it is a <{root.tag[:40]}>)", "export it again")
     warnings = tuple(dict.fromkeys(_cleaned(root) + _styled(root)))

@@ -59,11 +59,18 @@ def test_settings_that_are_none_stay_as_they_are() -> None:
     assert config.with_settings(epochs=3).epochs == 3
 
 
-def test_an_optimizer_without_beta_2_does_not_take_over_the_presets() -> None:
-    config = from_preset(8, preset="default", optimizer="sgd", weight_decay=0.0)
-    assert (config.optimizer, config.beta_2) == ("sgd", TrainingConfig().beta_2)
+def test_another_optimizer_does_not_take_over_what_only_the_presets_takes() -> None:
+    config = from_preset(8, preset="default", optimizer="sgd", weight_decay=None)
+    own = TrainingConfig()
+    assert (config.optimizer, config.beta_2, config.weight_decay) == (
+        "sgd",
+        own.beta_2,
+        own.weight_decay,
+    )
     with pytest.raises(BadSetting, match="takes no beta_2"):
-        from_preset(8, preset="default", optimizer="sgd", weight_decay=0.0, beta_2=0.9)
+        from_preset(8, preset="default", optimizer="sgd", beta_2=0.9)
+    with pytest.raises(BadSetting, match="takes no weight_decay"):
+        from_preset(8, preset="default", optimizer="sgd", weight_decay=0.9)
 
 
 def test_a_changed_config_is_checked_too() -> None:
