@@ -112,7 +112,11 @@ def test_a_run_is_continued_when_what_it_logged_before_is_sent(
     entries.write_text(entries.read_text().replace('"epochs": "2"', '"epochs": "3"'))
     with tracker.again(training.id):
         version = tracker.registry.register(
-            "quickdraw-2", run=training.id, classifier="1", categories=["cow", "panda"], tags={}
+            "quickdraw-spool",  # the tests of several files may share the server
+            run=training.id,
+            classifier="1",
+            categories=["cow", "panda"],
+            tags={},
         )
     assert version.number == 1
     assert tracker.waiting == 0
