@@ -78,7 +78,10 @@ class DrawingModel(PythonModel):
             raise MlflowException.invalid_parameter_value(
                 f"layout {layout[:40]!r} is not known: give columns or points."
             )
-        told = [None if pd.isna(each) else bool(each) for each in simplified]
+        told = [
+            None if pd.isna(each) else str(each).lower() in {"true", "1", "1.0"}
+            for each in simplified
+        ]
         try:
             column = drawings_of(drawings, told, layout)
         except BadDrawing as error:

@@ -200,7 +200,8 @@ def _of_rows(
     if picture is not None:
         return sketch_of_picture(picture).strokes
     if len(given) and all(isinstance(stroke, dict) for stroke in given):
-        given = [[np.asarray(each.get(axis, ())).tolist() for axis in "xy"] for each in given]
+        rows: list[Any] = [named_rows(each) or ((), ()) for each in given]
+        given = [[np.asarray(row).tolist() for row in stroke] for stroke in rows]
         # The stroke table's are simplified, whether or not they fill the box.
         if simplified is None and whole_strokes(given) is not None:
             simplified, layout = True, "columns"

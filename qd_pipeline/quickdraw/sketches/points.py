@@ -82,13 +82,23 @@ def drawing_of(content: Any) -> Any:
 def named_rows(stroke: Any) -> list[list[Any]] | None:
     """Return the rows of x and y of a stroke whose coordinates have names, else None.
 
+    Points are relative to the stroke's own x and y where it has these, as in Excalidraw's files.
+
     >>> named_rows({"points": [{"x": 1, "y": 2}, {"x": 3, "y": 4}]})
     [[1, 3], [2, 4]]
+    >>> named_rows({"x": 10, "y": 20, "points": [[1, 2], [3, 4]]})
+    [[11, 13], [22, 24]]
     """
     if isinstance(stroke, dict) and "points" in stroke:
-        stroke = stroke["points"]
-        if not isinstance(stroke, list) or not all(isinstance(each, dict) for each in stroke):
-            return _columns(stroke)
+        points = stroke["points"]
+        named = isinstance(points, list) and all(isinstance(each, dict) for each in points)
+        rows = (named_rows(points) if named else _columns(points)) or []
+        try:
+            for row, axis in zip(rows[:2], "xy", strict=True):
+                row[:] = [value + stroke.get(axis, 0) for value in row]
+        except (TypeError, ValueError):
+            return rows  # which is refused when it is read
+        return rows
     try:
         if isinstance(stroke, dict):
             return [stroke["x"], stroke["y"]]

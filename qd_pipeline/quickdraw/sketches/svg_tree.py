@@ -35,8 +35,14 @@ _ARGUMENTS: Final = r"[^()]*(?:\([^()]*\)[^()]*)*"
 _VARIABLE: Final = re.compile(r"(?<![\w-])(--[\w-]+)\s*:\s*([^;{}]{1,100})")
 _TRANSFORM: Final = re.compile(r"[a-zA-Z]{1,10}\s{0,9}\([^()]{0,200}\)")
 _USE_OF_VARIABLE: Final = re.compile(rf"var\(\s*(--[\w-]+)\s*(?:,({_ARGUMENTS}))?\)")
-# Those that resvg passes over, with the rule that they are in.
-_SELECTOR: Final = re.compile(r":(?:not|is|where|has|nth-|last-|only-|first-of)[^{}]{0,200}\{")
+# What resvg passes over: selectors, nested rules, names in capitals, and some properties.
+_UNKNOWN_CSS: Final = re.compile(
+    r":(?:not|is|where|has|nth-|last-|only-|first-of)[^{}]{0,200}\{"
+    r"|@(?:layer|supports|container|scope)\b|\[[\w-]{1,50}\s{0,9}[~|^$*]=|[\w*]\|[\w*]"
+    r"|~[^={}]{0,200}\{|\{[^{}]{0,500}\{|[;{]\s{0,20}[A-Z][A-Z-]{2,30}\s{0,9}:|calc\("
+    r"|(?:clip-path|[;{\s]transform)\s{0,9}:\s{0,9}(?!url|none)"
+)
+_IMPORTANT: Final = re.compile(r"!\s{0,9}important", re.IGNORECASE)
 _MEDIA: Final = re.compile(r"@media([^{]{0,200})\{((?:[^{}]*\{[^{}]*\})*)\s*\}")
 _SHOWN_MEDIA: Final = re.compile(
     r"(?:only )?(?:all|screen)?(?: ?(?:and )?\(prefers-color-scheme: ?light\))?"
@@ -136,12 +142,20 @@ def _cleaned(root: Element) -> list[str]:
             if name in _LEFT_OUT:
                 warnings.append(_LEFT_OUT[name])
                 parent.remove(child)
+            elif name in {None, "metadata"} or (name == "svg" and _is_empty(child)):
+                parent.remove(child)
             elif name != "a" and not all(_is_own(child.get(key, "#")) for key in _HREFS):
                 links = [child.get(key, "#").strip() for key in _HREFS]
                 embedded = any(link[:5].lower() == "data:" for link in links)
                 warnings.append(_NO_PICTURE if embedded else "linked files are left out")
                 parent.remove(child)
     return warnings
+
+
+def _is_empty(svg: Element) -> bool:
+    """Test whether an SVG within another has no width or no height."""
+    sizes = (svg.get(name, "").strip().rstrip("px%") for name in ("width", "height"))
+    return any(size and not size.strip("0.") for size in sizes)
 
 
 def _styled(root: Element) -> list[str]:
@@ -168,8 +182,13 @@ def _styled(root: Element) -> list[str]:
         sheet.text = valued(_MEDIA.sub(_of_screen, sheet.text or ""))
     for element in root.iter():
         element.attrib.update({k: valued(v) for k, v in element.attrib.items() if k in _PAINTS})
+        if style := element.get("style"):  # which comes before all but rules that are important
+            element.set("style", _IMPORTANT.sub("", style))
     unknown = any(not _is_shown(each) and not _OTHER_MEDIA.search(each) for each in queries)
-    if unknown or any(_SELECTOR.search(sheet.text or "") for sheet in sheets):
+    rules = [sheet.text or "" for sheet in sheets] + [
+        "{" + each.get("style", "") for each in root.iter()
+    ]
+    if unknown or any(map(_UNKNOWN_CSS.search, rules)):
         warnings.append("a part of its style sheet was not understood")
     return warnings
 

@@ -76,6 +76,10 @@ UNSEEN = {
     f'{CROSS}/><path class="t" {CROSS}/>',
     "transparent by a slash": f'<path {CROSS} style="stroke:rgb(0 0 0 / 0%)"/>',
     "transparent by a bare fraction": f'<path {CROSS} style="stroke:rgb(0 0 0 / .0)"/>',
+    "in metadata": f"<metadata><path {CROSS}/></metadata>",
+    "another language's": f'<x:layer xmlns:x="urn:x"><path {CROSS}/></x:layer>',
+    "in an SVG of no width": f'<svg width="0" height="9"><path {CROSS}/></svg>',
+    "important": f'<path {CROSS} style="stroke:none ! important"/>',
     "erased": f'<path d="M0 290h300" {LINE}/>'
     f'<path d="M-9 290h400" {LINE} style="stroke:white;stroke-width:17"/>',
 }
@@ -177,9 +181,23 @@ def test_hostile_numbers_are_read_as_fast_as_any() -> None:
     assert time.monotonic() - began < 5
 
 
-def test_selectors_that_are_not_understood_are_told() -> None:
-    sheet = "<style>path:not(.ink):hover{stroke:red}</style>"
-    assert sketch_of_picture(svg(sheet + SVG_FACE)).warnings == (
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        "path:not(.ink):hover{stroke:red}",
+        '[id^="guide"]{display:none}',
+        ".hint~path{display:none}",
+        ".a{.b{display:none}}",
+        "@layer base{.b{display:none}}",
+        "svg|path.b{display:none}",
+        ".b{DISPLAY:none}",
+        ".b{clip-path:inset(40%)}",
+        ".b{transform:translate(900px)}",
+        ".b{stroke-width:calc(1px - 1px)}",
+    ],
+)
+def test_css_that_is_not_understood_is_told(sheet: str) -> None:
+    assert sketch_of_picture(svg(f"<style>{sheet}</style>{SVG_FACE}")).warnings == (
         "a part of its style sheet was not understood",
     )
 
