@@ -1,6 +1,7 @@
 """`qd` in the tests' own process: where it is not the process that is tested."""
 
 import io
+import signal
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ class Ended:
 def qd(*arguments: str | Path) -> Ended:
     """Run a command to its end."""
     output, code = io.StringIO(), 0
+    # Commands with servers ignore both at their end, which is that of their process.
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
     with (
         patch.object(sys, "argv", ["qd", *map(str, arguments)]),
         # When Dagster configures logging, absl's handler closes its stream if it is none of `sys`.
@@ -42,4 +45,7 @@ def qd(*arguments: str | Path) -> Ended:
             main()
         except SystemExit as ended:
             code = int(ended.code or 0)
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
     return Ended(code, output.getvalue())
