@@ -55,9 +55,8 @@ def held_open() -> Iterator[None]:
     finally:
         for connection in held.values():
             connection.close()
-        with contextlib.suppress(
-            ValueError
-        ):  # of a generator that another thread's garbage collection ends
+        # Another thread may end it, where it collects the generator that it is in.
+        with contextlib.suppress(ValueError):
             _held.reset(token)
 
 

@@ -31,9 +31,9 @@ _DATA_URL: Final = re.compile(
     r"data:image/(?:png|jpe?g|gif|webp)(?:;[\w=-]+)*;base64,", re.IGNORECASE
 )
 # All of these take time in proportion to a text: no two parts of one match the same run of letters.
+_TRANSFORM: Final = re.compile(r"[a-zA-Z]{1,10}\s{0,9}\([^()]{0,200}\)")
 _ARGUMENTS: Final = r"[^()]*(?:\([^()]*\)[^()]*)*"
 _VARIABLE: Final = re.compile(r"(?<![\w-])(--[\w-]+)\s*:\s*([^;{}]{1,100})")
-_TRANSFORM: Final = re.compile(r"[a-zA-Z]{1,10}\s{0,9}\([^()]{0,200}\)")
 _USE_OF_VARIABLE: Final = re.compile(rf"var\(\s*(--[\w-]+)\s*(?:,({_ARGUMENTS}))?\)")
 # What resvg passes over: selectors, nested rules, names in capitals, and some properties.
 _UNKNOWN_CSS: Final = re.compile(
@@ -185,9 +185,8 @@ def _styled(root: Element) -> list[str]:
         if style := element.get("style"):  # which comes before all but rules that are important
             element.set("style", _IMPORTANT.sub("", style))
     unknown = any(not _is_shown(each) and not _OTHER_MEDIA.search(each) for each in queries)
-    rules = [sheet.text or "" for sheet in sheets] + [
-        "{" + each.get("style", "") for each in root.iter()
-    ]
+    rules = [sheet.text or "" for sheet in sheets]
+    rules += ["{" + each.get("style", "") for each in root.iter()]
     if unknown or any(map(_UNKNOWN_CSS.search, rules)):
         warnings.append("a part of its style sheet was not understood")
     return warnings
