@@ -56,7 +56,8 @@ class DrawingModel(PythonModel):
                 there is one, whether strokes are simplified already; otherwise their geometry
                 tells.
             params: `layout` of strokes, `columns` as above or `points` for `[[x, y], …]`; by
-                default it is told by their shape; both fit few points, which are columns.
+                default it is told by their shape. Where both fit, since every stroke of all the
+                drawings has two or three points, it must be given.
 
         Returns:
             A row a drawing: its `category`, the `probability` of that, and `probabilities`,

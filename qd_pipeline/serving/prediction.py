@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import io
 import json
 from collections.abc import Iterable
@@ -22,8 +23,11 @@ from qd_pipeline.quickdraw.flat import DRAWING
 from qd_pipeline.quickdraw.raster import rasterize
 from qd_pipeline.quickdraw.sketches.pictures import sketch_of_picture
 from qd_pipeline.quickdraw.sketches.points import (
+    AmbiguousLayout,
+    common_layout,
     drawing_of,
     fits_points,
+    is_of_the_dataset,
     named_rows,
     strokes_of_points,
     whole_strokes,
@@ -105,10 +109,11 @@ def drawings_of(
     Args:
         given: As `strokes_of` takes each.
         simplified: For each, what `strokes_of` takes.
-        layout: As `strokes_of` takes it.
+        layout: As `strokes_of` takes it. A drawing that does not show it has that of those
+            that do, if it is one.
 
     Raises:
-        BadDrawing: One of them is no drawing, or the lengths differ.
+        BadDrawing: One of them is no drawing or can be read either way, or the lengths differ.
     """
     if len(given) != len(simplified):
         raise BadDrawing(
@@ -116,8 +121,15 @@ def drawings_of(
             f"has {len(simplified)} values for {len(given)} drawings",
             "give one for each drawing, or leave it out",
         )
-    pairs = zip(given, simplified, strict=True)
-    return to_column([strokes_of(each, simplified=told, layout=layout) for each, told in pairs])
+    read = functools.partial(strokes_of, layout=layout)
+    pairs = list(zip(given, simplified, strict=True))
+    try:
+        return to_column([read(each, simplified=told) for each, told in pairs])
+    except AmbiguousLayout:
+        ambiguous = common_layout(_parsed(each) for each in given)
+        if ambiguous is None:
+            raise
+    return to_column([read(each, simplified=told, ambiguous=ambiguous) for each, told in pairs])
 
 
 def column_of(drawings: Any) -> pa.Array:
@@ -149,7 +161,11 @@ def column_of(drawings: Any) -> pa.Array:
 
 
 def strokes_of(
-    given: Any, *, simplified: bool | None = None, layout: Layout | None = None
+    given: Any,
+    *,
+    simplified: bool | None = None,
+    layout: Layout | None = None,
+    ambiguous: Layout | None = None,
 ) -> list[Stroke]:
     """Read a drawing in any form that can be sent.
 
@@ -162,13 +178,15 @@ def strokes_of(
             to 255 or as floats of 0 to 1, or `uint8 (height, width, 3 or 4)` in colour.
         simplified: Whether strokes are simplified already; None to tell by their geometry.
         layout: How strokes are laid out, which few points do not show; None to tell by shape.
+        ambiguous: The layout where the shape does not show it; None to refuse the drawing, unless
+            it stands beside other names of the dataset.
 
     Raises:
-        BadDrawing: It is none of these, or shows no drawing.
+        BadDrawing: It is none of these, shows no drawing, or can be read either way.
 
-    >>> [(x, y)] = strokes_of("[[[0, 10], [0, 5]]]")
+    >>> [(x, y)] = strokes_of("[[[0, 10, 10, 4], [0, 5, 2, 0]]]")
     >>> x.tolist(), y.tolist()
-    ([0, 255], [0, 128])
+    ([0, 255, 255, 102], [0, 127, 51, 0])
     """
     if isinstance(given, bytes):
         return sketch_of_picture(given).strokes
@@ -176,24 +194,36 @@ def strokes_of(
         text = given.strip()
         if text[:1] not in {"[", "{"}:
             return sketch_of_picture(_decoded(text)).strokes
-        try:
-            given = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise BadDrawing("the drawing", "is no JSON", "give [[[x, …], [y, …]], …]") from error
+        given = _parsed(text)
+        if given is None:
+            raise BadDrawing("the drawing", "is no JSON", "give [[[x, …], [y, …]], …]")
     if isinstance(given, dict):
         if named_rows(given) is not None:
             raise BadDrawing("the drawing", "is one stroke alone", _LISTS)
-        return strokes_of(drawing_of(given), simplified=simplified, layout=layout)
+        if is_of_the_dataset(given):
+            ambiguous = "columns"
+        return strokes_of(
+            drawing_of(given), simplified=simplified, layout=layout, ambiguous=ambiguous
+        )
     if not isinstance(given, list | tuple | np.ndarray):
         what = "is missing" if given is None else f"is a {type(given).__name__}"
         raise BadDrawing("the drawing", what, _FORMS)
-    return _of_rows(given, simplified, layout)
+    return _of_rows(given, simplified, layout, ambiguous)
+
+
+def _parsed(given: Any) -> Any:
+    """Parse a drawing if it is text: to None if that is no JSON."""
+    try:
+        return json.loads(given) if isinstance(given, str) else given
+    except (ValueError, RecursionError):
+        return None
 
 
 def _of_rows(
     given: Sequence[Any] | NDArray[Any],
     simplified: bool | None,  # noqa: FBT001 (as `strokes_of` takes it)
     layout: Layout | None,
+    ambiguous: Layout | None,
 ) -> list[Stroke]:
     """Read pixels, or strokes as rows, points or structs."""
     picture = _png(given)
@@ -215,7 +245,7 @@ def _of_rows(
         given,  # type: ignore[arg-type]  # what it takes is checked there
         simplified=simplified,
         layout=layout,
-        ambiguous="columns",
+        ambiguous=ambiguous,
     )
 
 

@@ -278,6 +278,7 @@ def test_over_http_the_layout_of_short_strokes_may_be_told(
     ("body", "sentence"),
     [
         ({"inputs": [{"drawing": RAW}], "params": {"layout": "rows"}}, "give columns or points"),
+        ({"inputs": [{"drawing": [[[0, 50], [0, 9]]]}]}, "choose the layout, columns or points"),
         ({"inputs": [{"drawing": "a cow"}]}, "neither JSON nor Base64"),
         ({"inputs": {"drawing": RAW}}, "one stroke alone"),
         ({"inputs": {"drawing": [{"x": [0, 9], "y": [5, 7]}] * 2}}, "one stroke alone"),

@@ -8,17 +8,17 @@ import pytest
 
 from qd_pipeline.errors import BadDrawing
 from qd_pipeline.quickdraw.sketches.sketch import to_column
-from qd_pipeline.serving.prediction import Predictor, strokes_of
+from qd_pipeline.serving.prediction import Predictor, drawings_of, strokes_of
 from qd_pipeline_tests.learning.shapes import reader_of_marks
 
-SIMPLIFIED = [[[0, 255], [0, 128]]]
-SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0L10 5" stroke="black"/></svg>'
+SIMPLIFIED = [[[0, 255, 255], [0, 127, 0]]]
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0L10 5V0" fill="none" stroke="black"/></svg>'
 
 
 def test_categories_are_ranked_by_probability_and_ties_by_the_class_set() -> None:
     # No ink in the marks' row of pixels: all logits are 0.
     classifier = reader_of_marks(("line", "circle", "square"), [[0, 0, 0]])
-    drawings = to_column([strokes_of(SIMPLIFIED), strokes_of([[[0, 255], [255, 0]]])])
+    drawings = to_column([strokes_of(SIMPLIFIED), strokes_of([[[0, 255, 255], [255, 0, 9]]])])
     rankings = Predictor(classifier).predict(drawings)
     assert [ranking.categories for ranking in rankings] == [("line", "circle", "square")] * 2
     assert rankings[0].probabilities == pytest.approx((1 / 3, 1 / 3, 1 / 3))
@@ -39,7 +39,7 @@ def test_the_most_probable_category_comes_first() -> None:
     "given",
     [
         SIMPLIFIED,
-        ((np.array([5.0, 15.0]), np.array([2.0, 7.0])),),
+        ((np.array([5.0, 15.0, 15.0]), np.array([2.0, 7.0, 2.0])),),
         {"drawing": SIMPLIFIED, "word": "line"},
         json.dumps(SIMPLIFIED),
         f"  {json.dumps({'drawing': SIMPLIFIED})}\n",
@@ -56,7 +56,44 @@ def test_the_most_probable_category_comes_first() -> None:
 )
 def test_every_form_of_a_drawing_gives_its_strokes(given: Any) -> None:
     [(x, y)] = strokes_of(given)
-    assert (x.tolist(), y.tolist()) == ([0, 255], [0, 128])
+    assert (x.tolist(), y.tolist()) == ([0, 255, 255], [0, 127, 0])
+
+
+SHORT = [[[0, 9], [200, 210]], [[5, 60], [7, 8]]]
+
+
+@pytest.mark.parametrize(
+    ("others", "layout"),
+    [
+        ([SIMPLIFIED], "columns"),
+        ([json.dumps([[[0, 9], [200, 210], [5, 60], [7, 8]]]), {"drawing": SHORT}], "points"),
+        ([SVG, SIMPLIFIED], "columns"),
+    ],
+)
+def test_one_drawing_shows_the_layout_of_all_in_a_request(others: list[Any], layout: Any) -> None:
+    together = drawings_of([SHORT, *others], [None] * (1 + len(others)))
+    assert together[:1] == to_column([strokes_of(SHORT, layout=layout)])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [SHORT],
+        [json.dumps(SHORT), {"drawing": SHORT}],
+        [SHORT, SIMPLIFIED, [[[0, 9], [200, 210], [5, 60], [7, 8]]]],
+        [SHORT, SVG, [{"x": [0, 9], "y": [200, 210]}]],
+    ],
+    ids=["alone", "all", "in two layouts", "beside names"],
+)
+def test_a_request_that_does_not_show_the_layout_is_refused(given: list[Any]) -> None:
+    with pytest.raises(BadDrawing, match=r"both as columns, .* and as points"):
+        drawings_of(given, [None] * len(given))
+
+
+def test_short_strokes_of_the_dataset_or_said_to_be_simplified_are_columns() -> None:
+    columns = to_column([strokes_of(SHORT, layout="columns")])
+    assert to_column([strokes_of(json.dumps({"word": "line", "drawing": SHORT}))]) == columns
+    assert to_column([strokes_of(SHORT, simplified=True)]).to_pylist()[0][0]["x"] == [0, 9]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,9 @@ from qd_pipeline.errors import BadDrawing
 from qd_pipeline.quickdraw.sketches.pictures import sketch_of_picture
 from qd_pipeline.quickdraw.sketches.points import (
     Layout,
+    common_layout,
     drawing_of,
+    is_of_the_dataset,
     layout_of,
     named_rows,
     strokes_of_points,
@@ -26,8 +28,6 @@ MAX_BYTES = 50_000_000
 _HEAD = 100_000
 """Bytes among which a line of JSON is looked for."""
 
-# Names of the dataset beside `drawing`, in whose files strokes are columns.
-_DATASET = {"word", "countrycode", "timestamp", "recognized", "key_id"}
 _DRAWING_DEPTH = 3
 
 
@@ -64,7 +64,8 @@ def sketches_of(data: bytes, name: str, *, layout: Layout | None = None) -> Sket
     Args:
         data: The content.
         name: What errors call the file.
-        layout: Layout of the strokes; None to tell it from each drawing.
+        layout: Layout of the strokes; None to tell it from each drawing, or from the others
+            where a drawing does not show it.
 
     Returns:
         The drawings, and an error for each line that is none, which names it by its number.
@@ -88,9 +89,12 @@ def sketches_of(data: bytes, name: str, *, layout: Layout | None = None) -> Sket
             raise BadDrawing(name, "is not UTF-8 or UTF-16", "save it as UTF-8") from error
         text = data.decode(errors="surrogateescape")  # its other lines can be read
     file = SketchFile([], [])
-    for number, place, content in _drawings(text):
+    drawings = list(_drawings(text))
+    ambiguous = None if layout else common_layout(content for _, _, content in drawings)
+    for number, place, content in drawings:
         try:
-            file.sketches.append(Sketch(_strokes(content, layout), (), number))
+            strokes = _strokes(content, layout, ambiguous)
+            file.sketches.append(Sketch(strokes, (), number))
         except BadDrawing as error:
             cause = error.cause
             if error.culprit != "the drawing":
@@ -167,7 +171,7 @@ def _depth(content: Any) -> int:
     return depth
 
 
-def _strokes(content: Any, layout: Layout | None) -> list[Stroke]:
+def _strokes(content: Any, layout: Layout | None, ambiguous: Layout | None) -> list[Stroke]:
     if isinstance(content, UnicodeError):
         raise BadDrawing("the drawing", "is not UTF-8", "save the file as UTF-8") from content
     if isinstance(content, Exception):
@@ -183,8 +187,8 @@ def _strokes(content: Any, layout: Layout | None) -> list[Stroke]:
             "holds no drawing",
             'give {"drawing": [[[x, …], [y, …]], …]} or its value',
         )
-    if layout is None and isinstance(content, dict) and content.keys() & _DATASET:
-        layout = layout_of(strokes, ambiguous="columns")
-    if layout == "columns" and "key_id" in content and (whole := whole_strokes(strokes)):
-        return whole  # a few of the dataset's simplified drawings do not fill the box
-    return strokes_of_points(strokes, layout=layout)
+    if is_of_the_dataset(content):
+        layout = layout or layout_of(strokes) or "columns"
+        if layout == "columns" and "key_id" in content and (whole := whole_strokes(strokes)):
+            return whole  # a few of the dataset's simplified drawings do not fill the box
+    return strokes_of_points(strokes, layout=layout, ambiguous=ambiguous)

@@ -13,11 +13,25 @@ Layout: TypeAlias = Literal["columns", "points"]
 """`columns` is the dataset's `[[x, …], [y, …]]` a stroke, `points` is `[[x, y], …]`; either may
 hold times as well."""
 
+# Names of the dataset beside `drawing`.
+_DATASET = {"word", "countrycode", "timestamp", "recognized", "key_id"}
+
 # Points from which times of 0 and 1 alone are none.
 _FEW = 4
 
 # Simplifying loses less than epsilon at each edge, and rounding half a unit.
 _MIN_MAXIMUM = 245
+
+
+class AmbiguousLayout(BadDrawing):
+    """A drawing that is one in either layout, and another one in each."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the drawing",
+            "can be read both as columns, [[x, …], [y, …]] a stroke, and as points, [[x, y], …]",
+            "choose the layout, columns or points (`qd predict --layout`; `params` of the model)",
+        )
 
 
 def strokes_of_points(
@@ -57,7 +71,9 @@ def strokes_of_points(
     else:
         strokes = [stroke for stroke in strokes if not hasattr(stroke, "__len__") or len(stroke)]
     if layout is None:
-        layout = "columns" if simplified else layout_of(strokes, ambiguous=ambiguous)
+        layout = "columns" if simplified else layout_of(strokes) or ambiguous
+    if layout is None and len(strokes) and fits_points(strokes):
+        raise AmbiguousLayout
     if layout == "points":
         strokes = [_columns(stroke) for stroke in strokes]
     if simplified is False:
@@ -77,6 +93,11 @@ def strokes_of_points(
 def drawing_of(content: Any) -> Any:
     """Return the drawing in an object of JSON, under the name `drawing` or `strokes`."""
     return content.get("drawing", content.get("strokes")) if isinstance(content, dict) else content
+
+
+def is_of_the_dataset(content: Any) -> bool:
+    """Test whether an object of JSON has a drawing of the dataset, whose strokes are columns."""
+    return isinstance(content, dict) and bool(content.keys() & _DATASET)
 
 
 def named_rows(stroke: Any) -> list[list[Any]] | None:
@@ -109,34 +130,36 @@ def named_rows(stroke: Any) -> list[list[Any]] | None:
     return None
 
 
-def layout_of(strokes: Sequence[Any], *, ambiguous: Layout | None = None) -> Layout:
+def layout_of(strokes: Sequence[Any]) -> Layout | None:
     """Infer the layout of a drawing from the shapes of its strokes.
 
     A stroke of four or more points, or of one, shows it for the whole drawing. Times never
     decrease, so that of three rows, or of points of three numbers, the order can show it.
 
-    Args:
-        strokes: The drawing.
-        ambiguous: The layout where both fit; None to refuse the drawing.
-
-    Raises:
-        BadDrawing: Both layouts fit, and `ambiguous` is None.
+    Returns:
+        None where both layouts fit, or neither does.
 
     >>> layout_of([[[0, 113], [0, 98], [6, 79], [29, 36]]])
     'points'
     """
-    columns = all(_fits(stroke) for stroke in strokes)
-    points = fits_points(strokes)
-    if columns and points and len(strokes):
-        if ambiguous:
-            return ambiguous
-        raise BadDrawing(
-            "the drawing",
-            "can be read both as columns, [[x, …], [y, …]] a stroke, and as points, [[x, y], …]",
-            "choose the layout, columns or points (`qd predict --layout`; `params` of the model)",
-        )
-    # What fits neither is refused when it is read, as columns.
-    return "points" if points and len(strokes) else "columns"
+    columns, points = all(map(_fits, strokes)), fits_points(strokes)
+    if columns == points:
+        return None
+    return "columns" if columns else "points"
+
+
+def common_layout(contents: Iterable[Any]) -> Layout | None:
+    """Infer the layout of drawings that came together, which a few points of one do not show.
+
+    Args:
+        contents: Drawings as `drawing_of` takes them, and anything else.
+
+    Returns:
+        The layout of all those drawings that show one; None where none does, or they differ.
+    """
+    drawings = [each for each in map(drawing_of, contents) if isinstance(each, list | tuple)]
+    shown = {layout_of(each) for each in drawings if not any(map(named_rows, each))} - {None}
+    return shown.pop() if len(shown) == 1 else None
 
 
 def fits_points(strokes: Iterable[Any]) -> bool:

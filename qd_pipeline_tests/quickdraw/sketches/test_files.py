@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -62,6 +62,20 @@ def test_the_datasets_objects_are_columns_whatever_their_shape(tmp_path: Path) -
     strokes = [[[0, 255], [0, 20]]]
     (tmp_path / "a.ndjson").write_text(json.dumps({"key_id": "1", "drawing": strokes}))
     assert lists(tmp_path / "a.ndjson") == [strokes]
+
+
+@pytest.mark.parametrize(
+    ("other", "layout"), [(ONE, "columns"), ([[[0, 0], [0, 255], [9, 9], [4, 4]]], "points")]
+)
+def test_another_line_shows_the_layout_of_short_strokes(
+    other: Any, layout: Literal["columns", "points"], tmp_path: Path
+) -> None:
+    file, short = tmp_path / "drawings.ndjson", [[[0, 255], [0, 20]]]
+    file.write_text(f"{json.dumps(short)}\n{json.dumps(other)}\n")
+    (shown, _), errors = read_sketches(file)
+    file.write_text(json.dumps(short))
+    ((told,), _) = read_sketches(file, layout=layout)
+    assert (to_column([shown.strokes]), errors) == (to_column([told.strokes]), [])
 
 
 @pytest.mark.parametrize(
