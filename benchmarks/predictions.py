@@ -26,7 +26,6 @@ from qd_pipeline.errors import BadDrawing
 from qd_pipeline.learning.data import CategoryData, ClassSetData, LabelledDrawings, load_category
 from qd_pipeline.learning.evaluation.intervals import Proportion
 from qd_pipeline.quickdraw.sketches.pictures import sketch_of_picture
-from qd_pipeline.quickdraw.sketches.sketch import to_column
 from qd_pipeline.quickdraw.threads import core_count
 from qd_pipeline.serving.model_cache import ModelCache
 from qd_pipeline.serving.prediction import Predictor
@@ -136,7 +135,7 @@ def _top_1(
         picture = render(drawing, random)
         began = time.perf_counter()
         try:
-            (ranking,) = predictor.predict(to_column([sketch_of_picture(picture).strokes]))
+            (ranking,) = predictor.predict([sketch_of_picture(picture)])
         except BadDrawing:
             continue
         finally:

@@ -56,7 +56,7 @@ class TrainedClassifier:
 
         Args:
             drawings: A stroke table, of Arrow or pandas, or its column `drawing`; or a sequence of
-                drawings in any form that `qd_pipeline.serving.prediction.strokes_of` takes: lists
+                drawings in any form that `qd_pipeline.serving.prediction.sketch_of` takes: lists
                 of strokes, lines of NDJSON, pictures as bytes or arrays. Of arrays, one for all
                 pictures, (n, height, width), will do.
 
@@ -68,9 +68,9 @@ class TrainedClassifier:
         """
         import pandas as pd
 
-        from qd_pipeline.serving.prediction import column_of
+        from qd_pipeline.serving.prediction import readable
 
-        rankings = self.predictor.predict(column_of(drawings))
+        rankings = self.predictor.predict(readable(drawings))
         return pd.DataFrame(
             [
                 {

@@ -138,9 +138,7 @@ def _read(
 
 
 def _answers(sketches: Sequence[tuple[Path, "Sketch"]], predictor: "Predictor") -> list[_Answer]:
-    from qd_pipeline.quickdraw.sketches.sketch import to_column  # noqa: PLC0415 (as above)
-
-    rankings = predictor.predict(to_column([sketch.strokes for _, sketch in sketches]))
+    rankings = predictor.predict([sketch for _, sketch in sketches])
     return [_Answer(*read, ranking) for read, ranking in zip(sketches, rankings, strict=True)]
 
 

@@ -69,6 +69,7 @@ def prepare(
     drawings: pa.Array | pa.ChunkedArray,
     spec: InputSpec,
     *,
+    traced: pa.Array | None = None,
     affine: NDArray[np.floating] | None = None,
     warp: NDArray[np.floating] | None = None,
     threads: int | None = None,
@@ -78,6 +79,7 @@ def prepare(
     Args:
         drawings: Column of strokes, as `rasterize` takes it, of length n.
         spec: The network's.
+        traced: The same drawings as the sequences should take them; as they are by default.
         affine: (n, 2, 3), as `rasterize` takes it.
         warp: (n, waves, 5), as `rasterize` takes it.
         threads: Threads to use, by default one a core.
@@ -88,10 +90,11 @@ def prepare(
     # Its kernels import numba, a second that commands which read no drawings should not wait.
     from qd_pipeline.quickdraw.sequences import sequences  # noqa: PLC0415
 
+    ordered = drawings if traced is None else traced
     mapped: dict[str, Any] = {"affine": affine, "warp": warp, "threads": threads}
     return Inputs(
         None if spec.side is None else rasterize(drawings, spec.side, **mapped),
-        None if spec.length is None else sequences(drawings, spec.length, **mapped),
+        None if spec.length is None else sequences(ordered, spec.length, **mapped),
     )
 
 

@@ -23,7 +23,7 @@ from qd_pipeline.errors import BadDrawing, BadSetting, MissingPartition, QdError
 from qd_pipeline.quickdraw.sketches.files import sketches_of
 from qd_pipeline.quickdraw.sketches.points import strokes_of_points
 from qd_pipeline.quickdraw.sketches.simplify import Stroke
-from qd_pipeline.quickdraw.sketches.sketch import to_column
+from qd_pipeline.quickdraw.sketches.sketch import Sketch
 from qd_pipeline.serving.model_cache import LoadedModel, ModelCache
 from qd_pipeline.serving.own_drawings import OwnDrawings
 from qd_pipeline.serving.page_requests import drawing_of, file_of
@@ -114,13 +114,18 @@ def _described(loaded: LoadedModel) -> dict[str, Any]:
 
 def _answer(models: ModelCache, content: Mapping[str, Any]) -> dict[str, Any]:
     loaded = models.get(content["class_set"])
-    (ranking,) = loaded.predictor.predict(to_column([_strokes(content)]))
+    (ranking,) = loaded.predictor.predict([_sketch(content)])
     return _as_json(ranking)
 
 
-def _strokes(content: Mapping[str, Any]) -> list[Stroke]:
-    return strokes_of_points(
-        content["strokes"], simplified=content.get("simplified", False), layout="columns"
+def _sketch(content: Mapping[str, Any]) -> Sketch:
+    simplified = content.get("simplified", False)
+    return Sketch(
+        strokes_of_points(content["strokes"], simplified=simplified, layout="columns"),
+        tracings=tuple(
+            strokes_of_points(strokes, simplified=True, layout="columns")
+            for strokes in content.get("tracings", ())
+        ),
     )
 
 
@@ -136,7 +141,8 @@ def _sketches(data: bytes, name: str) -> dict[str, Any]:
     return {
         "sketches": [
             {
-                "strokes": [[x.tolist(), y.tolist()] for x, y in sketch.strokes],
+                "strokes": _lists(sketch.strokes),
+                "tracings": [_lists(strokes) for strokes in sketch.tracings],
                 "warnings": [
                     f"{name}: {warning}; see the bitmap that the network saw."
                     for warning in sketch.warnings
@@ -146,6 +152,10 @@ def _sketches(data: bytes, name: str) -> dict[str, Any]:
         ],
         "errors": [str(error) for error in errors],
     }
+
+
+def _lists(strokes: list[Stroke]) -> list[list[list[int]]]:
+    return [[x.tolist(), y.tolist()] for x, y in strokes]
 
 
 def _kept(models: ModelCache, own: OwnDrawings, content: Mapping[str, Any]) -> dict[str, Any]:
@@ -158,7 +168,10 @@ def _kept(models: ModelCache, own: OwnDrawings, content: Mapping[str, Any]) -> d
     if category not in models.get(key).predictor.classifier.class_set:
         cause = f"is not a category of class set {key}"
         raise BadSetting(str(category)[:80], cause, "choose one from the list")
-    return {"drawings": own.add(key, str(category), _strokes(content)), "file": str(own.file(key))}
+    return {
+        "drawings": own.add(key, str(category), _sketch(content).strokes),
+        "file": str(own.file(key)),
+    }
 
 
 def _as_json(ranking: Ranking) -> dict[str, Any]:
@@ -175,7 +188,7 @@ def _warm_up(models: ModelCache) -> None:
     """Load and trace the networks, and compile the kernels, before the first drawing."""
     strokes = strokes_of_points([[[0.0, 100.0, 40.0], [0.0, 30.0, 90.0]]], layout="columns")
     for loaded in models.refresh():
-        loaded.predictor.predict(to_column([strokes]))
+        loaded.predictor.predict([Sketch(strokes)])
 
 
 def _refused(_: Request, error: Exception) -> Response:

@@ -25,7 +25,7 @@ if _CODE in sys.path:
 
 from qd_pipeline.errors import BadDrawing  # noqa: E402
 from qd_pipeline.learning.classifier import Classifier  # noqa: E402
-from qd_pipeline.serving.prediction import Predictor, drawings_of  # noqa: E402
+from qd_pipeline.serving.prediction import Predictor, sketches_of  # noqa: E402
 
 
 class DrawingModel(PythonModel):
@@ -84,10 +84,10 @@ class DrawingModel(PythonModel):
             for each in simplified
         ]
         try:
-            column = drawings_of(drawings, told, layout)
+            sketches = sketches_of(drawings, told, layout)
         except BadDrawing as error:
             raise MlflowException.invalid_parameter_value(str(error)) from error
-        rankings = self._predictor.predict(column)
+        rankings = self._predictor.predict(sketches)
         return pd.DataFrame(
             {
                 "category": [ranking.categories[0] for ranking in rankings],

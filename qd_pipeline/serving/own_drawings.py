@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final
 from qd_pipeline.errors import BadDrawing, BadSetting, MissingPartition, disk_failure
 from qd_pipeline.learning.evaluation.intervals import Proportion
 from qd_pipeline.quickdraw.sketches.files import sketches_of
-from qd_pipeline.quickdraw.sketches.sketch import to_column
 
 if TYPE_CHECKING:
     from qd_pipeline.quickdraw.sketches.simplify import Stroke
@@ -131,7 +130,7 @@ class OwnDrawings:
                     f"is not one of class set {key}",
                     "correct or delete its line",
                 )
-        rankings = predictor.predict(to_column([sketch.strokes for sketch in sketches]))
+        rankings = predictor.predict(sketches)
         return _score(class_set, truth, [ranking.categories[0] for ranking in rankings])
 
 

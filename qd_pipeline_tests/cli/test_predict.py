@@ -14,7 +14,6 @@ from qd_pipeline.cli import main
 from qd_pipeline.cli.terminal import short
 from qd_pipeline.learning.classifier import Classifier
 from qd_pipeline.quickdraw.sketches.files import read_sketches
-from qd_pipeline.quickdraw.sketches.sketch import to_column
 from qd_pipeline.serving.prediction import Predictor
 from qd_pipeline_tests.serving.serving import store_untrained
 
@@ -78,7 +77,7 @@ def test_pictures_and_strokes_are_answered_as_json(
         ranking
         for file in (picture, strokes)
         for sketch in read_sketches(file).sketches
-        for ranking in Predictor(classifier).predict(to_column([sketch.strokes]))
+        for ranking in Predictor(classifier).predict([sketch])
     ]
     for answer, ranking in zip(answers, rankings, strict=True):
         assert answer["class_set"] == "4"

@@ -27,6 +27,13 @@ def test_bitmaps_and_sequences_are_prepared_under_the_same_maps() -> None:
     assert not same(both.bitmaps, rasterize(DRAWINGS, 32))
 
 
+def test_sequences_alone_are_of_the_traced_drawings() -> None:
+    traced = DRAWINGS.take(pa.array([1, 0]))
+    both = prepare(DRAWINGS, InputSpec(side=32, length=8), traced=traced, affine=AFFINE)
+    assert same(both.bitmaps, rasterize(DRAWINGS, 32, affine=AFFINE))
+    assert same(both.sequences, sequences(traced, 8, affine=AFFINE))
+
+
 @pytest.mark.parametrize("spec", [InputSpec(side=28), InputSpec(length=5), InputSpec(28, 5)])
 def test_keras_is_given_an_array_or_arrays_by_name(spec: InputSpec) -> None:
     inputs = prepare(DRAWINGS, spec)

@@ -18,7 +18,7 @@ from qd_pipeline.learning.classifier import Classifier
 from qd_pipeline.learning.evaluation.intervals import Proportion
 from qd_pipeline.quickdraw import strokes as stroke_tables
 from qd_pipeline.quickdraw.sketches.points import strokes_of_points
-from qd_pipeline.quickdraw.sketches.sketch import to_column
+from qd_pipeline.quickdraw.sketches.sketch import Sketch
 from qd_pipeline.serving.own_drawings import OwnDrawings
 from qd_pipeline.serving.page_requests import MOST_BYTES, MOST_STROKES
 from qd_pipeline.serving.prediction import Predictor
@@ -73,14 +73,24 @@ def test_strokes_are_answered_with_all_probabilities_the_highest_first(
     status, answer = predict(port, asked)
     assert status == 200
     read = strokes_of_points(strokes, simplified=simplified, layout="columns")
-    drawing = to_column([read])
-    (ranking,) = Predictor(classifier).predict(drawing)
+    (ranking,) = Predictor(classifier).predict([Sketch(read)])
     assert [each["category"] for each in answer["categories"]] == list(ranking.categories)
     chances = [each["probability"] for each in answer["categories"]]
     assert chances == pytest.approx(ranking.probabilities, abs=1e-6)
     assert chances == sorted(chances, reverse=True)
     bitmap = np.frombuffer(b64decode(answer["bitmap"]), np.uint8).reshape(28, 28)
     assert (bitmap == ranking.bitmap).all()
+
+
+def test_a_picture_is_answered_with_its_tracings(port: int, classifier: Classifier) -> None:
+    first, *others = (strokes_of_points(each, layout="columns") for each in (SMALL, RAW, RAW[:1]))
+    sketch = Sketch(first, tracings=tuple(others))
+    (ranking,) = Predictor(classifier).predict([sketch])
+    tracings = [[[x.tolist(), y.tolist()] for x, y in each] for each in sketch.tracings]
+    asked = {"class_set": "4", "strokes": SMALL, "tracings": tracings}
+    _, answer = predict(port, asked)
+    chances = [each["probability"] for each in answer["categories"]]
+    assert chances == pytest.approx(ranking.probabilities, abs=1e-6)
 
 
 def test_only_class_sets_with_a_classifier_are_offered(port: int) -> None:
@@ -129,7 +139,7 @@ def test_a_named_drawing_joins_the_test_set_and_is_scored(
     predictor = Predictor(classifier)
     with pytest.raises(MissingPartition, match="holds no drawings yet: draw some with `qd draw`"):
         own.score("4", predictor)
-    (ranking,) = predictor.predict(to_column([strokes_of_points(RAW, layout="columns")]))
+    (ranking,) = predictor.predict([Sketch(strokes_of_points(RAW, layout="columns"))])
     right, wrong = ranking.categories[0], ranking.categories[1]
     for count, category in enumerate((right, right, wrong), 1):
         named = {"class_set": "4", "strokes": RAW, "category": category}

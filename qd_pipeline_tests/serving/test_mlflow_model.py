@@ -25,7 +25,7 @@ from qd_pipeline.learning import networks
 from qd_pipeline.learning.classifier import Classifier, Training
 from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline.quickdraw.sketches.sketch import to_column
-from qd_pipeline.serving.prediction import Predictor, strokes_of
+from qd_pipeline.serving.prediction import Predictor, sketch_of
 from qd_pipeline.tracking import CLASSIFIERS, Identity, Tracker
 from qd_pipeline.tracking.registry import DecidedBy
 from qd_pipeline_tests.serving.model_server import ask, model_server, predictions
@@ -66,7 +66,7 @@ def address(classifier: Classifier, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def expected(classifier: Classifier, given: Any, **options: Any) -> dict[str, float]:
-    (ranking,) = Predictor(classifier).predict(to_column([strokes_of(given, **options)]))
+    (ranking,) = Predictor(classifier).predict([sketch_of(given, **options)])
     return dict(zip(ranking.categories, ranking.probabilities, strict=True))
 
 
@@ -100,7 +100,7 @@ def test_it_takes_a_drawing_in_any_form(model: Any, classifier: Classifier, give
 def test_it_takes_the_stroke_table_and_pictures_as_arrays(
     model: Any, classifier: Classifier
 ) -> None:
-    column = to_column([strokes_of(SIMPLIFIED), strokes_of(RAW)])
+    column = to_column([sketch_of(SIMPLIFIED).strokes, sketch_of(RAW).strokes])
     table = pa.table({"key_id": [1, 2], "drawing": column}).to_pandas()
     wanted = [expected(classifier, each) for each in (SIMPLIFIED, RAW)]
     line = json.dumps({"word": "cow", "drawing": SIMPLIFIED})

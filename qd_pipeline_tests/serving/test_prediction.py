@@ -4,21 +4,34 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from qd_pipeline.errors import BadDrawing
 from qd_pipeline.quickdraw.sketches.sketch import to_column
-from qd_pipeline.serving.prediction import Predictor, drawings_of, strokes_of
+from qd_pipeline.serving.prediction import Predictor, Ranking, sketch_of, sketches_of
 from qd_pipeline_tests.learning.shapes import reader_of_marks
 
 SIMPLIFIED = [[[0, 255, 255], [0, 127, 0]]]
-SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0L10 5V0" fill="none" stroke="black"/></svg>'
+SVG = (
+    b'<svg xmlns="http://www.w3.org/2000/svg">'
+    b'<path d="M0 0L10 5V0" fill="none" stroke="black"/></svg>'
+)
+
+
+def column(*given: Any, **options: Any) -> pa.Array:
+    return to_column([sketch_of(each, **options).strokes for each in given])
+
+
+def chances(ranking: Ranking) -> list[float]:
+    found = dict(zip(ranking.categories, ranking.probabilities, strict=True))
+    return [found[category] for category in sorted(found)]
 
 
 def test_categories_are_ranked_by_probability_and_ties_by_the_class_set() -> None:
     # No ink in the marks' row of pixels: all logits are 0.
     classifier = reader_of_marks(("line", "circle", "square"), [[0, 0, 0]])
-    drawings = to_column([strokes_of(SIMPLIFIED), strokes_of([[[0, 255, 255], [255, 0, 9]]])])
+    drawings = column(SIMPLIFIED, [[[0, 255, 255], [255, 0, 9]]])
     rankings = Predictor(classifier).predict(drawings)
     assert [ranking.categories for ranking in rankings] == [("line", "circle", "square")] * 2
     assert rankings[0].probabilities == pytest.approx((1 / 3, 1 / 3, 1 / 3))
@@ -29,7 +42,7 @@ def test_categories_are_ranked_by_probability_and_ties_by_the_class_set() -> Non
 def test_the_most_probable_category_comes_first() -> None:
     ink = np.ones((28 * 28, 3), np.float32) * [0.01, 0.03, 0.02]
     classifier = reader_of_marks(("line", "circle", "square"), ink.tolist())
-    (ranking,) = Predictor(classifier).predict(to_column([strokes_of(SIMPLIFIED)]))
+    (ranking,) = Predictor(classifier).predict(column(SIMPLIFIED))
     assert ranking.categories == ("circle", "square", "line")
     assert list(ranking.probabilities) == sorted(ranking.probabilities, reverse=True)
     assert sum(ranking.probabilities) == pytest.approx(1)
@@ -55,7 +68,7 @@ def test_the_most_probable_category_comes_first() -> None:
     ],
 )
 def test_every_form_of_a_drawing_gives_its_strokes(given: Any) -> None:
-    [(x, y)] = strokes_of(given)
+    [(x, y)] = sketch_of(given).strokes
     assert (x.tolist(), y.tolist()) == ([0, 255, 255], [0, 127, 0])
 
 
@@ -71,8 +84,8 @@ SHORT = [[[0, 9], [200, 210]], [[5, 60], [7, 8]]]
     ],
 )
 def test_one_drawing_shows_the_layout_of_all_in_a_request(others: list[Any], layout: Any) -> None:
-    together = drawings_of([SHORT, *others], [None] * (1 + len(others)))
-    assert together[:1] == to_column([strokes_of(SHORT, layout=layout)])
+    together = sketches_of([SHORT, *others], [None] * (1 + len(others)))
+    assert to_column([together[0].strokes]) == column(SHORT, layout=layout)
 
 
 @pytest.mark.parametrize(
@@ -87,13 +100,13 @@ def test_one_drawing_shows_the_layout_of_all_in_a_request(others: list[Any], lay
 )
 def test_a_request_that_does_not_show_the_layout_is_refused(given: list[Any]) -> None:
     with pytest.raises(BadDrawing, match=r"both as columns, .* and as points"):
-        drawings_of(given, [None] * len(given))
+        sketches_of(given, [None] * len(given))
 
 
 def test_short_strokes_of_the_dataset_or_said_to_be_simplified_are_columns() -> None:
-    columns = to_column([strokes_of(SHORT, layout="columns")])
-    assert to_column([strokes_of(json.dumps({"word": "line", "drawing": SHORT}))]) == columns
-    assert to_column([strokes_of(SHORT, simplified=True)]).to_pylist()[0][0]["x"] == [0, 9]
+    columns = column(SHORT, layout="columns")
+    assert column(json.dumps({"word": "line", "drawing": SHORT})) == columns
+    assert column(SHORT, simplified=True).to_pylist()[0][0]["x"] == [0, 9]
 
 
 @pytest.mark.parametrize(
@@ -116,24 +129,34 @@ def test_short_strokes_of_the_dataset_or_said_to_be_simplified_are_columns() -> 
 )
 def test_what_is_no_drawing_is_refused(given: Any, sentence: str) -> None:
     with pytest.raises(BadDrawing, match=sentence):
-        strokes_of(given)
+        sketch_of(given)
 
 
 COLOUR = np.full((40, 40, 3), (250, 240, 200))
 COLOUR[8:32, 18:22] = COLOUR[8:12, 10:30] = (30, 20, 200)
 
 
+def test_a_picture_is_answered_by_the_mean_over_its_tracings() -> None:
+    ink = np.random.default_rng(0).normal(0, 0.02, (28 * 28, 3))
+    predictor = Predictor(reader_of_marks(("line", "circle", "square"), ink.tolist()))
+    picture, line = sketch_of(COLOUR.astype(np.uint8)), sketch_of(SIMPLIFIED)
+    alone = predictor.predict(to_column([picture.strokes, *picture.tracings]))
+    together = predictor.predict([line, picture, line])
+    assert chances(together[1]) == pytest.approx(np.mean([*map(chances, alone)], axis=0))
+    assert (together[1].bitmap == alone[0].bitmap).all()
+    assert together[0].probabilities == together[2].probabilities
+    assert len({each.probabilities for each in alone}) > 1
+    assert predictor.predict([]) == []
+
+
 @pytest.mark.parametrize("scale", [1, 255])
 def test_a_list_of_colours_is_a_picture_whatever_its_blue(scale: int) -> None:
-    by_dtype = strokes_of(COLOUR.astype(np.uint8))
-    strokes = strokes_of((COLOUR / scale if scale > 1 else COLOUR).tolist())
-    assert [np.array(each).tolist() for each in strokes] == [
-        np.array(each).tolist() for each in by_dtype
-    ]
+    listed = (COLOUR / scale if scale > 1 else COLOUR).tolist()
+    assert column(listed) == column(COLOUR.astype(np.uint8))
 
 
 def test_points_with_times_are_strokes_however_many_and_small() -> None:
     points = [[[place, stroke, 9 * stroke + place] for place in range(9)] for stroke in range(9)]
-    assert len(strokes_of(points)) == 9
+    assert len(sketch_of(points).strokes) == 9
     late = [[[x, y, time + 1000] for x, y, time in stroke] for stroke in points]
-    assert len(strokes_of(late)) == 9
+    assert len(sketch_of(late).strokes) == 9

@@ -17,8 +17,7 @@ from PIL import Image, ImageDraw
 from qd_pipeline.learning import networks
 from qd_pipeline.learning.classifier import Classifier, Training
 from qd_pipeline.learning.training.config import TrainingConfig
-from qd_pipeline.quickdraw.sketches.sketch import to_column
-from qd_pipeline.serving.prediction import Predictor, strokes_of
+from qd_pipeline.serving.prediction import Predictor, sketch_of
 from qd_pipeline.tracking import CLASSIFIERS, Identity, Tracker
 from qd_pipeline_tests.serving.model_server import model_server, predictions
 
@@ -69,6 +68,6 @@ def test_a_model_serves_itself_in_a_clean_environment_without_the_checkout(tmp_p
         given = [json.dumps(strokes), base64.b64encode(picture()).decode()]
         answers = predictions(port, {"inputs": {"drawing": given}})
     for each, answer in zip(given, answers, strict=True):
-        (ranking,) = Predictor(classifier).predict(to_column([strokes_of(each)]))
+        (ranking,) = Predictor(classifier).predict([sketch_of(each)])
         wanted = dict(zip(ranking.categories, ranking.probabilities, strict=True))
         assert answer["probabilities"] == pytest.approx(wanted, abs=1e-5)

@@ -96,7 +96,12 @@ def warps(count: int, strength: float, random: np.random.Generator) -> NDArray[n
 
 
 def augment(
-    drawings: pa.Array, spec: InputSpec, config: TrainingConfig, random: np.random.Generator
+    drawings: pa.Array,
+    spec: InputSpec,
+    config: TrainingConfig,
+    random: np.random.Generator,
+    *,
+    traced: pa.Array | None = None,
 ) -> Inputs:
     """Prepare drawings under random maps, on one core.
 
@@ -105,8 +110,9 @@ def augment(
         spec: What the network takes in; bitmaps and sequences have the same maps.
         config: Its `augmentation` is the strength of affine maps, `warp` that of warps.
         random: Source of random numbers; its state decides the result.
+        traced: As `prepare` takes it.
     """
     count = len(drawings)
     affine = affine_maps(count, config.augmentation, random) if config.augmentation else None
     warp = warps(count, config.warp, random) if config.warp else None
-    return prepare(drawings, spec, affine=affine, warp=warp, threads=1)
+    return prepare(drawings, spec, traced=traced, affine=affine, warp=warp, threads=1)

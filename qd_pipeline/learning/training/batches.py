@@ -106,9 +106,8 @@ def _inputs(
         if not (config.augmentation or config.warp or tracing):
             return drawings.inputs(which, spec)
         strokes = drawings.drawings(which)
-    if tracing:
-        strokes = tracing.mix(strokes, which, random)
-    return augment(strokes, spec, config, random)
+    traced = tracing.mix(strokes, which, random) if tracing else None
+    return augment(strokes, spec, config, random, traced=traced)
 
 
 def validation_batches(drawings: LabelledDrawings, spec: InputSpec) -> Any:

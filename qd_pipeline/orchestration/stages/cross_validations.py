@@ -89,7 +89,7 @@ CROSS_VALIDATIONS: Final = Stage(
     description="How a configuration does on folds of the training drawings, each held out in "
     "turn: mean and spread.",
     by=By.CLASS_SET,
-    code_version="4",
+    code_version="5",
     materialize=materialize,
     inputs=DRAWINGS,
     config=CrossValidationConfig,

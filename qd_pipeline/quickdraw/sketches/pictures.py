@@ -2,10 +2,11 @@
 
 from qd_pipeline.quickdraw.sketches.image_file import open_picture
 from qd_pipeline.quickdraw.sketches.ink import find_ink
-from qd_pipeline.quickdraw.sketches.simplify import simplify
+from qd_pipeline.quickdraw.sketches.simplify import Points, Stroke, simplify
 from qd_pipeline.quickdraw.sketches.skeleton import strokes_of_ink
 from qd_pipeline.quickdraw.sketches.sketch import Sketch
 from qd_pipeline.quickdraw.sketches.svg import strokes_of_svg
+from qd_pipeline.quickdraw.sketches.turned import TURNS, turned_strokes
 
 
 def sketch_of_picture(data: bytes) -> Sketch:
@@ -26,8 +27,15 @@ def sketch_of_picture(data: bytes) -> Sketch:
     """
     if data.lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n")[:1] == b"<":
         strokes, warnings = strokes_of_svg(data)
-    else:
-        picture, opened = open_picture(data)
-        ink = find_ink(picture)
-        strokes, warnings = strokes_of_ink(ink.mask), opened + ink.warnings
-    return Sketch(simplify([points.T for points in strokes]), warnings)
+        return Sketch(_simplified(strokes), warnings)
+    picture, opened = open_picture(data)
+    ink = find_ink(picture)
+    return Sketch(
+        _simplified(strokes_of_ink(ink.mask)),
+        opened + ink.warnings,
+        tracings=tuple(_simplified(turned_strokes(ink.mask, degrees)) for degrees in TURNS),
+    )
+
+
+def _simplified(strokes: list[Points]) -> list[Stroke]:
+    return simplify([points.T for points in strokes])

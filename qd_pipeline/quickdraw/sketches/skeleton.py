@@ -50,7 +50,7 @@ def _from_above(path: Points) -> Points:
 
 def _hollowed(mask: Mask) -> Mask:
     """Reduce each filled area to a contour as wide as the pen's lines."""
-    depth = ndimage.distance_transform_edt(mask)
+    depth = _depth(mask)
     ridge = mask & (depth == ndimage.maximum_filter(depth, 3))
     pen = min(2 * float(np.median(depth[ridge])), MAX_PEN_WIDTH * max(mask.shape))
     # Distances are counted from the nearest pixel without ink, not from the ink's edge.
@@ -61,6 +61,37 @@ def _hollowed(mask: Mask) -> Mask:
     area = ndimage.distance_transform_edt(~solid) <= radius
     hollowed: Mask = mask & ~(area & (depth > pen))
     return hollowed
+
+
+@kernel
+def _depth(mask: Mask) -> npt.NDArray[np.float64]:
+    """Measure each pixel's distance to the nearest one without ink, 0 where there is none.
+
+    It is scipy's `distance_transform_edt`, which takes eight times as long on thin lines.
+
+    Args:
+        mask: Without ink on its edge.
+    """
+    height, width = mask.shape
+    vertical = np.zeros((height, width), np.int64)
+    for y in range(1, height):
+        for x in range(width):
+            if mask[y, x]:
+                vertical[y, x] = vertical[y - 1, x] + 1
+    for y in range(height - 2, -1, -1):
+        for x in range(width):
+            vertical[y, x] = min(vertical[y, x], vertical[y + 1, x] + 1)
+    depth = np.zeros((height, width))
+    for y in range(height):
+        for x in range(width):
+            nearest = vertical[y, x] ** 2
+            beside = 1
+            while beside**2 < nearest:  # the edge has no ink, so that x ± beside is inside
+                for there in (vertical[y, x - beside], vertical[y, x + beside]):
+                    nearest = min(nearest, there**2 + beside**2)
+                beside += 1
+            depth[y, x] = np.sqrt(nearest)
+    return depth
 
 
 @kernel

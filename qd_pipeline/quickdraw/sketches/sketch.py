@@ -17,12 +17,15 @@ class Sketch:
         strokes: Simplified as the dataset's are.
         warnings: Clauses such as "a frame around the drawing was left out": what was guessed,
             or left out. Where there are any, the bitmap should be shown.
+        tracings: Of a picture, its strokes as they are traced when it is turned a little: where
+            strokes begin and end depends on single pixels, and an answer should not.
         number: Its place in its file, from 1: the line of an NDJSON file.
     """
 
     strokes: list[Stroke]
     warnings: tuple[str, ...] = ()
     number: int = 1
+    tracings: tuple[list[Stroke], ...] = ()
 
 
 def to_column(drawings: Sequence[Sequence[Stroke]]) -> pa.Array:

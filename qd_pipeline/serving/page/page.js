@@ -159,11 +159,11 @@ async function open(file) {
 
 function replay(number) {
   place = number;
-  const { strokes, warnings } = opened[number];
+  const { strokes, tracings, warnings } = opened[number];
   part("next").hidden = opened.length < 2;
   const counted = opened.length < 2 ? [] : [`Drawing ${number + 1} of ${opened.length}.`];
   notice([...counted, ...warnings].join(" "));
-  load([...strokes], true);
+  load([...strokes], true, tracings);
 }
 
 function save() {

@@ -19,7 +19,8 @@ let pointer = null;
 let listener = () => {};
 let speaker = () => {};
 
-export const drawing = { strokes: [], simplified: false };
+// The `tracings` of a picture are answered with its strokes, until these are changed.
+export const drawing = { strokes: [], simplified: false, tracings: [] };
 
 // Calls `changed` after each change, and `say` with what a screen reader should tell.
 export function listen(changed, say) {
@@ -31,15 +32,16 @@ export function isPressed() {
   return pointer !== null || pen.down;
 }
 
-export function load(strokes, simplified) {
+export function load(strokes, simplified, tracings = []) {
   lift();
-  Object.assign(drawing, { strokes, simplified });
+  Object.assign(drawing, { strokes, simplified, tracings });
   changed();
 }
 
 export function undo() {
   lift();
   drawing.strokes.pop();
+  drawing.tracings = [];
   changed();
 }
 
@@ -92,6 +94,7 @@ function colour(name) {
 function begin(x, y) {
   drawing.strokes = drawing.strokes.map(toUnits);
   drawing.simplified = false;
+  drawing.tracings = [];
   drawing.strokes.push([[], []]);
   put(x, y);
 }

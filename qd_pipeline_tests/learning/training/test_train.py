@@ -177,6 +177,17 @@ def test_each_epoch_has_other_bitmaps(animals: ClassSetData) -> None:
     assert not first & second
 
 
+def test_traced_drawings_have_other_sequences_and_their_own_bitmaps(animals: ClassSetData) -> None:
+    config, spec = CONFIG.with_settings(epochs=1), InputSpec(side=28, length=32)
+    plain, traced = (
+        next(training_batches(animals.train, each, spec).as_numpy_iterator())[0]
+        for each in (config.with_settings(traced=1e-9), config.with_settings(traced=0.5))
+    )
+    assert (plain["bitmap"] == traced["bitmap"]).all()
+    changed = (plain["sequence"] != traced["sequence"]).any(axis=(1, 2))
+    assert 0.2 < changed.mean() < 0.8
+
+
 def test_an_augmented_batch_keeps_its_labels(animals: ClassSetData) -> None:
     config = AUGMENTED.with_settings(epochs=1)
     weak = dataclasses.replace(config, augmentation=1e-9)
