@@ -94,7 +94,8 @@ class Predictor:
             bitmaps = rasterize(column, self.classifier.side)
         if first is not None:
             counts = np.diff(first, append=len(column))
-            probabilities = np.add.reduceat(probabilities, first) / counts[:, np.newaxis]
+            sums = np.add.reduceat(probabilities, first)
+            probabilities = (sums / counts[:, np.newaxis]).astype(np.float32)
             bitmaps = bitmaps[first]
         orders = np.argsort(-probabilities, axis=1, kind="stable")
         return [
