@@ -18,6 +18,9 @@ MIN_LINE = 0.5
 RIGHT = 0.97
 """Share of its box that a rectangle fills."""
 
+MIN_BOX = 0.5
+"""Share of the box of all ink that such a rectangle takes."""
+
 MIN_CROSSING = 0.005
 """Share of the ink that lies outside of a frame, and within it, which crosses the drawing."""
 
@@ -61,7 +64,11 @@ def is_doubtful(ink: Mask) -> bool:
     # Without the lines that go on beyond it.
     filled = _opened(ndimage.binary_fill_holes(lines), side // 2 | 1, side // 2 | 1)
     box = ndimage.find_objects(_largest(filled).astype(np.uint8))
-    if box and filled[box[0]].mean() > RIGHT:
+    if (
+        box
+        and filled[box[0]].mean() > RIGHT
+        and filled[box[0]].size > MIN_BOX * np.ptp(rows) * np.ptp(columns)
+    ):
         inner = ndimage.binary_erosion(filled, iterations=3)
         least = MIN_CROSSING * ink.sum()
         beyond = ink & ~ndimage.binary_dilation(filled, iterations=3)

@@ -100,7 +100,8 @@ def _eight_bits(data: bytes) -> Image.Image:
     """Stretch a PNG with 16 bits a channel from the range that it uses to 8 bits.
 
     Pillow keeps 16 bits of grey alone; of colours it takes either byte of each value, the
-    second if it is told that they come in the other order.
+    second if it is told that they come in the other order, and of grey with opacity all four bytes
+    of a pixel if they are said to be channels.
     """
     picture = Image.open(io.BytesIO(data), formats=("PNG",))
     if picture.mode.startswith("I"):
@@ -112,6 +113,9 @@ def _eight_bits(data: bytes) -> Image.Image:
     if tile.args in {"RGB;16B", "RGBA;16B"}:
         second.tile = [tile._replace(args=str(tile.args).replace("16B", "16L"))]
         low = np.asarray(second.convert("RGBA"))
+    elif tile.args == "LA;16B":
+        second.tile = [tile._replace(args="RGBA")]
+        low = np.asarray(second)[..., [1, 1, 1]]
     colours = _stretched(high[..., :3] * 256.0 + low[..., :3])
     return Image.fromarray(np.dstack([colours, high[..., 3]]))
 

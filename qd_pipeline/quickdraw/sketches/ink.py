@@ -18,6 +18,7 @@ from qd_pipeline.quickdraw.sketches.ruling import (
     without_dots,
     without_rules,
 )
+from qd_pipeline.quickdraw.sketches.stray_ink import doubts
 
 COARSE_SIDE = 512
 """Pixels of the longer side at which ink is first looked for."""
@@ -76,7 +77,7 @@ def find_ink(picture: Image.Image) -> Ink:
         coarse = _coarse(picture)
         notes = (*notes, DOTS_LEFT_OUT)
     page, visible, faintest = _seen(coarse)
-    warnings = notes + page.warnings
+    warnings = notes + (page.warnings or doubts(visible, page.paper))
     rows, columns = np.nonzero(visible)
     box = (
         max(0.0, (columns.min() - 1) / coarse.width),

@@ -72,7 +72,7 @@ def strokes_of_points(
         strokes = [stroke for stroke in strokes if not hasattr(stroke, "__len__") or len(stroke)]
     if layout is None:
         layout = "columns" if simplified else layout_of(strokes) or ambiguous
-    if layout is None and len(strokes) and fits_points(strokes):
+    if layout is None and strokes and fits_points(strokes):
         raise AmbiguousLayout
     if layout == "points":
         strokes = [_columns(stroke) for stroke in strokes]

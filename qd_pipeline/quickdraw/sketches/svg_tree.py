@@ -4,6 +4,7 @@ import base64
 import binascii
 import io
 import re
+from collections.abc import Iterable
 from typing import Final
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
@@ -63,12 +64,18 @@ _PAINTS: Final = {
     "stop-color", "stop-opacity", "stroke", "stroke-opacity", "stroke-width", "style", "visibility",
 }  # fmt: skip
 _NESTED_VARIABLES: Final = 4
+_UNKNOWN_SHEET: Final = "a part of its style sheet was not understood"
 _NO_PICTURE: Final = "an embedded file that is no PNG, JPEG, GIF or WebP is left out"
 _LEFT_OUT: Final = {
     "text": "text is left out",
     "foreignObject": "embedded HTML is left out",
     "script": "scripts are left out",
+    **dict.fromkeys(
+        ("animate", "animateColor", "animateMotion", "animateTransform", "set"),
+        "its animation is left out",
+    ),
 }
+_LANGUAGE: Final = re.compile(r"en\b", re.IGNORECASE)
 
 
 def parse(data: bytes) -> tuple[Element, tuple[str, ...]]:
@@ -142,6 +149,9 @@ def _cleaned(root: Element) -> list[str]:
             if name in _LEFT_OUT:
                 warnings.append(_LEFT_OUT[name])
                 parent.remove(child)
+            elif not _LANGUAGE.match(child.get("systemLanguage", "en")):
+                warnings.append("what is for other languages is left out")
+                parent.remove(child)
             elif name in {None, "metadata"} or (name == "svg" and _is_empty(child)):
                 parent.remove(child)
             elif name != "a" and not all(_is_own(child.get(key, "#")) for key in _HREFS):
@@ -161,44 +171,63 @@ def _is_empty(svg: Element) -> bool:
 def _styled(root: Element) -> list[str]:
     """Put CSS variables, media rules and colours into words that resvg knows; say what is lost."""
     sheets = [each for each in root.iter() if local_name(each) == "style"]
+    queries = _without_media(sheets)
     styles = [each.text or "" for each in sheets] + [each.get("style", "") for each in root.iter()]
-    known: dict[str, str] = {}
+    known: dict[str, list[str]] = {}
     for name, value in _VARIABLE.findall("\n".join(styles)):
-        known.setdefault(name, value.strip())  # a dark theme comes after the light one
-
-    def valued(text: str) -> str:
-        for _ in range(_NESTED_VARIABLES):
-            if len(text) > MAX_BYTES or "var(" not in text:
-                break
-            text = _USE_OF_VARIABLE.sub(lambda use: known.get(use[1], (use[2] or "").strip()), text)
-        if _UNKNOWN_COLOUR.search(text):
-            warnings.append("a colour was not understood, and painted black")
-        return _COLOUR.sub(_with_commas, _UNKNOWN_COLOUR.sub("black", text))
-
+        known.setdefault(name, []).append(value.strip())
     warnings: list[str] = []
-    queries: list[str] = []
     for sheet in sheets:
-        queries += [each[1] for each in _MEDIA.finditer(sheet.text or "")]
-        sheet.text = valued(_MEDIA.sub(_of_screen, sheet.text or ""))
+        sheet.text = _valued(sheet.text or "", known, warnings)
     for element in root.iter():
-        element.attrib.update({k: valued(v) for k, v in element.attrib.items() if k in _PAINTS})
+        element.attrib.update(
+            {
+                key: _valued(value, known, warnings)
+                for key, value in element.attrib.items()
+                if key in _PAINTS
+            }
+        )
         if style := element.get("style"):  # which comes before all but rules that are important
             element.set("style", _IMPORTANT.sub("", style))
     unknown = any(not _is_shown(each) and not _OTHER_MEDIA.search(each) for each in queries)
     rules = [sheet.text or "" for sheet in sheets]
     rules += ["{" + each.get("style", "") for each in root.iter()]
     if unknown or any(map(_UNKNOWN_CSS.search, rules)):
-        warnings.append("a part of its style sheet was not understood")
+        warnings.append(_UNKNOWN_SHEET)
     return warnings
+
+
+def _valued(text: str, known: dict[str, list[str]], warnings: list[str]) -> str:
+    """Replace variables and colours that resvg does not know; add what is lost to warnings."""
+
+    def value_of(use: re.Match[str]) -> str:
+        values: list[str] = known.get(use[1], [(use[2] or "").strip()])
+        if len(set(values)) > 1:  # for several selectors
+            warnings.append(_UNKNOWN_SHEET)
+        return values[0]  # a dark theme comes after the light one
+
+    for _ in range(_NESTED_VARIABLES):
+        if len(text) > MAX_BYTES or "var(" not in text:
+            break
+        text = _USE_OF_VARIABLE.sub(value_of, text)
+    if _UNKNOWN_COLOUR.search(text):
+        warnings.append("a colour was not understood, and painted black")
+    return _COLOUR.sub(_with_commas, _UNKNOWN_COLOUR.sub("black", text))
+
+
+def _without_media(sheets: Iterable[Element]) -> list[str]:
+    """Replace media rules by what they hold for a screen in the light scheme; return queries."""
+    queries = []
+    for sheet in sheets:
+        queries += [each[1] for each in _MEDIA.finditer(sheet.text or "")]
+        sheet.text = _MEDIA.sub(
+            lambda rule: rule[2] if _is_shown(rule[1]) else "", sheet.text or ""
+        )
+    return queries
 
 
 def _is_shown(query: str) -> bool:
     return any(_SHOWN_MEDIA.fullmatch(" ".join(each.split())) for each in query.split(","))
-
-
-def _of_screen(rule: re.Match[str]) -> str:
-    """Return what a media rule holds for a screen in the light scheme."""
-    return rule[2] if _is_shown(rule[1]) else ""
 
 
 def _with_commas(colour: re.Match[str]) -> str:

@@ -191,6 +191,55 @@ def test_what_may_be_a_frame_or_not_is_drawn_and_told(drawn: Callable[[], Image.
     assert warning.endswith("perhaps a frame, were taken for ink")
 
 
+Mark = Callable[[ImageDraw.ImageDraw], object]
+
+
+def lined(*lines: list[tuple[float, float]]) -> Mark:
+    return lambda pen: [pen.line(line, 0, 3) for line in lines]
+
+
+STRAY: dict[str, Mark] = {
+    "a skew frame": lined([(15, 22), (385, 12), (388, 380), (10, 390), (15, 22)]),
+    "a frame by hand": lined(
+        [
+            *[(20, 24), (150, 17), (290, 26), (379, 21), (382, 190), (374, 380)],
+            *[(200, 374), (21, 383), (27, 240), (17, 110), (20, 24)],
+        ]
+    ),
+    "three sides": lined([(14, 386), (14, 14), (386, 14), (386, 386)]),
+    "two sides": lined([(14, 14), (14, 386)], [(386, 14), (386, 386)]),
+    "a line below": lined([(0, 360), (400, 360)]),
+    "a margin line": lined([(70, 0), (70, 400)]),
+    "crop marks": lined(
+        *(
+            [(x, y + dy), (x, y), (x + dx, y)]
+            for x, dx in ((12, 30), (388, -30))
+            for y, dy in ((12, 30), (388, -30))
+        )
+    ),
+    "short rules": lambda pen: [pen.line([(110, y), (290, y)], 0) for y in range(20, 400, 30)],
+    "sloping rules": lined(*([(0, y), (400, y + 48)] for y in range(-40, 400, 40))),
+    "a caption": lambda pen: pen.text((392, 394), "IMG_0012", 0, anchor="rs", font_size=16),
+    "a status bar": lambda pen: (
+        pen.text((14, 6), "9:41", 0, font_size=12),
+        pen.rectangle((360, 8, 386, 18), 0),
+    ),
+    "punched holes": lambda pen: [pen.circle((15, y), 8, 0) for y in range(20, 390, 32)],
+    "wide dots": lambda pen: [
+        pen.circle((x, y), 3, 0) for x in range(10, 400, 60) for y in range(10, 400, 60)
+    ],
+}
+
+
+@pytest.mark.parametrize("name", STRAY)
+def test_what_may_be_none_of_the_drawing_is_drawn_and_told(name: str) -> None:
+    sheet = Image.new("L", (400, 400), 255)
+    sheet.paste(painted(BY_HAND, 260, 5), (70, 60))
+    STRAY[name](ImageDraw.Draw(sheet))
+    (warning,) = sketch_of_picture(encoded(sheet)).warnings
+    assert "perhaps none of" in warning
+
+
 SQUARE = [[0, 255, 255, 0, 0], [0, 0, 255, 255, 0]]
 
 
@@ -228,3 +277,12 @@ def test_real_drawings_come_back_from_within_frames_and_scans(
     apart = [difference(seen(rendering(drawing, rng)), bitmap_of(drawing)) for drawing in drawings]
     assert np.median(apart) < 12
     assert np.mean(np.array(apart) < 30) > 0.85
+
+
+def test_real_drawings_of_several_parts_are_hardly_doubted(real_drawings: Path) -> None:
+    rng = np.random.default_rng(0)
+    folder = real_drawings / "full" / "simplified"
+    files = [folder / f"{name}.ndjson" for name in ("star", "rain", "television", "bicycle")]
+    lines = [line for file in files for line in file.read_text().splitlines()[:6]]
+    pictures = [renderings.paint_program(json.loads(line)["drawing"], rng) for line in lines]
+    assert sum(bool(sketch_of_picture(picture).warnings) for picture in pictures) <= 1

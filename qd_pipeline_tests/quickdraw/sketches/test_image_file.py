@@ -38,12 +38,14 @@ def png_of_16_bits(values: npt.NDArray[np.float64]) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
 
 
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("channels", [1, 2, 3])
 @pytest.mark.parametrize(
     ("low", "high"), [(0, 65535), (0, 4095), (30000, 30400), (0, 200), (65000, 65535)]
 )
 def test_16_bits_are_seen_whatever_range_they_use(low: int, high: int, channels: int) -> None:
     values = np.repeat((low + GREY * (high - low)).round()[..., None], channels, axis=2)
+    if channels == 2:
+        values[..., 1] = 65535  # opaque
     assert difference(seen(png_of_16_bits(values)), bitmap_of(FACE)) < 5
 
 

@@ -194,6 +194,7 @@ def test_hostile_numbers_are_read_as_fast_as_any() -> None:
         ".b{clip-path:inset(40%)}",
         ".b{transform:translate(900px)}",
         ".b{stroke-width:calc(1px - 1px)}",
+        ":root{--ink:red}.b{--ink:none}path{stroke:var(--ink)}",
     ],
 )
 def test_css_that_is_not_understood_is_told(sheet: str) -> None:
@@ -232,12 +233,26 @@ def test_light_lines_on_no_page_are_seen_with_a_warning() -> None:
     )
 
 
-def test_what_is_left_out_of_an_svg_is_told() -> None:
-    body = f'{SVG_FACE}<text x="5" y="290">me</text><image href="cat.png" width="9" height="9"/>'
-    assert sketch_of_picture(svg(body)).warnings == (
-        "text is left out",
-        "linked files are left out",
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ('<text x="5" y="290">me</text>', "text is left out"),
+        ('<image href="cat.png" width="9" height="9"/>', "linked files are left out"),
+        ('<path d="M0 0"><set attributeName="d" to=""/></path>', "its animation is left out"),
+        (f'<path {CROSS} systemLanguage="xx"/>', "what is for other languages is left out"),
+    ],
+)
+def test_what_is_left_out_of_an_svg_is_told(body: str, told: str) -> None:
+    sketch = sketch_of_picture(svg(SVG_FACE + body))
+    assert sketch.warnings == (told,)
+    assert difference(bitmap_of(sketch.strokes), bitmap_of(FACE)) < 6
+
+
+def test_the_style_of_a_dark_screen_makes_no_doubt() -> None:
+    themes = (
+        ":root{--a:#222}@media (prefers-color-scheme: dark){:root{--a:#fff}}path{fill:var(--a)}"
     )
+    assert sketch_of_picture(svg(f"<style>{themes}</style>{SVG_FACE}")).warnings == ()
 
 
 def test_a_linked_file_is_not_read(tmp_path: Path) -> None:
