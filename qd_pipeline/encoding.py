@@ -1,4 +1,4 @@
-"""Text files by their first bytes: UTF-8 and UTF-16 with or without a byte order mark, UTF-32."""
+"""Text files by their first bytes: UTF-8, UTF-16 and UTF-32, with or without a byte order mark."""
 
 import codecs
 from typing import Final
@@ -12,19 +12,24 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 
+_ZEROS: Final = (
+    ("000x", "utf-32-be"), ("x000", "utf-32-le"), ("0", "utf-16-be"), ("x0", "utf-16-le"),
+)  # fmt: skip
+
 
 def encoding_of(data: bytes) -> str:
-    """Return the encoding that a byte order mark names, else UTF-16 by its zeros, else UTF-8.
+    """Return the encoding that a byte order mark names, else UTF-16 or 32 by zeros, else UTF-8.
 
-    A text that begins with an ASCII character has a zero beside it in UTF-16 (RFC 4627, section 3).
+    A text that begins with an ASCII character has zeros beside it in these (RFC 4627, section 3).
 
-    >>> encoding_of("cat".encode("utf-16"))
-    'utf-16'
+    >>> encoding_of("cat".encode("utf-16")), encoding_of("cat".encode("utf-32-be"))
+    ('utf-16', 'utf-32-be')
     """
     for mark, name in _MARKS:
         if data.startswith(mark):
             return name
-    return {b"\0": "utf-16-be"}.get(data[:1]) or {b"\0": "utf-16-le"}.get(data[1:2], "utf-8")
+    zeros = "".join("0" if byte == 0 else "x" for byte in data[:4])
+    return next((name for start, name in _ZEROS if zeros.startswith(start)), "utf-8")
 
 
 def decode(data: bytes) -> str:

@@ -18,12 +18,12 @@ _FORMS: Final = "sqlite:///FILE, postgresql://…, mysql://…, mssql://… or t
 
 
 def checked(uri: str) -> str:
-    """Return a tracking URI that MLflow can take, as it was given.
+    """Return a tracking URI that MLflow can take, its scheme in small letters.
 
     Raises:
         BadSetting: MLflow has no store of this kind.
 
-    >>> checked("sqlite:////data/mlflow.db")
+    >>> checked("SQLite:////data/mlflow.db")
     'sqlite:////data/mlflow.db'
     >>> checked("localhost:5000")
     Traceback (most recent call last):
@@ -47,7 +47,7 @@ def checked(uri: str) -> str:
         raise BadSetting(NAME, "names no file", "set it to sqlite:///FILE")
     if scheme.partition("+")[0] not in _DATABASES | _SERVERS:
         raise BadSetting(NAME, f"has the unknown scheme {scheme[:40]!r}", f"set it to {_FORMS}")
-    return uri
+    return f"{scheme}:{rest}"  # SQLAlchemy and MLflow look it up as it is spelled
 
 
 def split_credentials(uri: str) -> tuple[str, str | None, str | None]:

@@ -73,7 +73,7 @@ def sketches_of(data: bytes, name: str, *, layout: Layout | None = None) -> Sket
     Raises:
         BadDrawing: It is damaged, or a picture that shows no drawing.
     """
-    if not data.strip():
+    if not data.strip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n"):  # a byte order mark, and blanks
         raise BadDrawing(name, "is empty", "give a picture, or strokes as NDJSON")
     if not _is_json(data):
         try:
@@ -85,9 +85,11 @@ def sketches_of(data: bytes, name: str, *, layout: Layout | None = None) -> Sket
     try:
         text = decode(data)
     except UnicodeDecodeError as error:
-        if b"\n" not in data.strip() or encoding_of(data) != "utf-8":
-            raise BadDrawing(name, "is not UTF-8 or UTF-16", "save it as UTF-8") from error
-        text = data.decode(errors="surrogateescape")  # its other lines can be read
+        if b"\n" not in data.strip():
+            cause = "is not UTF-8 or UTF-16, or is cut off"
+            raise BadDrawing(name, cause, "save it as UTF-8, or copy it again") from error
+        # Its other lines can be read. UTF-16 and UTF-32 cannot be decoded to surrogates.
+        text = data.decode(encoding_of(data), errors="replace").replace("\ufffd", "\udcff")
     file = SketchFile([], [])
     drawings = list(_drawings(text))
     ambiguous = None if layout else common_layout(content for _, _, content in drawings)
@@ -173,7 +175,10 @@ def _depth(content: Any) -> int:
 
 def _strokes(content: Any, layout: Layout | None, ambiguous: Layout | None) -> list[Stroke]:
     if isinstance(content, UnicodeError):
-        raise BadDrawing("the drawing", "is not UTF-8", "save the file as UTF-8") from content
+        cause = "is not UTF-8 or UTF-16, or is cut off"
+        raise BadDrawing(
+            "the drawing", cause, "save the file as UTF-8, or copy it again"
+        ) from content
     if isinstance(content, Exception):
         raise BadDrawing(
             "the drawing", "is no JSON", "give a drawing a line, as in the dataset's files"

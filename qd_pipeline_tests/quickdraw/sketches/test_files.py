@@ -31,7 +31,8 @@ def test_a_picture_file_is_one_drawing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-16-le", "utf-32"]
+    "encoding",
+    ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-16-le", "utf-32", "utf-32-be", "utf-32-le"],
 )
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_simplified_strokes_are_read_as_they_are_in_every_encoding(
@@ -142,6 +143,9 @@ def test_of_json_over_many_lines_only_the_damaged_one_is_named(tmp_path: Path) -
         (b'\xff\xfe{\0"', "is not UTF-8 or UTF-16"),
         (b'{"drawing": "\xff"}', "is not UTF-8 or UTF-16"),
         (b" \n", "is empty"),
+        (b"\xef\xbb\xbf\n", "is empty"),
+        (b"\xff\xfe", "is empty"),
+        ("[[[0, 9, 5, 1], [3, 4, 2, 0]]]".encode("utf-16")[:-1], "or is cut off"),
     ],
 )
 def test_a_file_in_another_encoding_is_refused(content: bytes, cause: str, tmp_path: Path) -> None:
@@ -156,7 +160,20 @@ def test_a_line_in_another_encoding_is_named_and_the_others_are_read(tmp_path: P
     file.write_bytes(b'{"word": "caf\xe9", "drawing": [[[0, 9], [3, 4]]]}\n' + text.encode())
     sketches, (error,) = read_sketches(file)
     assert [sketch.number for sketch in sketches] == [2]
-    assert (error.culprit, error.cause) == (f"{file}, line 1,", "is not UTF-8")
+    assert error.culprit == f"{file}, line 1,"
+    assert error.cause.startswith("is not UTF-8")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32-le"])
+def test_a_last_line_that_is_cut_off_is_named_and_the_others_are_read(
+    encoding: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "drawings.ndjson"
+    file.write_bytes(f"{json.dumps(ONE)}\n{json.dumps(OTHER)}".encode(encoding)[:-1])
+    sketches, (error,) = read_sketches(file)
+    assert [sketch.number for sketch in sketches] == [1]
+    assert error.culprit == f"{file}, line 2,"
+    assert error.cause.endswith("or is cut off")
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
