@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -191,13 +192,22 @@ def test_what_may_be_a_frame_or_not_is_drawn_and_told(drawn: Callable[[], Image.
     assert warning.endswith("perhaps a frame, were taken for ink")
 
 
-Mark = Callable[[ImageDraw.ImageDraw], object]
+Mark = Callable[[ImageDraw.ImageDraw], None]
 
 
-def lined(*lines: list[tuple[float, float]]) -> Mark:
-    return lambda pen: [pen.line(line, 0, 3) for line in lines]
+def drawn(shape: str, *places: Any, **options: Any) -> Mark:
+    def mark(pen: ImageDraw.ImageDraw) -> None:
+        for place in places:
+            getattr(pen, shape)(place, fill=0, **options)
+
+    return mark
 
 
+def lined(*lines: list[tuple[int, int]], width: int = 3) -> Mark:
+    return drawn("line", *lines, width=width)
+
+
+CORNERS = [(x, y, 30 - 60 * (x > 12), 30 - 60 * (y > 12)) for x in (12, 388) for y in (12, 388)]
 STRAY: dict[str, Mark] = {
     "a skew frame": lined([(15, 22), (385, 12), (388, 380), (10, 390), (15, 22)]),
     "a frame by hand": lined(
@@ -210,24 +220,15 @@ STRAY: dict[str, Mark] = {
     "two sides": lined([(14, 14), (14, 386)], [(386, 14), (386, 386)]),
     "a line below": lined([(0, 360), (400, 360)]),
     "a margin line": lined([(70, 0), (70, 400)]),
-    "crop marks": lined(
-        *(
-            [(x, y + dy), (x, y), (x + dx, y)]
-            for x, dx in ((12, 30), (388, -30))
-            for y, dy in ((12, 30), (388, -30))
-        )
-    ),
-    "short rules": lambda pen: [pen.line([(110, y), (290, y)], 0) for y in range(20, 400, 30)],
+    "crop marks": lined(*([(x, y + down), (x, y), (x + on, y)] for x, y, on, down in CORNERS)),
+    "short rules": lined(*([(110, y), (290, y)] for y in range(20, 400, 30)), width=1),
     "sloping rules": lined(*([(0, y), (400, y + 48)] for y in range(-40, 400, 40))),
-    "a caption": lambda pen: pen.text((392, 394), "IMG_0012", 0, anchor="rs", font_size=16),
-    "a status bar": lambda pen: (
-        pen.text((14, 6), "9:41", 0, font_size=12),
-        pen.rectangle((360, 8, 386, 18), 0),
+    "a caption": drawn("text", (392, 394), text="IMG_0012", anchor="rs", font_size=16),
+    "a status bar": drawn("rectangle", (14, 8, 40, 16), (360, 8, 386, 18)),
+    "punched holes": drawn("ellipse", *((7, y, 23, y + 16) for y in range(12, 390, 32))),
+    "wide dots": drawn(
+        "ellipse", *((x, y, x + 6, y + 6) for x in range(7, 400, 60) for y in range(7, 400, 60))
     ),
-    "punched holes": lambda pen: [pen.circle((15, y), 8, 0) for y in range(20, 390, 32)],
-    "wide dots": lambda pen: [
-        pen.circle((x, y), 3, 0) for x in range(10, 400, 60) for y in range(10, 400, 60)
-    ],
 }
 
 
