@@ -41,7 +41,6 @@ LONGEST = (
     "orchestration/test_staleness.py",
     "stress/test_daemon.py",
     "learning/training/test_train.py",
-    "cli/test_ui.py",
     "orchestration/test_real_drawings.py",
     "serving/test_mlflow_model.py",
     "cli/test_studies.py",
