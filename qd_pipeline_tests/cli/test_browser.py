@@ -137,19 +137,23 @@ def test_classifiers_of_every_class_set_compare_side_by_side_with_charts(
     assert sorted(counts) == COUNTS
 
 
-def linked(ui: Ui, browser: Page, name: str) -> str:
-    """Return the address in MLflow's pages that the page of an evaluation links to."""
-    browser.goto(f"{ui.dagster}/assets/evaluations?partition=2&view=partitions")
-    link = browser.get_by_role("link", name=name).first
-    link.wait_for()
-    address = link.get_attribute("href")
-    assert address is not None
-    assert address.startswith(ui.mlflow)
-    return address
+@pytest.fixture(scope="module")
+def linked(made: Ui, browser: Page) -> dict[str, str]:
+    """Return the addresses in MLflow's pages that the page of an evaluation links to, by name."""
+    browser.goto(f"{made.dagster}/assets/evaluations?partition=2&view=partitions")
+    found = {}
+    for name in ("report.html", "viewStateShareKey"):
+        link = browser.get_by_role("link", name=name).first
+        link.wait_for()
+        found[name] = link.get_attribute("href") or ""
+        assert found[name].startswith(made.mlflow)
+    return found
 
 
-def test_the_page_of_an_evaluation_leads_to_its_report_and_its_run(made: Ui, browser: Page) -> None:
-    browser.goto(linked(made, browser, "report.html"))
+def test_the_page_of_an_evaluation_leads_to_its_report_and_its_run(
+    linked: dict[str, str], browser: Page
+) -> None:
+    browser.goto(linked["report.html"])
     inside = browser.frame_locator("iframe")
     inside.get_by_text("test drawings classified correctly").wait_for()
 
@@ -159,9 +163,9 @@ COLUMNS = ("test_accuracy", *INTERVAL, "network", "epochs", "test_drawings", "so
 
 
 def test_an_evaluation_leads_to_all_runs_in_a_view_of_those_columns(
-    made: Ui, browser: Page
+    made: Ui, linked: dict[str, str], browser: Page
 ) -> None:
-    listed = linked(made, browser, "viewStateShareKey")
+    listed = linked["viewStateShareKey"]
     assert f"MLflow   {listed}\n" in made.said.read_text()
     browser.goto(listed)
     browser.get_by_text("2 categories, ", exact=False).first.wait_for()
