@@ -11,6 +11,11 @@ UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps
 # imports everything once more.
 PYTEST := $(BIN)/python -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 
+# Compiled once: otherwise every process that may not write beside the libraries compiles what it
+# imports for itself, in ten seconds of a processor.
+export UV_COMPILE_BYTECODE := 1
+unexport PYTHONDONTWRITEBYTECODE
+
 INDEX := $(BIN)/python -m pip --disable-pip-version-check --no-input --retries 1 --timeout 10
 
 # The usual choices of `qd run`; empty ones are left to its defaults.

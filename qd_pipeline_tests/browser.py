@@ -14,14 +14,15 @@ PATIENCE = 120_000
 
 expect.set_options(timeout=PATIENCE)
 
-needs_browser = pytest.mark.skipif(
-    CHROMIUM is None, reason="needs a browser: on Debian, apt-get install chromium"
-)
+NEEDED = "needs a browser: on Debian, apt-get install chromium"
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason=NEEDED)
 
 
 @contextmanager
 def launched() -> Iterator[Browser]:
-    """Start the browser, without a screen."""
+    """Start the browser, without a screen; a test skips where there is none."""
+    if CHROMIUM is None:
+        pytest.skip(NEEDED)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM,

@@ -40,14 +40,16 @@ LONGEST = (
     "cli/test_wheel.py",
     "orchestration/test_staleness.py",
     "stress/test_daemon.py",
-    "learning/training/test_train.py",
-    "cli/test_ui.py",
-    "orchestration/test_real_drawings.py",
-    "serving/test_mlflow_model.py",
-    "cli/test_studies.py",
     "orchestration/test_schedules.py",
+    "learning/training/test_train.py",
     "orchestration/test_studies.py",
+    "quickdraw/sketches/test_svg.py",
+    "quickdraw/sketches/test_frames.py",
+    "orchestration/test_real_drawings.py",
     "serving/test_page.py",
+    "cli/test_studies.py",
+    "orchestration/test_promotion.py",
+    "serving/test_mlflow_model.py",
 )
 
 # A busy machine, or a kernel that is compiled first, says nothing about what is tested.

@@ -65,6 +65,11 @@ def test_the_files_that_the_containers_are_made_of_are_there() -> None:
     }
 
 
+def test_libraries_are_compiled_as_they_are_installed() -> None:
+    for file in (ROOT / "Makefile", DEPLOY / "Dockerfile"):
+        assert re.search(r"\bUV_COMPILE_BYTECODE *:?= *1$", file.read_text(), re.MULTILINE)
+
+
 def test_secrets_come_from_the_environment_alone_and_are_named_in_the_example() -> None:
     text = (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
     assert set(re.findall(r"\$\{(\w+):\?\}", text)) == SECRETS

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,12 +13,19 @@ from mlflow import MlflowClient
 from playwright.sync_api import Page
 
 from qd_pipeline.tracking import CLASSIFIERS
-from qd_pipeline_tests.browser import needs_browser, page
+from qd_pipeline_tests.browser import page
 from qd_pipeline_tests.cli.comparison import compare_classifiers
-from qd_pipeline_tests.cli.pages import Ui, ask, launch, running, staleness, wait_for
+from qd_pipeline_tests.cli.pages import (
+    Ui,
+    ask,
+    ensure_ends,
+    ensure_up,
+    launch,
+    running,
+    staleness,
+    wait_for,
+)
 from qd_pipeline_tests.orchestration.chain import runner
-
-pytestmark = needs_browser
 
 # Two small class sets; in `make stress` the notebook's, as people have them.
 EVERY = os.environ.get("QD_STRESS") == "1"
@@ -48,12 +56,14 @@ MADE = """{
 
 @pytest.fixture(scope="module")
 def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
-    """Open the pages over a new data directory."""
+    """Open the pages over a new data directory, to others too, as a shell's background job."""
     folder = tmp_path_factory.mktemp("ui")
     table = [f"{key} = {list(names)}" for key, names in SMALL["class_sets"].items()]
     (folder / "sets.toml").write_text("\n".join(["[class_sets]", *table]))
     small = ["--class-sets", str(folder / "sets.toml"), "--drawings", str(SMALL["drawings"])]
-    with running(folder / "home", "--epochs", "2", *([] if EVERY else small)) as ui:
+    told: dict[str, Any] = {"QD_UI_HOST": "0.0.0.0"}  # noqa: S104 (what it means)
+    options = ("--epochs", "2", *([] if EVERY else small))
+    with running(folder / "home", *options, ignoring_sigint=True, **told) as ui:
         yield ui
 
 
@@ -127,19 +137,23 @@ def test_classifiers_of_every_class_set_compare_side_by_side_with_charts(
     assert sorted(counts) == COUNTS
 
 
-def linked(ui: Ui, browser: Page, name: str) -> str:
-    """Return the address in MLflow's pages that the page of an evaluation links to."""
-    browser.goto(f"{ui.dagster}/assets/evaluations?partition=2&view=partitions")
-    link = browser.get_by_role("link", name=name).first
-    link.wait_for()
-    address = link.get_attribute("href")
-    assert address is not None
-    assert address.startswith(ui.mlflow)
-    return address
+@pytest.fixture(scope="module")
+def linked(made: Ui, browser: Page) -> dict[str, str]:
+    """Return the addresses in MLflow's pages that the page of an evaluation links to, by name."""
+    browser.goto(f"{made.dagster}/assets/evaluations?partition=2&view=partitions")
+    found = {}
+    for name in ("report.html", "viewStateShareKey"):
+        link = browser.get_by_role("link", name=name).first
+        link.wait_for()
+        found[name] = link.get_attribute("href") or ""
+        assert found[name].startswith(made.mlflow)
+    return found
 
 
-def test_the_page_of_an_evaluation_leads_to_its_report_and_its_run(made: Ui, browser: Page) -> None:
-    browser.goto(linked(made, browser, "report.html"))
+def test_the_page_of_an_evaluation_leads_to_its_report_and_its_run(
+    linked: dict[str, str], browser: Page
+) -> None:
+    browser.goto(linked["report.html"])
     inside = browser.frame_locator("iframe")
     inside.get_by_text("test drawings classified correctly").wait_for()
 
@@ -149,9 +163,9 @@ COLUMNS = ("test_accuracy", *INTERVAL, "network", "epochs", "test_drawings", "so
 
 
 def test_an_evaluation_leads_to_all_runs_in_a_view_of_those_columns(
-    made: Ui, browser: Page
+    made: Ui, linked: dict[str, str], browser: Page
 ) -> None:
-    listed = linked(made, browser, "viewStateShareKey")
+    listed = linked["viewStateShareKey"]
     assert f"MLflow   {listed}\n" in made.said.read_text()
     browser.goto(listed)
     browser.get_by_text("2 categories, ", exact=False).first.wait_for()
@@ -237,3 +251,10 @@ def test_terminate_ends_a_training_and_its_run_in_mlflow(made: Ui, browser: Page
     browser.get_by_role("dialog").get_by_role("button", name="Terminate").click()
     browser.get_by_text("Canceled", exact=True).first.wait_for()
     wait_for(lambda: statuses() == ["KILLED"])
+
+
+def test_pages_that_let_others_in_say_so_and_sigterm_in_the_background_ends_every_process(
+    ui: Ui,
+) -> None:
+    ensure_up(ui, lets_others_in=True)
+    ensure_ends(ui, signal.SIGTERM)

@@ -203,7 +203,8 @@ def test_a_category_with_fewer_drawings_than_asked_for_says_so_materialized_or_u
         lines = b"".join(ndjson_lines(category, 10, 0))
         (mirror / f"{category}.ndjson").write_bytes(lines)
     home, source = prepare(tmp_path / "home"), (tmp_path / "mirror").as_uri()
-    chosen = (*SMALL, "--source", source, "--drawings", "25", "--home", home)
+    small = (*SMALL, "--network", "dense_baseline")
+    chosen = (*small, "--source", source, "--drawings", "25", "--home", home)
     for state in ("8 partitions materialized", "Everything is up to date"):
         command = in_process.qd("run", *chosen)
         assert command.code == 0, command.printed

@@ -1,24 +1,13 @@
-"""`qd ui` as people start and end it: real processes."""
+"""Ports that `qd ui` cannot have."""
 
-import signal
 import socket
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from qd_pipeline_tests.cli.in_process import qd
-from qd_pipeline_tests.cli.pages import ensure_ends, ensure_up, free_ports, running
+from qd_pipeline_tests.cli.pages import free_ports
 from qd_pipeline_tests.homes import prepare
-
-
-def test_pages_that_let_others_in_say_so_and_sigterm_in_the_background_ends_every_process(
-    tmp_path: Path,
-) -> None:
-    told: dict[str, Any] = {"QD_UI_HOST": "0.0.0.0"}  # noqa: S104 (what it means)
-    with running(prepare(tmp_path / "home"), ignoring_sigint=True, **told) as ui:
-        ensure_up(ui, lets_others_in=True)
-        ensure_ends(ui, signal.SIGTERM)
 
 
 @pytest.fixture

@@ -11,9 +11,10 @@ import pytest
 
 from qd_pipeline_tests.cli.pages import ensure_ends, ensure_up, running
 from qd_pipeline_tests.daemon import ask
+from qd_pipeline_tests.homes import prepare
 
 ROOT = Path(__file__).parents[2]
-PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input")
+UV = (sys.executable, "-m", "uv", "--quiet", "--offline")
 TINY = ("--class-set", "2", "--drawings", "30", "--epochs", "1", "--network", "dense_baseline")
 LOCATIONS = """{ workspaceOrError { ... on Workspace { locationEntries {
   name locationOrLoadError { __typename } } } } }"""
@@ -28,11 +29,11 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "qd_pipeline", sources / "qd_pipeline", ignore=unwanted)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, sources)
-    options = ("--no-index", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder))
-    subprocess.run([*PIP, "wheel", *options, str(sources)], check=True)
+    build = ("build", "--wheel", "--no-build-isolation", "--python", sys.executable)
+    subprocess.run([*UV, *build, "--out-dir", str(folder), str(sources)], check=True)
     (wheel,) = folder.glob("*.whl")
-    target = ("--no-index", "--no-deps", "--target", str(place))
-    subprocess.run([*PIP, "install", *target, str(wheel)], check=True)
+    install = ("pip", "install", "--no-deps", "--python", sys.executable, "--target", str(place))
+    subprocess.run([*UV, *install, str(wheel)], check=True)
     shutil.rmtree(sources)
     return place
 
@@ -40,7 +41,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_installed_wheel_runs_the_chain_and_serves_this_machine_alone_until_ctrl_c(
     installed: Path, tmp_path: Path
 ) -> None:
-    home, qd = tmp_path / "home", installed / "bin" / "qd"
+    home, qd = prepare(tmp_path / "home"), installed / "bin" / "qd"
     environment = {**os.environ, "PYTHONPATH": str(installed)}
     where = [sys.executable, "-c", "import qd_pipeline; print(qd_pipeline.__file__)"]
     found = subprocess.run(

@@ -220,7 +220,7 @@ def test_every_check_of_every_stage_has_passed(made: PipelineRunner) -> None:
 
 def of_two(home: Path, **options: Any) -> PipelineRunner:
     """Return a runner over the class set of two alone."""
-    return runner(home, **{"settings": TWO, "drawings": 25, **options})
+    return runner(home, **{"settings": TWO, **options})
 
 
 @pytest.fixture(scope="module")
@@ -266,7 +266,7 @@ def test_making_a_partition_again_by_name_takes_the_settings_recorded_for_it(
         again = two.store.read(*name)
         assert again.sequence == made.sequence + 1
         assert (again.fingerprint, again.version) == (made.fingerprint, made.version)
-    assert before[0].fingerprint["settings"] == {"drawings": 25}
+    assert before[0].fingerprint["settings"] == {"drawings": 40}
     assert before[1].fingerprint["settings"]["epochs"] == 1
 
 
@@ -295,15 +295,13 @@ def test_a_classifier_is_reported_though_its_evaluation_fails(two: PipelineRunne
 
 
 def test_the_same_settings_give_the_same_classifier_and_the_same_figures(
-    two: PipelineRunner, tmp_path_factory: pytest.TempPathFactory
+    made: PipelineRunner, home_of_two: Path
 ) -> None:
-    other = run(of_two(tmp_path_factory.mktemp("other")))
+    both = (made, of_two(home_of_two))
     for stage, key in (("bitmaps", "cow"), ("classifiers", "2")):
-        first, second = two.store.read(stage, key), other.store.read(stage, key)
+        first, second = (each.store.read(stage, key) for each in both)
         assert first.version == second.version
-    figures = [
-        dict(each.store.read("evaluations", "2").metadata["figures"]) for each in (two, other)
-    ]
+    figures = [dict(each.store.read("evaluations", "2").metadata["figures"]) for each in both]
     for each in figures:
         each.pop("training_seconds")
     assert figures[0] == figures[1]
@@ -326,7 +324,7 @@ def test_drawings_are_read_whole_while_another_run_publishes_them(two: PipelineR
         return read_drawings(cast("MaterializationContext", context))
 
     with ThreadPoolExecutor(1) as pool:
-        for _ in range(200):
+        for _ in range(60):
             published = pool.submit(publish_again)
             while not published.done():
                 assert len(read().test) > 0

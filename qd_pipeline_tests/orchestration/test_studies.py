@@ -59,6 +59,18 @@ def logged(chain: PipelineRunner, asset: str) -> Sequence[Any]:
     return list(client.search_runs([home.experiment_id], f"tags.asset = '{asset}'"))
 
 
+@pytest.fixture(scope="module")
+def validated(chain: PipelineRunner) -> Partition:
+    """Cross-validate once."""
+    return study(chain, "cross_validations", **TINY, folds=2)
+
+
+@pytest.fixture(scope="module")
+def studied(chain: PipelineRunner) -> Partition:
+    """Make a data study once."""
+    return study(chain, "data_studies", **TINY, shares=[50])
+
+
 def test_studies_are_made_on_request_only(chain: PipelineRunner) -> None:
     graph = chain.definitions.resolve_asset_graph()
     for name in STUDY_ASSETS:
@@ -71,20 +83,22 @@ def test_studies_are_made_on_request_only(chain: PipelineRunner) -> None:
             assert not keys & set(STUDY_ASSETS)
 
 
-def test_a_cross_validation_is_logged_with_its_mean_and_spread(chain: PipelineRunner) -> None:
-    made = study(chain, "cross_validations", **TINY, folds=2)
+def test_a_cross_validation_is_logged_with_its_mean_and_spread(
+    chain: PipelineRunner, validated: Partition
+) -> None:
     (mlflow_run,) = logged(chain, "cross_validations")
     assert mlflow_run.info.status == "FINISHED"
-    assert mlflow_run.data.metrics["cv_accuracy"] == made.metadata["cv_accuracy"]
-    assert mlflow_run.data.metrics["cv_accuracy_sd"] == made.metadata["cv_accuracy_sd"]
+    assert mlflow_run.data.metrics["cv_accuracy"] == validated.metadata["cv_accuracy"]
+    assert mlflow_run.data.metrics["cv_accuracy_sd"] == validated.metadata["cv_accuracy_sd"]
     assert mlflow_run.data.params["folds"] == "2"
     assert mlflow_run.data.tags["partition"] == "2"
-    written = json.loads(text_of(chain, made, "cross_validation.json"))
+    written = json.loads(text_of(chain, validated, "cross_validation.json"))
     assert len(written["folds"]) == 2
 
 
-def test_label_quality_is_found_from_a_cross_validation(chain: PipelineRunner) -> None:
-    validated = study(chain, "cross_validations", **TINY, folds=2)
+def test_label_quality_is_found_from_a_cross_validation(
+    chain: PipelineRunner, validated: Partition
+) -> None:
     made = study(chain, "label_quality")
     assert made.fingerprint["inputs"] == {"cross_validations/2": validated.version}
     table = pq.read_table(chain.store.open_local(made, "label_quality.parquet"))
@@ -127,18 +141,17 @@ def test_each_trial_is_a_run_and_the_best_settings_train_the_next_classifier(
     assert config.training(2).to_json() == {**best, "seed": 3}
 
 
-def test_a_data_study_leaves_a_page_and_a_curve(chain: PipelineRunner) -> None:
-    made = study(chain, "data_studies", **TINY, shares=[50])
+def test_a_data_study_leaves_a_page_and_a_curve(chain: PipelineRunner, studied: Partition) -> None:
     (mlflow_run,) = logged(chain, "data_studies")
     assert "trained_on_recognized_test_accuracy" in mlflow_run.data.metrics
-    names = [trained["name"] for trained in made.metadata["curve"]]
+    names = [trained["name"] for trained in studied.metadata["curve"]]
     assert names == ["50 %", "all"]
-    assert "Synthetic sample" in text_of(chain, made, "data_study.html")
+    assert "Synthetic sample" in text_of(chain, studied, "data_study.html")
 
 
-def test_the_next_evaluation_reports_a_study_of_the_same_drawings(chain: PipelineRunner) -> None:
-    study(chain, "data_studies", **TINY, shares=[50])
-
+def test_the_next_evaluation_reports_a_study_of_the_same_drawings(
+    chain: PipelineRunner, studied: Partition
+) -> None:
     def stale() -> dict[str, str]:
         return Staleness(chain.pipeline, chain.store, chain.configs).stale(By.CLASS_SET, "2")
 
@@ -149,7 +162,6 @@ def test_the_next_evaluation_reports_a_study_of_the_same_drawings(chain: Pipelin
     evaluated = chain.store.read("evaluations", "2")
     assert "<h2>More drawings</h2>" in text_of(chain, evaluated, "report.html")
     figures = json.loads(text_of(chain, evaluated, "evaluation.json"))
-    studied = chain.store.read("data_studies", "2")
     assert figures["data_study"]["curve"] == studied.metadata["curve"]
 
 

@@ -1,3 +1,4 @@
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -6,7 +7,13 @@ import pytest
 
 from qd_pipeline.errors import BadSetting, TrainingDiverged
 from qd_pipeline.learning.data import ClassSetData
-from qd_pipeline.learning.studies.cross_validation import Fold, cross_validate, each_fold, hold_out
+from qd_pipeline.learning.studies.cross_validation import (
+    CrossValidation,
+    Fold,
+    cross_validate,
+    each_fold,
+    hold_out,
+)
 from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline.quickdraw.split import TEST, TRAIN, VALIDATION, split_of
 from qd_pipeline_tests.learning.shapes import draw_shape, write_category, write_shapes
@@ -42,18 +49,36 @@ def test_a_fold_is_neither_trained_nor_validated_on(shapes: ClassSetData) -> Non
     assert (split_of(part.test.column("key_ids").astype(np.uint64)) != TEST).all()
 
 
-def test_mean_spread_and_predictions_are_those_of_the_folds(shapes: ClassSetData) -> None:
-    reported: list[tuple[int, Fold]] = []
+@dataclass
+class Reported:
+    """What a cross-validation reports, and its result."""
+
+    folds: list[tuple[int, Fold]]
+    progress: list[tuple[int, int]]
+    result: CrossValidation
+
+
+@pytest.fixture(scope="module")
+def validated(shapes: ClassSetData) -> Reported:
+    """Cross-validate once, in two folds."""
+    folds: list[tuple[int, Fold]] = []
     progress: list[tuple[int, int]] = []
     result = cross_validate(
         shapes,
         CONFIG,
-        count=3,
-        on_fold=lambda number, fold: reported.append((number, fold)),
+        count=2,
+        on_fold=lambda number, fold: folds.append((number, fold)),
         on_progress=lambda done, total: progress.append((done, total)),
     )
-    assert [number for number, _ in reported] == [0, 1, 2]
-    assert tuple(fold for _, fold in reported) == result.folds
+    return Reported(folds, progress, result)
+
+
+def test_mean_spread_and_predictions_are_those_of_the_folds(
+    shapes: ClassSetData, validated: Reported
+) -> None:
+    result, progress = validated.result, validated.progress
+    assert validated.folds == list(enumerate(result.folds))
+    assert len(result.folds) == 2
     shares = [fold.accuracy.hits / fold.accuracy.count for fold in result.folds]
     assert result.figures["cv_accuracy"] == pytest.approx(fmean(shares))
     assert result.figures["cv_accuracy_sd"] == pytest.approx(stdev(shares))
@@ -71,17 +96,16 @@ def test_mean_spread_and_predictions_are_those_of_the_folds(shapes: ClassSetData
     assert right == sum(fold.accuracy.hits for fold in result.folds)
 
 
-def test_the_same_seed_gives_the_same_figures(shapes: ClassSetData) -> None:
-    def figures() -> list[tuple[int, float]]:
-        folds = each_fold(shapes, CONFIG, count=2)
-        return [(fold.accuracy.hits, fold.loss) for fold in folds]
+def test_the_same_seed_gives_the_same_figures(shapes: ClassSetData, validated: Reported) -> None:
+    again = each_fold(shapes, CONFIG, count=2)
+    assert [(fold.accuracy.hits, fold.loss) for fold in again] == [
+        (fold.accuracy.hits, fold.loss) for fold in validated.result.folds
+    ]
 
-    assert figures() == figures()
 
-
-def test_a_fold_reads_back_as_it_was_written(shapes: ClassSetData) -> None:
-    fold = next(each_fold(shapes, CONFIG, count=2))
-    assert Fold.from_json(fold.to_json()) == fold
+def test_a_fold_reads_back_as_it_was_written(validated: Reported) -> None:
+    for fold in validated.result.folds:
+        assert Fold.from_json(fold.to_json()) == fold
 
 
 def test_a_fold_that_diverges_ends_the_cross_validation(shapes: ClassSetData) -> None:
