@@ -43,9 +43,10 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
 
 @pytest.fixture(scope="session")
 def one_machine(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Run the chain with the embedded defaults; return the URL of its store."""
+    """Run the chain and a search with the embedded defaults; return the URL of their store."""
     folder = tmp_path_factory.mktemp("one")
-    qd(folder, {"QD_HOME": str(folder / "home")}, *CHAIN)
+    for command in (CHAIN, SEARCH):
+        qd(folder, {"QD_HOME": str(folder / "home")}, *command)
     return (folder / "home" / "store").as_uri()
 
 
@@ -53,7 +54,8 @@ CHAIN = ("run", "--class-set", "2", "--drawings", "120", "--preset", "notebook",
 """The command whose results are the same wherever it runs."""
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Return a folder for the logs of a test."""
-    return tmp_path
+SEARCH = (
+    *("search", "2", "--workers", "2", "--folds", "2", "--trials", "5", "--epochs", "1"),
+    *("--network", "dense_baseline", "--space", str(Path(__file__).with_name("space.toml"))),
+)
+"""A search that two workers share."""

@@ -36,6 +36,7 @@ class Deployment:
         return {
             **self.bucket,
             "QD_DAGSTER_STORAGE": self.postgres.url(name),
+            "QD_STUDIES_STORAGE": self.postgres.url("studies"),
             "QD_STORE": f"s3://drawings/{name}",
             "MLFLOW_TRACKING_URI": self.mlflow,
         }
@@ -79,6 +80,15 @@ def contents(store: PartitionStore) -> dict[str, object]:
     made = snapshot.read("evaluations", "2")
     found["predictions"] = made.files["predictions.parquet"].sha256
     return found
+
+
+def trials(store: PartitionStore) -> list[object]:
+    """Return the trials of the search, but for their times."""
+    found = store.read("searches", "2").metadata["trials"]
+    return [
+        (each["number"], each["settings"], each["pruned"], [fold["loss"] for fold in each["folds"]])
+        for each in found
+    ]
 
 
 def rows(server: Postgres, database: str) -> str:

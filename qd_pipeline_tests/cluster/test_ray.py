@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from qd_pipeline.storage import PartitionStore
-from qd_pipeline_tests.cluster.conftest import CHAIN
-from qd_pipeline_tests.cluster.deployment import STAGES, Deployment, contents, qd, rows
+from qd_pipeline_tests.cluster.conftest import CHAIN, SEARCH
+from qd_pipeline_tests.cluster.deployment import STAGES, Deployment, contents, qd, rows, trials
 from qd_pipeline_tests.cluster.services import PASSWORD, SECRET_KEY, program, running, wait_until
 from qd_pipeline_tests.tracking.server import free_port
 
@@ -62,6 +62,7 @@ def engine(servers: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Ite
             **servers.settings(NAME),
             "QD_ENGINE": "ray",
             "QD_ENGINE_ADDRESS": cluster.address,
+            "QD_ENGINE_TRAININGS": "2",
             "QD_DAGSTER_PORT": str(free_port()),
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": TOKEN,
@@ -110,6 +111,24 @@ def test_two_nodes_give_bit_for_bit_what_one_machine_gives(
     assert {store.read(stage, key).sequence for stage in STAGES for key in ("cow", "panda")} == {1}
     assert len({job["driver_node_id"] for job in engine.jobs()}) == 2
     assert not any((engine.cluster.folder / name / "store").exists() for name in ("head", "worker"))
+
+
+def test_two_nodes_share_a_search_and_its_trials_are_those_of_one_machine(
+    engine: Engine,
+    followed: str,
+    servers: Deployment,
+    one_machine: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    assert followed
+    before = {job["submission_id"] for job in engine.jobs()}
+    qd(tmp_path, engine.settings, *SEARCH)
+    nodes = {job["driver_node_id"] for job in engine.jobs() if job["submission_id"] not in before}
+    assert len(nodes) == 2
+    found = servers.store(NAME, monkeypatch, tmp_path)
+    assert trials(found) == trials(PartitionStore(one_machine))
+    assert found.read("searches", "2").sequence == 1
 
 
 def test_credentials_are_in_no_description_of_a_job_and_no_log_of_a_node(

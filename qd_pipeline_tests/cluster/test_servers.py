@@ -1,5 +1,7 @@
 """One machine over servers: PostgreSQL behind Dagster and MLflow, partitions in a bucket."""
 
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -134,3 +136,42 @@ def test_doctor_says_in_a_sentence_each_what_cannot_be_used(
     assert "Dagster's database does not answer as it should (connection to server" in said
     assert "MLflow" in said
     assert "Traceback" not in said
+
+
+SHARE = """
+import sys
+from qd_pipeline.learning.studies import shared_trials
+
+url, worker = sys.argv[1], int(sys.argv[2])
+
+def point(number, known):
+    # Each knows all that are three points before it, and no other.
+    assert [trial.user_attrs["point"] for trial in known] == list(range(max(0, number - 2)))
+    return {"x": number + sum(trial.value for trial in known)}
+
+def evaluate(trial, known, done):
+    return trial.suggest_float("x", 0, 1e9) / 2
+
+with shared_trials.opened(url, "shared", 1, alone=False) as study:
+    found = shared_trials.work_through(study, 12, point, evaluate, workers=3, worker=worker)
+print(*[trial.value for trial in found or ()])
+"""
+
+
+def test_workers_at_the_same_moment_try_each_point_once_and_find_what_one_alone_finds(
+    servers: Deployment,
+) -> None:
+    url = servers.postgres.url("studies").replace("postgresql:", "postgresql+psycopg2:")
+    command = [sys.executable, "-W", "ignore", "-c", SHARE]
+    workers = [
+        subprocess.Popen([*command, url, str(number)], stdout=subprocess.PIPE, text=True)
+        for number in range(3)
+    ]
+    said = [worker.communicate(timeout=300)[0].split() for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0, 0]
+    values: list[float] = []
+    for number in range(12):
+        values.append((number + sum(values[: max(0, number - 2)])) / 2)
+    assert said == [[str(value) for value in values], [], []]
+    complete = "SELECT count(*) FROM trials WHERE state = 'COMPLETE'"
+    assert servers.postgres.ask("studies", complete) == 12
