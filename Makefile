@@ -64,7 +64,7 @@ test: $(STAMP) ## Run the whole suite, offline
 	@$(PYTEST) --ignore=qd_pipeline_tests/cluster
 
 test-cluster: $(STAMP) ## Run a deployment: PostgreSQL, S3, MLflow, two Ray nodes (make install-cluster first)
-	@$(BIN)/python -m pytest qd_pipeline_tests/cluster
+	@$(BIN)/python -m pytest qd_pipeline_tests/cluster qd_pipeline_tests/storage -k "cluster or s3 or faulty_server"
 
 install-cluster: $(STAMP) ## Add what a deployment needs, and the S3 server of its tests
 	@$(UV) --require-hashes -r requirements-deploy.lock
