@@ -2,15 +2,22 @@
 
 import os
 import subprocess
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from qd_pipeline.storage import PartitionStore
-from qd_pipeline_tests.cluster.services import Postgres, program
+from qd_pipeline_tests.cluster.services import (
+    SECRET_KEY,
+    Postgres,
+    mlflow_server,
+    postgres,
+    program,
+)
+from qd_pipeline_tests.storage.stores import serving_s3
 
 STAGES = ("raw_drawings", "strokes", "bitmaps")
 
@@ -48,12 +55,39 @@ class Deployment:
         return PartitionStore(f"s3://drawings/{name}", cache=cache)
 
 
+@contextmanager
+def deployment(folder: Path) -> Iterator[Deployment]:
+    """Run PostgreSQL, an S3 server, and MLflow's server over both."""
+    with ExitStack() as running:
+        database = running.enter_context(postgres())
+        bucket = {
+            "AWS_ENDPOINT_URL": running.enter_context(serving_s3(folder / "s3.log")),
+            "AWS_ACCESS_KEY_ID": "id",
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "AWS_REGION": "us-east-1",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+        mlflow = running.enter_context(
+            mlflow_server(database.url("mlflow"), "s3://drawings/mlflow", folder, bucket)
+        )
+        yield Deployment(folder, database, bucket, mlflow)
+
+
+AN_HOUR_AHEAD = ("faketime", "-m", "--exclude-monotonic", "-f", "+1h")
+"""Runs a command on a machine whose clock is wrong."""
+
+
 def qd(
-    folder: Path, environment: Mapping[str, str], *arguments: str, code: int = 0, wait: float = 400
+    folder: Path,
+    environment: Mapping[str, str],
+    *arguments: str,
+    code: int = 0,
+    wait: float = 400,
+    on: Sequence[str] = (),
 ) -> str:
-    """Run a command to its end; return what it printed."""
+    """Run a command to its end, on another machine where one is given; return what it printed."""
     done = subprocess.run(
-        [*program("qd"), *arguments],
+        [*on, *program("qd"), *arguments],
         check=False,
         cwd=folder,
         env={**os.environ, **environment},

@@ -1,9 +1,12 @@
 """One machine over servers: PostgreSQL behind Dagster and MLflow, partitions in a bucket."""
 
+import shutil
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,12 +15,15 @@ import pytest
 
 from qd_pipeline.storage import PartitionStore
 from qd_pipeline_tests.cluster.conftest import CHAIN
-from qd_pipeline_tests.cluster.deployment import Deployment, contents, qd, rows
+from qd_pipeline_tests.cluster.deployment import AN_HOUR_AHEAD, Deployment, contents, qd, rows
 from qd_pipeline_tests.cluster.services import PASSWORD, SECRET_KEY, wait_until
 from qd_pipeline_tests.tracking.server import Gate
 
 NAME = "dagster"
 """Of the database and the prefix of the store."""
+
+OPEN = "SELECT count(*) FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')"
+NOT_SUCCEEDED = "SELECT count(*) FROM runs WHERE status <> 'SUCCESS'"
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +114,55 @@ def test_a_bucket_that_is_away_for_twenty_seconds_is_waited_for(
     said = qd(tmp_path, settings, "make", "bitmaps", "cow")
     assert opened.is_set()
     assert "bitmaps cow is materialized." in said
+
+
+@pytest.mark.skipif(shutil.which("faketime") is None, reason="needs Debian's package faketime")
+def test_machines_with_clocks_an_hour_apart_may_write_one_partition_at_once(
+    servers: Deployment, home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert home.exists()
+    store = servers.store(NAME, monkeypatch, tmp_path)
+    before = store.read("strokes", "cow")
+
+    def make(name: str, on: Sequence[str]) -> str:
+        machine = {**servers.settings(NAME), "QD_HOME": str(tmp_path / name)}
+        return qd(tmp_path, machine, "make", "strokes", "cow", on=on)
+
+    with ThreadPoolExecutor() as machines:
+        right, wrong = machines.map(make, ("right", "wrong"), ((), AN_HOUR_AHEAD))
+    for said in (right, wrong):
+        assert "strokes cow is materialized." in said
+    # Whichever came last: one partition, whole, and neither run was taken for abandoned.
+    made = servers.store(NAME, monkeypatch, tmp_path).read("strokes", "cow")
+    assert before.sequence < made.sequence <= before.sequence + 2
+    assert (made.files, made.fingerprint) == (before.files, before.fingerprint)
+    assert servers.postgres.ask(NAME, NOT_SUCCEEDED) == 0
+    settings = {**servers.settings(NAME), "QD_HOME": str(tmp_path / "wrong")}
+    said = qd(tmp_path, settings, "doctor", on=AN_HOUR_AHEAD)
+    assert "s behind this machine's: set both by NTP" in said
+
+
+def test_a_machine_with_a_full_disk_says_so_in_a_sentence_and_leaves_the_partition_as_it_was(
+    servers: Deployment, home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=32k", "tmpfs", str(disk)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a small disk")
+    store = servers.store(NAME, monkeypatch, tmp_path)
+    before = store.read("strokes", "cow")
+    settings = {**servers.settings(NAME), "QD_HOME": str(home), "QD_CACHE": str(disk)}
+    try:
+        said = qd(tmp_path, settings, "make", "strokes", "cow", code=1)
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+    assert said.count("✗") == 1
+    assert "No space left on device" in said
+    assert "Traceback" not in said
+    after = servers.store(NAME, monkeypatch, tmp_path / "again").read("strokes", "cow")
+    assert after == before
+    assert servers.postgres.ask(NAME, OPEN) == 0
 
 
 def test_doctor_says_that_all_can_be_used(servers: Deployment, home: Path, tmp_path: Path) -> None:
