@@ -109,10 +109,15 @@ def test_credentials_are_in_no_description_of_a_job_and_no_log_of_a_node(
             assert secret.encode() not in text, place
 
 
-def test_doctor_knows_ray_and_dagster(engine: Engine, followed: str, tmp_path: Path) -> None:
+def test_doctor_says_that_all_can_be_used(engine: Engine, followed: str, tmp_path: Path) -> None:
     assert followed
     said = qd(tmp_path, engine.settings, "doctor")
+    assert "store: s3://drawings/ray creates once, reads ranges, lists and deletes." in said
+    assert "(PostgreSQL" in said
     assert f"and so does Ray {engine.cluster.address}" in said
+    assert "holds our experiments" in said
+    assert "✗" not in said
+    assert PASSWORD not in said
 
 
 def test_a_run_whose_node_is_killed_is_made_again_on_another_one(

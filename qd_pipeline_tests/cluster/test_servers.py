@@ -165,16 +165,6 @@ def test_a_machine_with_a_full_disk_says_so_in_a_sentence_and_leaves_the_partiti
     assert servers.postgres.ask(NAME, OPEN) == 0
 
 
-def test_doctor_says_that_all_can_be_used(servers: Deployment, home: Path, tmp_path: Path) -> None:
-    settings = {**servers.settings(NAME), "QD_HOME": str(home)}
-    said = qd(tmp_path, settings, "doctor")
-    assert "store: s3://drawings/dagster creates once, reads ranges, lists and deletes." in said
-    assert "(PostgreSQL" in said
-    assert "holds our experiments" in said
-    assert "✗" not in said
-    assert PASSWORD not in said
-
-
 def test_doctor_says_in_a_sentence_each_what_cannot_be_used(
     servers: Deployment, home: Path, tmp_path: Path
 ) -> None:

@@ -80,6 +80,11 @@ def test_no_secret_is_in_the_configuration_nor_handed_to_other_machines(
     # dagster-ray puts it between a shell's single quotes.
     assert "'" not in config
     assert engine.node_variables(settings) == ["QD_STORE", "QD_CLASS_SETS"]
+    celery = Settings.load(**{**WHOLE, "engine": "celery", "engine_address": "amqp://q:s3cret@b"})
+    config = engine.rendered_config(celery)
+    assert config is not None
+    assert "s3cret" not in config
+    assert "db+postgresql+psycopg2://qd@db.example/dagster" in config
 
 
 def test_a_run_that_has_just_failed_is_followed_until_dagster_says_whether_it_is_repeated(
