@@ -1,7 +1,6 @@
 """A deployment's settings, its commands, and what is in its databases."""
 
-import os
-import subprocess
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from qd_pipeline_tests.cluster.services import (
     mlflow_server,
     postgres,
     program,
+    running,
 )
 from qd_pipeline_tests.storage.stores import serving_s3
 
@@ -86,18 +86,11 @@ def qd(
     on: Sequence[str] = (),
 ) -> str:
     """Run a command to its end, on another machine where one is given; return what it printed."""
-    done = subprocess.run(
-        [*on, *program("qd"), *arguments],
-        check=False,
-        cwd=folder,
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=wait,
-    )
-    assert done.returncode == code, done.stdout
-    return " ".join(done.stdout.split())
+    log = folder / f"{secrets.token_hex(4)}.log"
+    # Not a pipe: under another clock, what Dagster has started holds it open.
+    with running([*on, *program("qd"), *arguments], log, environment, folder) as process:
+        assert process.wait(wait) == code, log.read_text()
+    return " ".join(log.read_text().split())
 
 
 def contents(store: PartitionStore) -> dict[str, object]:
