@@ -6,10 +6,12 @@ nodes over one is lower than where each has a machine.
     python -m benchmarks.cluster
 """
 
+import json
 import os
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -17,6 +19,7 @@ from typing import Any, Final
 import dagster as dg
 
 from benchmarks import rows
+from benchmarks.corpus import Corpus
 from benchmarks.rows import Row
 from qd_pipeline import catalog
 from qd_pipeline.cli.chain import pipeline_of
@@ -40,10 +43,9 @@ _WORKERS: Final = 16
 class _Made:
     """Runs of a deployment, with the times that Dagster has recorded of them."""
 
-    def __init__(self, environment: dict[str, str], drawings: int) -> None:
+    def __init__(self, environment: dict[str, str]) -> None:
         os.environ |= environment
-        names = list(catalog.CATEGORIES)[:_CATEGORIES]
-        self.settings = Settings.load(class_sets={"all": tuple(names)}, drawings=drawings)
+        self.settings = Settings.load()
         self.pipeline = pipeline_of(self.settings)
         self.keys = tuple(self.pipeline.partitions.keys(By.CATEGORY))
 
@@ -83,29 +85,35 @@ def _local_start(servers: Deployment, folder: Path) -> tuple[float, ...]:
         "QD_HOME": str(folder),
     }
     log = folder.with_suffix(".log")
-    classes = _Made(environment, 10)
-    shown = {**environment, **_shared(classes.settings)}
-    with running([*program("qd"), "ui"], log, shown, folder.parent) as process:
+    made = _Made(environment)
+    with running([*program("qd"), "ui"], log, environment, folder.parent) as process:
         wait_until(lambda: "Ctrl-C stops both" in log.read_text(), process, log, 300)
-        return tuple(
-            _waited(classes.run(("raw_drawings",), classes.keys[:1], 1)) for _ in range(_ROUNDS)
-        )
+        return tuple(_waited(made.run(("raw_drawings",), made.keys[:1], 1)) for _ in range(_ROUNDS))
 
 
-def _shared(settings: Settings) -> dict[str, str]:
-    """Return what the deployment has to know of the settings, in its environment."""
-    every = settings.to_environment()
-    return {name: every[name] for name in ("QD_CLASS_SETS", "QD_DRAWINGS")}
+def _mirror(folder: Path, drawings: int) -> dict[str, str]:
+    """Write a mirror of some categories; return the settings that name them."""
+    files = folder / "full" / "simplified"
+    files.mkdir(parents=True)
+    names, corpus = list(catalog.CATEGORIES)[:_CATEGORIES], Corpus.find()
+    for name in names:
+        lines = islice(corpus.one_category(name), drawings)
+        (files / f"{name}.ndjson").write_bytes(b"".join(lines))
+    return {
+        "QD_SOURCE": folder.as_uri(),
+        "QD_CLASS_SETS": json.dumps({"all": names}),
+        "QD_DRAWINGS": str(drawings),
+    }
 
 
 def measure(folder: Path, drawings: int) -> list[Row]:
     """Measure everything on so many drawings of each category."""
     with ExitStack() as parts:
         servers = parts.enter_context(deployment(folder))
-        os.environ |= _shared(_Made({"QD_HOME": str(folder / "home")}, drawings).settings)
+        os.environ |= _mirror(folder / "mirror", drawings)
         local = _local_start(servers, folder / "local")
         engine = parts.enter_context(engine_over(servers, "ray", folder, cores=(0, 1)))
-        made = _Made(engine.settings, drawings)
+        made = _Made(engine.settings)
         on_ray = tuple(
             _waited(made.run(("raw_drawings",), made.keys[:1], 1)) for _ in range(_ROUNDS)
         )
