@@ -35,7 +35,7 @@ CHOICES = $(call option,SOURCE,source) $(call option,CLASS_SET,class-set) \
 	$(call option,EPOCHS,epochs) $(call option,SEED,seed) $(call option,CLASS_SETS,class-sets)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run ui draw test test-cluster install-cluster stress audit check clean bench bench-learning bench-predict bench-pages bench-scale install-bench
+.PHONY: help install run ui draw test test-cluster install-cluster stress audit check clean bench bench-learning bench-predict bench-pages bench-scale bench-cluster install-bench
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,7 +69,7 @@ test: $(STAMP) ## Run the whole suite, offline
 	@$(PYTEST) --ignore=qd_pipeline_tests/cluster
 
 test-cluster: $(STAMP) ## Run a deployment: PostgreSQL, S3, MLflow, two Ray nodes (make install-cluster first)
-	@$(BIN)/python -m pytest qd_pipeline_tests/cluster
+	@$(BIN)/python -m pytest qd_pipeline_tests/cluster qd_pipeline_tests/storage -k "cluster or s3 or faulty_server"
 
 install-cluster: $(STAMP) ## Add what a deployment needs, and the S3 server of its tests
 	@$(UV) --require-hashes -r requirements-deploy.lock
@@ -91,6 +91,9 @@ bench-pages: $(STAMP) ## Measure "Materialize all" in Dagster's pages: the sampl
 
 bench-scale: $(STAMP) ## Measure all 345 categories: orchestration, memory of a training (a quarter of an hour)
 	@$(BIN)/python -m benchmarks.scale
+
+bench-cluster: $(STAMP) ## Measure two one-core Ray nodes against one (make install-cluster first; a quarter of an hour)
+	@$(BIN)/python -m benchmarks.cluster
 
 install-bench: $(STAMP) ## Add what the benchmarks compare with: cairo (Debian's libcairo2), opencv
 	@$(UV) --require-hashes -r requirements-bench.lock

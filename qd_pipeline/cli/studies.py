@@ -39,6 +39,14 @@ if TYPE_CHECKING:
 _MOST_ROWS: Final = 20
 """Categories that are shown of more: those with the largest shares; the page has all."""
 
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Trainings at once on an engine. (default: QD_ENGINE_TRAININGS where "
+        "QD_STUDIES_STORAGE is set, else 1)"
+    ),
+]
+
 ClassSetArgument = Annotated[str, typer.Argument(help="Class set, as 8.")]
 
 
@@ -136,6 +144,7 @@ def search(
         ),
     ] = None,
     folds: Annotated[int, typer.Option(help="Folds of each trial.")] = 3,
+    workers: WorkersOption = None,
     preset: Annotated[str, typer.Option(help=PRESET_HELP)] = "notebook",
     *,
     training: dict[str, Any],
@@ -153,6 +162,7 @@ def search(
     axes = Space.load(space) if space else NOTEBOOK
     training["preset"] = preset
     own = {"space": axes.to_json(), "trials": trials, "folds": folds}
+    own["workers"] = workers or _workers(settings)
     made, _, console = _make(settings, "searches", class_set, training, own)
     table = Table("trial", "settings", "accuracy ± SD", "folds", "training")
     trials_made = made.metadata["trials"]
@@ -259,6 +269,11 @@ def _make(
     summary.show_failures(console, runner)
     fail_if_any(runner, stage)
     return runner.store.read(stage, key), runner, console
+
+
+def _workers(settings: "Settings") -> int:
+    shared = settings.engine != "local" and settings.studies_storage
+    return settings.engine_trainings if shared else 1
 
 
 def _shares(text: str) -> list[int]:

@@ -11,7 +11,10 @@ from qd_pipeline.orchestration.observations import CLASS_SETS
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.stage import DATA_STAGES, Stage
-from qd_pipeline.orchestration.stages.training_config import TrainingStageConfig
+from qd_pipeline.orchestration.stages.training_config import (
+    SharedTrainingConfig,
+    TrainingStageConfig,
+)
 
 _RESOURCES = {"partition_store", "source", "mlflow"}
 
@@ -46,7 +49,10 @@ def _single(stage: Stage, pipeline: Pipeline) -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         name=stage.name,
-        specs=[_spec(stage, pipeline, skippable=False)],
+        specs=[
+            # Of several workers one publishes.
+            _spec(stage, pipeline, skippable=issubclass(stage.config, SharedTrainingConfig))
+        ],
         check_specs=_check_specs(stage),
         pool=stage.pool,
         required_resource_keys=_RESOURCES,

@@ -9,7 +9,7 @@ from qd_pipeline.orchestration.assets import assets_of
 from qd_pipeline.orchestration.automation import sensor_of
 from qd_pipeline.orchestration.failures import failure_sensor_of
 from qd_pipeline.orchestration.jobs import jobs_of
-from qd_pipeline.orchestration.launches import launches_sensor
+from qd_pipeline.orchestration.launches import abandoned_sensor, launches_sensor
 from qd_pipeline.orchestration.observations import class_sets_asset, files_asset
 from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.resources import resources_of
@@ -42,6 +42,8 @@ def definitions_of(
     sensors = [sensor_of(pipeline, jobs), failure_sensor_of(pipeline.settings)]
     if pipeline.settings.engine == "ray":
         sensors.append(launches_sensor())
+    if pipeline.settings.engine == "celery":
+        sensors.append(abandoned_sensor(pipeline))
     return dg.Definitions(
         assets=[
             files_asset(pipeline),

@@ -87,7 +87,13 @@ def rendered_config(settings: Settings) -> str | None:
         config["run_launcher"] = {
             "module": "dagster_celery.launcher",
             "class": "CeleryRunLauncher",
-            "config": {"broker": {"env": "QD_ENGINE_ADDRESS"}, "backend": "rpc://"},
+            "config": {
+                "broker": {"env": "QD_ENGINE_ADDRESS"},
+                # Not `rpc://`: a daemon that was started again would know of no earlier run.
+                "backend": f"db+{config['storage']['postgres']['postgres_url']}",
+                # Tasks that wait at a worker would be lost with it.
+                "config_source": {"task_acks_late": True},
+            },
         }
     text: str = yaml.safe_dump(config, sort_keys=False)
     return text

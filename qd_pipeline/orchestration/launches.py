@@ -1,14 +1,52 @@
-"""Runs whose worker failed before they began: closed, so that Dagster makes them again.
+"""Runs whose worker has failed: closed, so that Dagster makes them again.
 
-Dagster's monitoring asks an engine only for the workers of runs that have begun. A run whose node
-died a moment earlier would wait for its start timeout, an hour.
+Dagster's monitoring asks an engine only for the workers of runs that have begun: on Ray, a run
+whose node died a moment earlier would wait for its start timeout, an hour. To Celery the task of a
+killed worker has started, for ever.
 """
 
+import json
+import time
 from typing import Final
 
 import dagster as dg
 
+from qd_pipeline.orchestration import ownership, recovery
+from qd_pipeline.orchestration.pipeline import Pipeline
+from qd_pipeline.orchestration.resources import PartitionStoreResource
+
 _SECONDS: Final = 30
+
+
+def abandoned_sensor(pipeline: Pipeline) -> dg.SensorDefinition:
+    """Return the sensor that closes runs whose worker no longer renews its lease, or never did."""
+    after = pipeline.settings.abandoned_after
+
+    @dg.sensor(
+        name="close_abandoned_runs",
+        minimum_interval_seconds=_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Close runs whose worker was killed.",
+    )
+    def close_abandoned_runs(
+        context: dg.SensorEvaluationContext, partition_store: PartitionStoreResource
+    ) -> dg.SkipReason:
+        recovery.close_abandoned(pipeline, partition_store.store, context.instance)
+        started = context.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+        before, now = json.loads(context.cursor or "{}"), time.time()
+        # A worker takes a run over seconds after it has started it.
+        since = {
+            run.run_id: before.get(run.run_id, now)
+            for run in started
+            if not ownership.is_owned(run)
+        }
+        for run in started:
+            if now - since.get(run.run_id, now) > after:
+                context.instance.report_run_failed(run, "Its worker was killed.")
+        context.update_cursor(json.dumps(since))
+        return dg.SkipReason("Runs of killed workers are closed.")
+
+    return close_abandoned_runs
 
 
 def launches_sensor() -> dg.SensorDefinition:

@@ -16,6 +16,7 @@ from qd_pipeline.orchestration.context import BlockingCheckFailed, Materializati
 from qd_pipeline.orchestration.fingerprint import fingerprint
 from qd_pipeline.orchestration.partitions import key_of
 from qd_pipeline.orchestration.provenance import Provenance
+from qd_pipeline.orchestration.stages.training_config import SharedTrainingConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -56,6 +57,8 @@ def materialize(
         take_ownership(pipeline, context)
         with sigint.redelivered():
             made = materialize_partition(stage, key, config, pipeline, context)
+            if made is None:
+                return
     except QdError as error:
         if isinstance(error, BlockingCheckFailed):
             yield from _check_results(stage, error.results)
@@ -90,7 +93,7 @@ def materialize_partition(
     pipeline: Pipeline,
     context: dg.AssetExecutionContext,
     shared: TrackedRun | None = None,
-) -> Materialized:
+) -> Materialized | None:
     """Materialize one partition of a stage: read inputs, stage, check, publish, log.
 
     Args:
@@ -101,6 +104,9 @@ def materialize_partition(
         context: Dagster's context of the step.
         shared: MLflow run of all partitions of the step, which logs them by itself.
 
+    Returns:
+        None where it took part in what another run publishes.
+
     Raises:
         QdError: It cannot be made; nothing is published.
     """
@@ -110,7 +116,7 @@ def materialize_partition(
     provenance = Provenance.of_partitions(
         made for partitions in inputs.values() for made in partitions.values()
     ) or Provenance.of_source(context.resources.source.source())
-    own = nullcontext(shared) if shared else _run(stage, key, context, provenance, inputs)
+    own = nullcontext(shared) if shared else _run(stage, key, config, context, provenance, inputs)
     with own as run, store.stage(stage.name, key) as staged:
         read = [made for partitions in inputs.values() for made in partitions.values()]
         made_from = fingerprint(stage, settings, read)
@@ -118,6 +124,8 @@ def materialize_partition(
             stage, key, pipeline, inputs, made_from, staged, run, provenance, context
         )
         result = stage.materialize(work, config)
+        if result is None:
+            return None
         work.require(result.checks)
         partition = _published(work, config, result)
         for each in work.after_publishing:
@@ -157,12 +165,15 @@ def severity(stage: Stage, check: CheckResult) -> dg.AssetCheckSeverity:
 def _run(
     stage: Stage,
     key: str,
+    config: StageConfig,
     context: dg.AssetExecutionContext,
     provenance: Provenance,
     inputs: Mapping[str, Mapping[str, Partition]],
 ) -> Any:
     from qd_pipeline import tracking  # noqa: PLC0415 (MLflow takes seconds to import)
 
+    if isinstance(config, SharedTrainingConfig) and config.worker:
+        return nullcontext()  # it logs to the run of the worker that publishes
     tracker: Tracker = context.resources.mlflow.tracker
     if stage.continues:
         return tracker.again(inputs[stage.continues][key].metadata["mlflow_run"])

@@ -41,6 +41,11 @@ def tags(
     return {_TAG: f"{run_id} {leases.owner} {_name(store)}"}
 
 
+def is_owned(run: dg.DagsterRun) -> bool:
+    """Return whether a process has said that it works on a run."""
+    return run.tags.get(_TAG, "").startswith(f"{run.run_id} ")
+
+
 def close_abandoned(
     instance: dg.DagsterInstance, store: PartitionStore, leases: Leases, after: timedelta
 ) -> list[dg.DagsterRun]:
@@ -52,8 +57,7 @@ def close_abandoned(
     owned = {
         run.run_id: tag.split(" ")[1]
         for run in instance.get_runs(dg.RunsFilter(statuses=_OPEN))
-        if (tag := run.tags.get(_TAG, "")).startswith(f"{run.run_id} ")
-        and tag.endswith(f" {_name(store)}")
+        if is_owned(run) and (tag := run.tags[_TAG]).endswith(f" {_name(store)}")
     }
     if not owned:
         return []

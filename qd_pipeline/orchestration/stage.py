@@ -111,8 +111,11 @@ class Result:
 class Materialize(Protocol):
     """Make one partition: stage its files and say what was found."""
 
-    def __call__(self, context: MaterializationContext, config: Any, /) -> Result:
-        """Materialize the context's partition as configured."""
+    def __call__(self, context: MaterializationContext, config: Any, /) -> Result | None:
+        """Materialize the context's partition as configured.
+
+        None is the result of a worker that takes part in what another run publishes.
+        """
         ...
 
 

@@ -176,7 +176,11 @@ class Submission:
         if repeated:
             following.setdefault(repeated[0].run_id, 0)
             return False
-        if run.tags.get("dagster/will_retry") == "true":
+        # Dagster says so of every failed run, a moment after it has failed.
+        if (
+            run.status is dg.DagsterRunStatus.FAILURE
+            and run.tags.get("dagster/will_retry") != "false"
+        ):
             return True
         self.failures |= self._failures(run)
         return False

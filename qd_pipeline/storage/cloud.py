@@ -142,15 +142,16 @@ class CloudObjects(Objects):
                 f"refuses our credentials ({bucket.reason(error)})",
                 "check them, and that they may list, read, write and delete there",
             ) from error
-        except NotSupportedError as error:
-            raise StoreFailed(
-                self.name,
-                f"cannot do what is needed ({bucket.reason(error)})",
-                "use a server with conditional puts, lists and deletes",
-            ) from error
         except BaseError as error:
             if "NoSuchBucket" in str(error):
                 raise self._missing_bucket() from error
+            # S3's own code, where a server knows the request and not the condition.
+            if isinstance(error, NotSupportedError) or "NotImplemented" in str(error):
+                raise StoreFailed(
+                    self.name,
+                    f"cannot do what is needed ({bucket.reason(error)})",
+                    "use a server with conditional puts, lists and deletes",
+                ) from error
             raise StoreFailed(
                 self.name,
                 f"does not answer as it should ({bucket.reason(error)})",

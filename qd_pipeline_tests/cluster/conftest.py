@@ -1,19 +1,13 @@
 """A deployment: servers of their own, and one machine to compare with."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from qd_pipeline_tests.cluster.deployment import Deployment, qd
-from qd_pipeline_tests.cluster.services import (
-    SECRET_KEY,
-    mlflow_server,
-    postgres,
-    postgres_programs,
-)
-from qd_pipeline_tests.storage.stores import s3_server, serving_s3
+from qd_pipeline_tests.cluster.deployment import Deployment, deployment, qd
+from qd_pipeline_tests.cluster.services import postgres_programs
+from qd_pipeline_tests.storage.stores import s3_server
 
 
 @pytest.fixture(scope="session")
@@ -25,27 +19,16 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
         pytest.skip("needs PostgreSQL (Debian's package postgresql)")
     if s3_server() is None:
         pytest.skip("needs moto's server or ministack (the extra cluster)")
-    folder = tmp_path_factory.mktemp("servers")
-    with ExitStack() as running:
-        database = running.enter_context(postgres())
-        bucket = {
-            "AWS_ENDPOINT_URL": running.enter_context(serving_s3(folder / "s3.log")),
-            "AWS_ACCESS_KEY_ID": "id",
-            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-            "AWS_REGION": "us-east-1",
-            "AWS_DEFAULT_REGION": "us-east-1",
-        }
-        mlflow = running.enter_context(
-            mlflow_server(database.url("mlflow"), "s3://drawings/mlflow", folder, bucket)
-        )
-        yield Deployment(folder, database, bucket, mlflow)
+    with deployment(tmp_path_factory.mktemp("servers")) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
 def one_machine(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Run the chain with the embedded defaults; return the URL of its store."""
+    """Run the chain and a search with the embedded defaults; return the URL of their store."""
     folder = tmp_path_factory.mktemp("one")
-    qd(folder, {"QD_HOME": str(folder / "home")}, *CHAIN)
+    for command in (CHAIN, SEARCH):
+        qd(folder, {"QD_HOME": str(folder / "home")}, *command)
     return (folder / "home" / "store").as_uri()
 
 
@@ -53,7 +36,8 @@ CHAIN = ("run", "--class-set", "2", "--drawings", "120", "--preset", "notebook",
 """The command whose results are the same wherever it runs."""
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Return a folder for the logs of a test."""
-    return tmp_path
+SEARCH = (
+    *("search", "2", "--workers", "2", "--folds", "2", "--trials", "5", "--epochs", "1"),
+    *("--network", "dense_baseline", "--space", str(Path(__file__).with_name("space.toml"))),
+)
+"""A search that two workers share."""

@@ -1,16 +1,23 @@
 """A deployment's settings, its commands, and what is in its databases."""
 
-import os
-import subprocess
-from collections.abc import Mapping
-from contextlib import closing
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from qd_pipeline.storage import PartitionStore
-from qd_pipeline_tests.cluster.services import Postgres, program
+from qd_pipeline_tests.cluster.services import (
+    SECRET_KEY,
+    Postgres,
+    mlflow_server,
+    postgres,
+    program,
+    running,
+)
+from qd_pipeline_tests.storage.stores import serving_s3
 
 STAGES = ("raw_drawings", "strokes", "bitmaps")
 
@@ -36,6 +43,7 @@ class Deployment:
         return {
             **self.bucket,
             "QD_DAGSTER_STORAGE": self.postgres.url(name),
+            "QD_STUDIES_STORAGE": self.postgres.url("studies"),
             "QD_STORE": f"s3://drawings/{name}",
             "MLFLOW_TRACKING_URI": self.mlflow,
         }
@@ -47,22 +55,42 @@ class Deployment:
         return PartitionStore(f"s3://drawings/{name}", cache=cache)
 
 
+@contextmanager
+def deployment(folder: Path) -> Iterator[Deployment]:
+    """Run PostgreSQL, an S3 server, and MLflow's server over both."""
+    with ExitStack() as running:
+        database = running.enter_context(postgres())
+        bucket = {
+            "AWS_ENDPOINT_URL": running.enter_context(serving_s3(folder / "s3.log")),
+            "AWS_ACCESS_KEY_ID": "id",
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "AWS_REGION": "us-east-1",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+        mlflow = running.enter_context(
+            mlflow_server(database.url("mlflow"), "s3://drawings/mlflow", folder, bucket)
+        )
+        yield Deployment(folder, database, bucket, mlflow)
+
+
+AN_HOUR_AHEAD = ("faketime", "-m", "--exclude-monotonic", "-f", "+1h")
+"""Runs a command on a machine whose clock is wrong."""
+
+
 def qd(
-    folder: Path, environment: Mapping[str, str], *arguments: str, code: int = 0, wait: float = 400
+    folder: Path,
+    environment: Mapping[str, str],
+    *arguments: str,
+    code: int = 0,
+    wait: float = 400,
+    on: Sequence[str] = (),
 ) -> str:
-    """Run a command to its end; return what it printed."""
-    done = subprocess.run(
-        [*program("qd"), *arguments],
-        check=False,
-        cwd=folder,
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=wait,
-    )
-    assert done.returncode == code, done.stdout
-    return " ".join(done.stdout.split())
+    """Run a command to its end, on another machine where one is given; return what it printed."""
+    log = folder / f"{secrets.token_hex(4)}.log"
+    # Not a pipe: under another clock, what Dagster has started holds it open.
+    with running([*on, *program("qd"), *arguments], log, environment, folder) as process:
+        assert process.wait(wait) == code, log.read_text()
+    return " ".join(log.read_text().split())
 
 
 def contents(store: PartitionStore) -> dict[str, object]:
@@ -79,6 +107,15 @@ def contents(store: PartitionStore) -> dict[str, object]:
     made = snapshot.read("evaluations", "2")
     found["predictions"] = made.files["predictions.parquet"].sha256
     return found
+
+
+def trials(store: PartitionStore) -> list[object]:
+    """Return the trials of the search, but for their times."""
+    found = store.read("searches", "2").metadata["trials"]
+    return [
+        (each["number"], each["settings"], each["pruned"], [fold["loss"] for fold in each["folds"]])
+        for each in found
+    ]
 
 
 def rows(server: Postgres, database: str) -> str:

@@ -3,7 +3,7 @@
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,19 +27,22 @@ class Cluster:
     Attributes:
         address: Of its job server.
         worker: Process of the worker.
-        homes: Data directory of each node.
+        cores: Processor cores of the head and the worker; any where there are none.
     """
 
     address: str
     port: int
     folder: Path
     environment: Mapping[str, str]
+    cores: Sequence[int] = ()
     worker: "subprocess.Popen[bytes] | None" = None
 
     @contextmanager
     def node(self, name: str, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
         """Run a node until the block ends."""
-        command = [*program("ray"), "start", "--block", "--num-cpus=1", "--disable-usage-stats"]
+        core = [str(self.cores[name != "head"])] if self.cores else []
+        command = ["taskset", "--cpu-list", *core] if core else []
+        command += [*program("ray"), "start", "--block", "--num-cpus=1", "--disable-usage-stats"]
         command += ["--object-store-memory=100000000", *arguments]
         environment = {**self.environment, "QD_HOME": str(self.folder / name)}
         log = self.folder / f"{name}.log"
@@ -55,7 +58,7 @@ class Cluster:
 
 
 @contextmanager
-def ray_cluster(environment: Mapping[str, str]) -> Iterator[Cluster]:
+def ray_cluster(environment: Mapping[str, str], cores: Sequence[int] = ()) -> Iterator[Cluster]:
     """Run a cluster; what its nodes need of secrets is in their own environment."""
     # The paths of Ray's sockets must be short.
     folder = Path(tempfile.mkdtemp(prefix="qd-"))
@@ -63,7 +66,8 @@ def ray_cluster(environment: Mapping[str, str]) -> Iterator[Cluster]:
     secret = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}
     # On a busy machine.
     secret["RAY_raylet_start_wait_time_s"] = "170"
-    cluster = Cluster(f"http://127.0.0.1:{dashboard}", port, folder, {**environment, **secret})
+    address = f"http://127.0.0.1:{dashboard}"
+    cluster = Cluster(address, port, folder, {**environment, **secret}, cores)
     head = ["--head", f"--port={port}", f"--dashboard-port={dashboard}", f"--temp-dir={folder}/r"]
     try:
         with ExitStack() as nodes:

@@ -85,7 +85,7 @@ class Postgres:
 
 @contextmanager
 def postgres() -> Iterator[Postgres]:
-    """Run a server with the databases `dagster`, `ray` and `mlflow`."""
+    """Run a server with the databases `dagster`, `ray`, `celery`, `studies` and `mlflow`."""
     programs = postgres_programs()
     assert programs is not None
     # Not below pytest's folders: an ordinary user must reach it.
@@ -101,7 +101,7 @@ def postgres() -> Iterator[Postgres]:
 
         with contextlib.closing(psycopg2.connect(server.url("postgres"))) as connection:
             connection.autocommit = True
-            for name in ("dagster", "ray", "mlflow"):
+            for name in ("dagster", "ray", "celery", "studies", "mlflow"):
                 connection.cursor().execute(f"CREATE DATABASE {name}")
         yield server
     finally:

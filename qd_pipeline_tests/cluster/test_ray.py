@@ -4,88 +4,51 @@ import json
 import os
 import signal
 import subprocess
-import sys
-import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from qd_pipeline.storage import PartitionStore
-from qd_pipeline_tests.cluster.conftest import CHAIN
-from qd_pipeline_tests.cluster.deployment import STAGES, Deployment, contents, qd, rows
+from qd_pipeline_tests.cluster.conftest import CHAIN, SEARCH
+from qd_pipeline_tests.cluster.deployment import STAGES, Deployment, contents, qd, rows, trials
 from qd_pipeline_tests.cluster.services import PASSWORD, SECRET_KEY, program, running, wait_until
-from qd_pipeline_tests.tracking.server import free_port
 
 pytest.importorskip("dagster_ray", reason="needs the extra ray")
 
-from qd_pipeline_tests.cluster.ray_nodes import TOKEN, Cluster, kill, ray_cluster
+from qd_pipeline_tests.cluster.engine import Engine, engine_over
+from qd_pipeline_tests.cluster.ray_nodes import kill
 
 NAME = "ray"
 """Of the database and the prefix of the store."""
 
 
-@dataclass
-class Engine:
-    """A deployment with an engine.
-
-    Attributes:
-        cluster: The Ray cluster.
-        settings: Environment of the machine that commands are given on.
-    """
-
-    cluster: Cluster
-    settings: dict[str, str]
-
-    def jobs(self) -> list[dict[str, object]]:
-        """Return Ray's descriptions of all jobs."""
-        request = urllib.request.Request(  # noqa: S310 (a server of ours)
-            f"{self.cluster.address}/api/jobs/", headers={"Authorization": f"Bearer {TOKEN}"}
-        )
-        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
-            found: list[dict[str, object]] = json.load(answer)
-        return found
-
-
 @pytest.fixture(scope="module")
 def engine(servers: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """Run two nodes, and Dagster's web server and daemon over them."""
-    folder = tmp_path_factory.mktemp("deployment")
-    # A node knows its credentials, and nothing of our settings.
-    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    secrets = {**servers.bucket, "PGPASSWORD": PASSWORD, "PATH": programs}
-    with ExitStack() as parts:
-        cluster = parts.enter_context(ray_cluster(secrets))
-        settings = {
-            **servers.settings(NAME),
-            "QD_ENGINE": "ray",
-            "QD_ENGINE_ADDRESS": cluster.address,
-            "QD_DAGSTER_PORT": str(free_port()),
-            "RAY_AUTH_MODE": "token",
-            "RAY_AUTH_TOKEN": TOKEN,
-        }
-        log = folder / "ui.log"
-        web = {**settings, "QD_HOME": str(folder / "home")}
-        process = parts.enter_context(running([*program("qd"), "ui"], log, web, folder))
-        wait_until(lambda: "Ctrl-C stops both" in log.read_text(), process, log, 300)
-        yield Engine(cluster, {**settings, "QD_HOME": str(folder / "laptop")})
+    with engine_over(servers, NAME, tmp_path_factory.mktemp("deployment")) as engine:
+        yield engine
 
 
 @pytest.fixture(scope="module")
 def followed(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Begin the chain, leave it with Ctrl-C, and follow it; return what both commands said."""
+    """Begin the chain, leave it with Ctrl-C, and follow it; return what both commands said.
+
+    In between the daemon and the web server are killed, and started again.
+    """
     folder = tmp_path_factory.mktemp("followed")
     log = folder / "left.log"
     with running([*program("qd"), *CHAIN], log, engine.settings, folder) as process:
         wait_until(lambda: len(engine.jobs()) > 1, process, log, 300)
         os.kill(process.pid, signal.SIGINT)
         assert process.wait(60) == 130
+    assert engine.ui is not None
+    kill(engine.ui)
+    engine.start_ui()
     return f"{' '.join(log.read_text().split())}\n{qd(folder, engine.settings, *CHAIN)}"
 
 
-def test_runs_that_are_left_with_ctrl_c_go_on_and_the_same_command_follows_them(
+def test_runs_that_are_left_go_on_while_the_daemon_is_killed_and_the_same_command_follows_them(
     followed: str,
 ) -> None:
     left, then = followed.split("\n")
@@ -112,6 +75,24 @@ def test_two_nodes_give_bit_for_bit_what_one_machine_gives(
     assert not any((engine.cluster.folder / name / "store").exists() for name in ("head", "worker"))
 
 
+def test_two_nodes_share_a_search_and_its_trials_are_those_of_one_machine(
+    engine: Engine,
+    followed: str,
+    servers: Deployment,
+    one_machine: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    assert followed
+    before = {job["submission_id"] for job in engine.jobs()}
+    qd(tmp_path, engine.settings, *SEARCH)
+    nodes = {job["driver_node_id"] for job in engine.jobs() if job["submission_id"] not in before}
+    assert len(nodes) == 2
+    found = servers.store(NAME, monkeypatch, tmp_path)
+    assert trials(found) == trials(PartitionStore(one_machine))
+    assert found.read("searches", "2").sequence == 1
+
+
 def test_credentials_are_in_no_description_of_a_job_and_no_log_of_a_node(
     engine: Engine, followed: str, servers: Deployment
 ) -> None:
@@ -128,10 +109,15 @@ def test_credentials_are_in_no_description_of_a_job_and_no_log_of_a_node(
             assert secret.encode() not in text, place
 
 
-def test_doctor_knows_ray_and_dagster(engine: Engine, followed: str, tmp_path: Path) -> None:
+def test_doctor_says_that_all_can_be_used(engine: Engine, followed: str, tmp_path: Path) -> None:
     assert followed
     said = qd(tmp_path, engine.settings, "doctor")
+    assert "store: s3://drawings/ray creates once, reads ranges, lists and deletes." in said
+    assert "(PostgreSQL" in said
     assert f"and so does Ray {engine.cluster.address}" in said
+    assert "holds our experiments" in said
+    assert "✗" not in said
+    assert PASSWORD not in said
 
 
 def test_a_run_whose_node_is_killed_is_made_again_on_another_one(

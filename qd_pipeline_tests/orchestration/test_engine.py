@@ -3,12 +3,16 @@
 import os
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.orchestration import engine, instance
+from qd_pipeline.orchestration.pipeline import Pipeline
+from qd_pipeline.orchestration.submission import Submission
 from qd_pipeline.settings import Settings
 
 DATABASE = "postgresql://qd:s3cret@db.example/dagster"
@@ -76,6 +80,28 @@ def test_no_secret_is_in_the_configuration_nor_handed_to_other_machines(
     # dagster-ray puts it between a shell's single quotes.
     assert "'" not in config
     assert engine.node_variables(settings) == ["QD_STORE", "QD_CLASS_SETS"]
+    celery = Settings.load(**{**WHOLE, "engine": "celery", "engine_address": "amqp://q:s3cret@b"})
+    config = engine.rendered_config(celery)
+    assert config is not None
+    assert "s3cret" not in config
+    assert "db+postgresql+psycopg2://qd@db.example/dagster" in config
+
+
+def test_a_run_that_has_just_failed_is_followed_until_dagster_says_whether_it_is_repeated(
+    tmp_path: Path,
+) -> None:
+    own = instance.of(tmp_path)
+    failed = own.add_run(dg.DagsterRun("categories", status=dg.DagsterRunStatus.FAILURE))
+    submission = Submission(Pipeline(Settings.load(home=tmp_path)), own)
+    following = Thread(target=submission.follow, args=([failed.run_id], print))
+    following.start()
+    following.join(2)
+    assert following.is_alive()
+    tags = {"dagster/parent_run_id": failed.run_id}
+    own.add_run(dg.DagsterRun("categories", tags=tags, status=dg.DagsterRunStatus.SUCCESS))
+    following.join(60)
+    assert not following.is_alive()
+    assert submission.failures == {}
 
 
 def test_a_password_reaches_postgresqls_client_through_its_own_variable(

@@ -1,28 +1,28 @@
 """Hyperparameter search by cross-validation, resumable trial by trial.
 
-Trials stand in an Optuna storage. A running trial renews its heartbeat there; that of a process
-that was killed stops, and the trial is tried again.
+What a point of the space is, and whether its trial is pruned, follows from the seed and from the
+trials of earlier points, whichever workers ran them.
 """
 
 from __future__ import annotations
 
 import json
-import time
-import warnings
-from contextlib import contextmanager
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, median
 from typing import TYPE_CHECKING, Any, Final
 
-from qd_pipeline.errors import BadSetting, HomeFailed, TrainingDiverged
+from qd_pipeline.errors import TrainingDiverged
 from qd_pipeline.learning.bounds import Bounds
+from qd_pipeline.learning.studies import shared_trials
 from qd_pipeline.learning.studies.cross_validation import CrossValidation, Fold, each_fold
+from qd_pipeline.learning.studies.shared_trials import HEARTBEAT_SECONDS, POINT, WORKER_BOUNDS
 from qd_pipeline.learning.studies.space import Range
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import optuna
+    from optuna.trial import FrozenTrial
 
     from qd_pipeline.learning.data import ClassSetData
     from qd_pipeline.learning.studies.space import Space, Value
@@ -40,12 +40,6 @@ TRIAL_BOUNDS: Final = Bounds(ge=1, whole=True)
 TRIALS_BEFORE_PRUNING: Final = 3
 """Complete trials from which on a trial below their median is pruned after a fold."""
 
-HEARTBEAT_SECONDS: Final = 5
-"""Interval at which a running trial renews its heartbeat."""
-
-_MISSED_HEARTBEATS: Final = 4
-"""After so many, the process counts as killed."""
-
 _FOLDS: Final = "folds"
 _DIVERGED: Final = "diverged"
 
@@ -55,7 +49,7 @@ class Trial:
     """One point of the space, tried.
 
     Args:
-        number: From 0, in the order of the study.
+        number: Of the point, from 0.
         settings: The point.
         result: The figures of its folds; of the first ones where it was pruned.
         pruned: Whether it ended before the last fold.
@@ -114,10 +108,12 @@ def search(
     study: str,
     folds: int = FOLDS,
     trials: int | None = None,
+    workers: int = 1,
+    worker: int = 0,
     on_trial: Callable[[Trial], None] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
     heartbeat_seconds: int = HEARTBEAT_SECONDS,
-) -> Search:
+) -> Search | None:
     """Evaluate points of a space by cross-validation; an interruption costs one trial.
 
     A grid is tried point by point, a space with ranges by the tree-structured Parzen
@@ -131,40 +127,51 @@ def search(
         storage: URL of Optuna's storage, as SQLAlchemy reads it (`sqlite:///studies.db`);
             created when it does not exist.
         study: Name of the study. One that exists is resumed, so a name must stand for the same
-            drawings, settings, space and folds.
+            drawings, settings, space, folds and workers.
         folds: Folds of each trial's cross-validation.
         trials: Total number of trials, earlier ones included; by default the whole grid, or
             `TRIALS`.
+        workers: Trials that may run at once, each in a process that calls this. A trial knows
+            those that are as many points before it, also where one process runs all.
+        worker: Which of them this is. The first waits for the trials of all.
         on_trial: Called after each trial, before it is stored as ended.
         on_progress: Called with the folds done and, at most, to do, over all trials.
         heartbeat_seconds: Interval of the heartbeat; a process that missed four was killed.
 
+    Returns:
+        All trials; None in another worker than the first.
+
     Raises:
         BadSetting: A point is out of bounds, no trial is requested, or another process is
-            running the study.
+            running the study, which has one worker.
         HomeFailed: The storage cannot be used.
         TrainingDiverged: Every trial diverged.
     """
-    for point in space.corners():
-        config.with_settings(**point)
+    for corner in space.corners():
+        config.with_settings(**corner)
+    WORKER_BOUNDS.check("workers", workers)
     if trials is not None:
         TRIAL_BOUNDS.check("trials", trials)
-    points = space.points() if space.is_grid else []
-    wanted = min(trials or len(points), len(points)) if points else trials or TRIALS
-    with _opened(storage, study, config.seed, heartbeat_seconds) as opened:
-        while len(ended := _ended(opened)) < wanted:
-            if points and not _is_waiting(opened):
-                tried = [trial.settings for trial in ended]
-                opened.enqueue_trial(next(point for point in points if point not in tried))
+    grid = space.points() if space.is_grid else []
+    wanted = min(trials or len(grid), len(grid)) if grid else trials or TRIALS
 
-            def progress(fold: int, done: int = len(ended)) -> None:
-                if on_progress:
-                    on_progress(done * folds + fold, wanted * folds)
+    def point(number: int, known: Sequence[FrozenTrial]) -> Mapping[str, Value]:
+        return grid[number] if grid else _sampled(space, config.seed + number, known)
 
-            def objective(trial: optuna.Trial) -> float:
-                return _run_trial(trial, data, config, space, folds, on_trial, progress)
+    def evaluate(trial: optuna.Trial, known: Sequence[FrozenTrial], done: int) -> float:
+        def progress(fold: int) -> None:
+            if on_progress:
+                on_progress(done * folds + fold, wanted * folds)
 
-            opened.optimize(objective, n_trials=1)
+        return _run_trial(trial, data, config, space, folds, _trials(known), on_trial, progress)
+
+    with shared_trials.opened(storage, study, heartbeat_seconds, alone=workers == 1) as opened:
+        found = shared_trials.work_through(
+            opened, wanted, point, evaluate, workers=workers, worker=worker
+        )
+    if found is None:
+        return None
+    ended = _trials(found)
     if all(trial.pruned for trial in ended):
         cause = f"has diverged in every one of {len(ended)} trials"
         raise TrainingDiverged(f"search {study}", cause, "search lower learning rates")
@@ -182,10 +189,13 @@ def _run_trial(
     config: TrainingConfig,
     space: Space,
     folds: int,
+    known: Sequence[Trial],
     on_trial: Callable[[Trial], None] | None,
     on_fold: Callable[[int], None],
 ) -> float:
     """Cross-validate one point; return its mean accuracy.
+
+    The trial is pruned by those that are known.
 
     Raises:
         optuna.TrialPruned: It was pruned or diverged.
@@ -201,7 +211,7 @@ def _run_trial(
             measured.append(fold)
             on_fold(len(measured))
             trial.report(fmean(CrossValidation(tuple(measured)).accuracies), len(measured))
-            if len(measured) < folds and trial.should_prune():
+            if len(measured) < folds and _is_below_median(measured, known):
                 break
     except TrainingDiverged as error:
         diverged = str(error)
@@ -209,10 +219,31 @@ def _run_trial(
     trial.set_user_attr(_FOLDS, json.dumps([fold.to_json() for fold in measured]))
     trial.set_user_attr(_DIVERGED, diverged)
     if on_trial:
-        on_trial(Trial(trial.number, settings, result, pruned, diverged))
+        on_trial(Trial(trial.user_attrs[POINT], settings, result, pruned, diverged))
     if pruned:
         raise TrialPruned
     return fmean(result.accuracies)
+
+
+def _is_below_median(measured: Sequence[Fold], known: Iterable[Trial]) -> bool:
+    """Return whether a trial's best mean so far is below the median of the complete ones'."""
+    complete = [trial.result.accuracies for trial in known if not trial.pruned]
+    if len(complete) < TRIALS_BEFORE_PRUNING:
+        return False
+    own, count = CrossValidation(tuple(measured)).accuracies, len(measured)
+    best = max(fmean(own[: number + 1]) for number in range(count))
+    return best < median(fmean(accuracies[:count]) for accuracies in complete)
+
+
+def _sampled(space: Space, seed: int, known: Sequence[FrozenTrial]) -> dict[str, Value]:
+    """Sample a point from what is known."""
+    import optuna  # noqa: PLC0415 (a second to import)
+
+    sampler = optuna.samplers.TPESampler(seed=seed % 2**32)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    study.add_trials(known)
+    trial = study.ask()
+    return {name: _suggest(trial, name, axis) for name, axis in space.axes.items()}
 
 
 def _suggest(trial: optuna.Trial, name: str, axis: tuple[Value, ...] | Range) -> Value:
@@ -223,89 +254,14 @@ def _suggest(trial: optuna.Trial, name: str, axis: tuple[Value, ...] | Range) ->
     return trial.suggest_float(name, axis.low, axis.high, log=axis.log)
 
 
-@contextmanager
-def _opened(url: str, name: str, seed: int, heartbeat_seconds: int) -> Iterator[optuna.Study]:
-    """Open a study that no other process is running."""
-    import optuna  # noqa: PLC0415 (a second to import)
-    from optuna.exceptions import ExperimentalWarning, StorageInternalError  # noqa: PLC0415
-    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
-
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            # Optuna marks its heartbeat as experimental.
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            study = optuna.create_study(
-                storage=optuna.storages.RDBStorage(
-                    url,
-                    heartbeat_interval=heartbeat_seconds,
-                    grace_period=_MISSED_HEARTBEATS * heartbeat_seconds,
-                    heartbeat_stale_trial_callback=(
-                        optuna.storages.RetryHeartbeatStaleTrialCallback()
-                    ),
-                ),
-                study_name=name,
-                load_if_exists=True,
-                direction="maximize",
-                pruner=optuna.pruners.MedianPruner(n_startup_trials=TRIALS_BEFORE_PRUNING),
-            )
-            _retry_killed(study, _MISSED_HEARTBEATS * heartbeat_seconds)
-        # With the same seed, a resumed search would sample its first points again.
-        reseeded = (seed + len(study.get_trials())) % 2**32
-        study.sampler = optuna.samplers.TPESampler(seed=reseeded)
-        try:
-            yield study
-        except BaseException:
-            # Optuna sees to exceptions, not to what Dagster ends a step with.
-            for trial in _in_state(study, "RUNNING"):
-                study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-            raise
-    except (StorageInternalError, SQLAlchemyError) as error:
-        reason = str(error).splitlines()[0][:200]
-        raise HomeFailed(
-            url, f"cannot be used ({reason})", "move it away, and the search starts anew"
-        ) from error
-
-
-def _retry_killed(study: optuna.Study, grace_seconds: int) -> None:
-    """Queue trials of killed processes again, as soon as their heartbeats tell.
-
-    Raises:
-        BadSetting: A running trial renews its heartbeat: another process is at work.
-    """
-    from optuna.storages import fail_stale_trials  # noqa: PLC0415 (a second to import)
-
-    # The database tells time in whole seconds.
-    deadline = time.monotonic() + grace_seconds + 2
-    while True:
-        fail_stale_trials(study)
-        if not _in_state(study, "RUNNING"):
-            return
-        if time.monotonic() > deadline:
-            cause = "is at work in another process"
-            raise BadSetting(f"search {study.study_name}", cause, "wait until it ends")
-        time.sleep(0.5)
-
-
-def _in_state(study: optuna.Study, *states: str) -> list[optuna.trial.FrozenTrial]:
-    from optuna.trial import TrialState  # noqa: PLC0415 (a second to import)
-
-    return study.get_trials(states=tuple(TrialState[state] for state in states))
-
-
-def _is_waiting(study: optuna.Study) -> bool:
-    """Return whether a point is queued: for a retry, or since just before an interruption."""
-    return bool(_in_state(study, "WAITING"))
-
-
-def _ended(study: optuna.Study) -> tuple[Trial, ...]:
+def _trials(ended: Iterable[FrozenTrial]) -> tuple[Trial, ...]:
     return tuple(
         Trial(
-            trial.number,
+            trial.user_attrs[POINT],
             trial.params,
             CrossValidation(tuple(map(Fold.from_json, json.loads(trial.user_attrs[_FOLDS])))),
             trial.state.name == "PRUNED",
             trial.user_attrs[_DIVERGED],
         )
-        for trial in _in_state(study, "COMPLETE", "PRUNED")
+        for trial in ended
     )

@@ -53,6 +53,8 @@ class Space:
     def parse(cls, table: Mapping[str, Any]) -> Self:
         """Parse a space from a table, of TOML or of a Dagster run configuration.
 
+        The settings are in alphabetical order, whatever order the table has.
+
         Args:
             table: By setting, a list of values, or a mapping with `low`, `high` and optional `log`.
 
@@ -64,7 +66,9 @@ class Space:
         """
         if not table:
             raise BadSetting("space", "varies nothing", "name a setting, as units = [16, 32]")
-        return cls(MappingProxyType({name: _axis(name, given) for name, given in table.items()}))
+        # By name: a run configuration that goes through Dagster's web server keeps no order.
+        axes = {name: _axis(name, given) for name, given in sorted(table.items())}
+        return cls(MappingProxyType(axes))
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -23,7 +23,7 @@ from qd_pipeline.orchestration.stages.cross_validations import fold_metrics
 from qd_pipeline.orchestration.stages.drawings import DRAWINGS, read_drawings
 from qd_pipeline.orchestration.stages.training_config import (
     Preset,
-    TrainingStageConfig,
+    SharedTrainingConfig,
     declared_training,
 )
 
@@ -33,7 +33,7 @@ _POINTS_CHECKED: Final = 1000
 """Points of the space that are checked before any training, while the user waits."""
 
 
-class SearchConfig(TrainingStageConfig):
+class SearchConfig(SharedTrainingConfig):
     """What to train but for what is searched, the space, and how long to search."""
 
     preset: Preset = Field(
@@ -66,15 +66,18 @@ class SearchConfig(TrainingStageConfig):
         axes, training = Space.parse(self.space), self.training(len(class_sets[key]))
         for point in islice(axes.corners(), _POINTS_CHECKED):
             training.with_settings(**point)
-        own = {"space": axes.to_json(), "folds": self.folds}
+        own: dict[str, Any] = {"space": axes.to_json(), "folds": self.folds}
+        if self.workers > 1:
+            own["workers"] = self.workers
         return {**super().effective(key, class_sets), **own}
 
 
-def materialize(context: MaterializationContext, config: SearchConfig) -> Result:
+def materialize(context: MaterializationContext, config: SearchConfig) -> Result | None:
     """Search a space trial by trial; an interrupted search goes on."""
     training = config.training(len(context.class_set))
     data = read_drawings(context, training)
-    context.log_inputs()
+    if config.worker == 0:
+        context.log_inputs()
     study = _study_name(context, config)
     found = search(
         data,
@@ -84,9 +87,13 @@ def materialize(context: MaterializationContext, config: SearchConfig) -> Result
         study=study,
         folds=config.folds,
         trials=config.trials,
+        workers=config.workers,
+        worker=config.worker,
         on_trial=lambda trial: _log(context, trial, study, training),
         on_progress=context.on_progress("folds"),
     )
+    if found is None:
+        return None
     text = json.dumps(found.to_json(), indent=2, allow_nan=False) + "\n"
     context.path(FIGURES).write_text(text, encoding="utf-8")
     context.run.log_file(context.path(FIGURES))

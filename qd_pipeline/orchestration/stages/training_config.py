@@ -1,13 +1,14 @@
 """Configuration of every stage that trains."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from pydantic import Field
 
 from qd_pipeline.class_sets import ClassSets
 from qd_pipeline.learning.networks import NETWORKS
+from qd_pipeline.learning.studies.shared_trials import WORKER_BOUNDS
 from qd_pipeline.learning.training.config import BOUNDS, TrainingConfig
 from qd_pipeline.learning.training.presets import PRESETS, from_preset
 from qd_pipeline.orchestration.stage import StageConfig
@@ -102,6 +103,23 @@ class TrainingStageConfig(StageConfig):
         """Return the training's settings and the categories."""
         class_set = class_sets[key]
         return {**self.training(len(class_set)).effective(), "class_set": list(class_set)}
+
+
+class SharedTrainingConfig(TrainingStageConfig):
+    """Trainings that several runs of an engine share."""
+
+    workers: int = Field(
+        default=1,
+        ge=WORKER_BOUNDS.ge,
+        description="Trainings at once, each in a run of its own where an engine makes the runs.",
+    )
+    worker: int = Field(
+        default=0, ge=0, description="Which of the workers this run is; the first one publishes."
+    )
+
+    def shares(self) -> Sequence[Self]:
+        """Return the configuration of each worker's run, the first one's first."""
+        return [self.model_copy(update={"worker": number}) for number in range(self.workers)]
 
 
 def declared_training(settings: Settings) -> Mapping[str, Any]:

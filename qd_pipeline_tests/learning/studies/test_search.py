@@ -30,7 +30,9 @@ def run(
     **options: Any,
 ) -> Search:
     options = {"folds": 2, "study": "shapes", "heartbeat_seconds": 1, **options}
-    return search(data, config, space, storage=f"sqlite:///{folder}/studies.db", **options)
+    found = search(data, config, space, storage=f"sqlite:///{folder}/studies.db", **options)
+    assert found is not None
+    return found
 
 
 def test_a_grid_is_tried_whole_and_its_best_settings_are_found(
@@ -72,7 +74,7 @@ def test_an_interrupted_search_is_resumed(shapes: ClassSetData, tmp_path: Path) 
     found = run(shapes, tmp_path, on_trial=reported.append)
     assert [trial.settings for trial in reported] == GRID.points()
     assert list(found.trials) == reported
-    assert [trial.number for trial in reported] == [0, 2]
+    assert [trial.number for trial in reported] == [0, 1]
 
 
 def search_until_killed(folder: Path, told: Connection) -> None:
@@ -102,6 +104,50 @@ def test_a_search_in_another_process_is_left_alone_until_that_is_killed_and_then
     found = run(shapes, tmp_path, on_trial=reported.append)
     assert [trial.settings for trial in reported] == GRID.points()[1:]
     assert [trial.settings for trial in found.trials] == GRID.points()
+
+
+SHARED = Space.parse({"learning_rate": {"low": 0.0001, "high": 0.01, "log": True}, "units": [4, 8]})
+
+
+def share_until_killed(folder: Path, told: Connection) -> None:
+    """Be the second worker of a search, and stop in its first trial for ever."""
+
+    def on_trial(_: Trial) -> None:
+        told.send("a trial runs")
+        told.recv()
+
+    search(
+        write_shapes(folder, 60),
+        CONFIG,
+        SHARED,
+        storage=f"sqlite:///{folder}/studies.db",
+        study="shapes",
+        folds=2,
+        trials=4,
+        workers=3,
+        worker=1,
+        heartbeat_seconds=1,
+        on_trial=on_trial,
+    )
+
+
+def test_a_trial_of_a_killed_worker_is_tried_by_another_and_is_the_same_as_on_one_machine(
+    shapes: ClassSetData, tmp_path: Path
+) -> None:
+    (tmp_path / "shared").mkdir()
+    ours, theirs = processes.Pipe()
+    other = start(share_until_killed, tmp_path / "shared", theirs)
+    assert ours.poll(300)
+    other.kill()
+    other.join()
+    options: dict[str, Any] = {"trials": 4, "workers": 3}
+    found = run(shapes, tmp_path / "shared", SHARED, **options)
+    alone = run(shapes, tmp_path, SHARED, **options)
+
+    def outcomes(trials: Search) -> list[object]:
+        return [(each.number, each.settings, each.result.accuracies) for each in trials.trials]
+
+    assert outcomes(found) == outcomes(alone)
 
 
 def test_more_trials_of_a_study_are_added_to_those_before(

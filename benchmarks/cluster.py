@@ -1,0 +1,159 @@
+"""Two one-core Ray nodes over one, and a run's start-up: `make bench-cluster`.
+
+PostgreSQL, an S3 server and MLflow's server run on the same cores as the nodes, so the ratio of two
+nodes over one is lower than where each has a machine.
+
+    python -m benchmarks.cluster
+"""
+
+import json
+import os
+import sys
+from contextlib import ExitStack
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import dagster as dg
+
+from benchmarks import rows
+from benchmarks.corpus import Corpus
+from benchmarks.rows import Row
+from qd_pipeline import catalog
+from qd_pipeline.cli.chain import pipeline_of
+from qd_pipeline.cli.terminal import terminal
+from qd_pipeline.orchestration.batches import Batch
+from qd_pipeline.orchestration.engine_runner import EngineRunner
+from qd_pipeline.orchestration.partitions import By
+from qd_pipeline.settings import Settings
+from qd_pipeline_tests.cluster.deployment import Deployment, deployment
+from qd_pipeline_tests.cluster.engine import engine_over
+from qd_pipeline_tests.cluster.services import program, running, wait_until
+from qd_pipeline_tests.tracking.server import free_port
+
+_CATEGORIES: Final = 16
+_DRAWINGS: Final = 10_000
+_ROUNDS: Final = 3
+_WHOLE: Final = len(catalog.CATEGORIES) * 146_000
+_WORKERS: Final = 16
+
+
+class _Made:
+    """Runs of a deployment, with the times that Dagster has recorded of them."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        os.environ |= environment
+        self.settings = Settings.load()
+        self.pipeline = pipeline_of(self.settings)
+        self.keys = tuple(self.pipeline.partitions.keys(By.CATEGORY))
+
+    def run(self, stages: tuple[str, ...], keys: tuple[str, ...], at_once: int) -> list[Any]:
+        """Materialize stages of some categories in so many runs; return Dagster's records."""
+        runner = EngineRunner(self.pipeline, {})
+        runner.pipeline.settings = self.settings.model_copy(update={"engine_runs": at_once})
+        chosen = tuple(self.pipeline.stages[name] for name in stages)
+        configs = {stage.name: self.pipeline.config(stage) for stage in chosen}
+        batch = Batch(keys, chosen, configs)
+        size = len(keys) // at_once
+        parts = [replace(batch, keys=keys[i : i + size]) for i in range(0, len(keys), size)]
+        submitted = [runner.submission.submit(part) for part in parts]
+        runner.submission.follow(submitted, lambda _: None)
+        if runner.submission.failures:
+            raise RuntimeError("; ".join(runner.submission.failures.values()))
+        return list(runner.instance.get_run_records(dg.RunsFilter(run_ids=submitted)))
+
+
+def _worked(records: list[Any]) -> float:
+    """Return the seconds from the start of the first run to the end of the last."""
+    return float(max(each.end_time for each in records) - min(each.start_time for each in records))
+
+
+def _waited(records: list[Any]) -> float:
+    """Return the seconds from the submission of a run to its start."""
+    (record,) = records
+    return float(record.start_time - record.create_timestamp.timestamp())
+
+
+def _local_start(servers: Deployment, folder: Path) -> tuple[float, ...]:
+    """Return the seconds until a local daemon has started a run, over the same servers."""
+    environment = {
+        **servers.settings("dagster"),
+        "QD_ENGINE": "local",
+        "QD_DAGSTER_PORT": str(free_port()),
+        "QD_HOME": str(folder),
+    }
+    log = folder.with_suffix(".log")
+    made = _Made(environment)
+    with running([*program("qd"), "ui"], log, environment, folder.parent) as process:
+        wait_until(lambda: "Ctrl-C stops both" in log.read_text(), process, log, 300)
+        return tuple(_waited(made.run(("raw_drawings",), made.keys[:1], 1)) for _ in range(_ROUNDS))
+
+
+def _mirror(folder: Path, drawings: int) -> dict[str, str]:
+    """Write a mirror of some categories; return the settings that name them."""
+    files = folder / "full" / "simplified"
+    files.mkdir(parents=True)
+    names, corpus = list(catalog.CATEGORIES)[:_CATEGORIES], Corpus.find()
+    for name in names:
+        lines = islice(corpus.one_category(name), drawings)
+        (files / f"{name}.ndjson").write_bytes(b"".join(lines))
+    return {
+        "QD_SOURCE": folder.as_uri(),
+        "QD_CLASS_SETS": json.dumps({"all": names}),
+        "QD_DRAWINGS": str(drawings),
+    }
+
+
+def measure(folder: Path, drawings: int) -> list[Row]:
+    """Measure everything on so many drawings of each category."""
+    with ExitStack() as parts:
+        servers = parts.enter_context(deployment(folder))
+        os.environ |= _mirror(folder / "mirror", drawings)
+        local = _local_start(servers, folder / "local")
+        engine = parts.enter_context(engine_over(servers, "ray", folder, cores=(0, 1)))
+        made = _Made(engine.settings)
+        on_ray = tuple(
+            _waited(made.run(("raw_drawings",), made.keys[:1], 1)) for _ in range(_ROUNDS)
+        )
+        made.run(("raw_drawings",), made.keys, 2)
+        stages = ("strokes", "bitmaps")
+        alone, together = [], []
+        for _ in range(_ROUNDS):
+            alone.append(_worked(made.run(stages, made.keys, 1)))
+            together.append(_worked(made.run(stages, made.keys, 2)))
+    ratios = tuple(one / two for one, two in zip(alone, together, strict=True))
+    starts = tuple(ray / own for ray, own in zip(on_ray, local, strict=True))
+    what = f"raw drawings to bitmaps, {_CATEGORIES} × {drawings:,}"
+    rate = _CATEGORIES * drawings / min(alone)
+    hours = _WHOLE / rate / _WORKERS / 3600
+    return [
+        Row(
+            f"{what}: two one-core nodes / one", ratios, 1.6, 1.9, note="servers on the same cores"
+        ),
+        Row(f"{what}: drawings a second of one node", (rate,)),
+        Row("start-up of a run: Ray / local daemon", starts, 1.5, 1.0, at_most=True),
+        Row("start-up of a run on Ray, seconds", on_ray),
+        Row(
+            f"345 × 146,000 drawings on {_WORKERS} workers, hours",
+            (hours,),
+            note="a projection: as many times the rate of one node, without download",
+        ),
+    ]
+
+
+def main() -> None:
+    """Measure, print the table, and write `bench/cluster.json`; a number: drawings a category."""
+    console = terminal()
+    drawings = int(sys.argv[1]) if len(sys.argv) > 1 else _DRAWINGS
+    target = Settings.load().home.resolve()
+    with TemporaryDirectory() as name, console.status("Measuring; a quarter of an hour …"):
+        measured = measure(Path(name), drawings)
+    os.environ["QD_HOME"] = str(target)
+    console.print(rows.table(measured, "Several machines"))
+    console.print(f"Written to {rows.write('cluster', measured, {})}", highlight=False)
+
+
+if __name__ == "__main__":
+    main()
