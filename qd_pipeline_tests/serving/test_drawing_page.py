@@ -120,6 +120,11 @@ GOOD = {"class_set": "4", "strokes": SMALL}
         ({**GOOD, "strokes": [[[1, 300], [1, 1]]], "simplified": True}, 400, "is not simplified"),
         ({**GOOD, "simplified": "yes"}, 400, "neither true nor false"),
         ({**GOOD, "strokes": SMALL * (MOST_STROKES + 1)}, 400, "too many strokes"),
+        ({**GOOD, "tracings": [SMALL * (MOST_STROKES + 1)]}, 400, "too many strokes"),
+        ({**GOOD, "tracings": [SMALL] * 5}, 400, "too many tracings"),
+        ({**GOOD, "tracings": 7}, 400, "no lists of strokes"),
+        ({**GOOD, "tracings": ["strokes"]}, 400, "no lists of strokes"),
+        ({**GOOD, "tracings": [[[[1, 2], [3]]]]}, 400, "no pair of equally long rows"),
         (b" " * (MOST_BYTES + 1), 400, "is too large"),
     ],
 )
