@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from qd_pipeline import catalog, stores
 from qd_pipeline.errors import BadSetting, MissingPartition
@@ -51,7 +51,9 @@ class TrainedClassifier:
         """The categories that it tells apart, in the order of the network's outputs."""
         return self.predictor.classifier.class_set
 
-    def predict(self, drawings: Any) -> pd.DataFrame:
+    def predict(
+        self, drawings: Any, layout: Literal["columns", "points"] | None = None
+    ) -> pd.DataFrame:
         """Return the category of each drawing, and the probability of every category.
 
         Args:
@@ -59,18 +61,20 @@ class TrainedClassifier:
                 drawings in any form that `qd_pipeline.serving.prediction.sketch_of` takes: lists
                 of strokes, lines of NDJSON, pictures as bytes or arrays. Of arrays, one for all
                 pictures, (n, height, width), will do.
+            layout: Of strokes of two or three points, which do not show it: columns,
+                `[[x, …], [y, …]]` each, or points, `[[x, y], …]`.
 
         Returns:
             A row a drawing: `category`, `probability`, and a column for each category.
 
         Raises:
-            BadDrawing: One of them is no drawing.
+            BadDrawing: One of them is no drawing, or can be read either way.
         """
         import pandas as pd
 
         from qd_pipeline.serving.prediction import readable
 
-        rankings = self.predictor.predict(readable(drawings))
+        rankings = self.predictor.predict(readable(drawings, layout))
         return pd.DataFrame(
             [
                 {

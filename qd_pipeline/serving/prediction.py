@@ -141,21 +141,23 @@ def sketches_of(
     try:
         return [read(each, simplified=told) for each, told in pairs]
     except AmbiguousLayout:
-        ambiguous = common_layout(_parsed(each) for each in given)
+        parsed = map(_parsed, given)
+        ambiguous = common_layout(each for each in parsed if not _is_picture(each))
         if ambiguous is None:
             raise
     return [read(each, simplified=told, ambiguous=ambiguous) for each, told in pairs]
 
 
-def readable(drawings: Any) -> pa.Array | list[Sketch]:
+def readable(drawings: Any, layout: Layout | None = None) -> pa.Array | list[Sketch]:
     """Read drawings in any form, ready for `Predictor.predict`: a column as it is.
 
     Args:
         drawings: A stroke table, of Arrow or pandas, or its column `drawing`; or a sequence of
             drawings, or one, in any form that `sketch_of` takes.
+        layout: As `sketches_of` takes it.
 
     Raises:
-        BadDrawing: One of them is no drawing.
+        BadDrawing: One of them is no drawing, or can be read either way.
 
     >>> (sketch,) = readable(['{"drawing": [[[0, 255, 128], [0, 128, 0]]]}'])
     >>> len(sketch.strokes)
@@ -172,7 +174,7 @@ def readable(drawings: Any) -> pa.Array | list[Sketch]:
     if isinstance(drawings, pa.Array) and drawings.type == DRAWING:
         return drawings
     given = drawings.to_pylist() if isinstance(drawings, pa.Array) else list(drawings)
-    return sketches_of(given, [None] * len(given))
+    return sketches_of(given, [None] * len(given), layout)
 
 
 def sketch_of(
@@ -226,6 +228,10 @@ def sketch_of(
     return _of_rows(given, simplified, layout, ambiguous)
 
 
+def _is_picture(given: Any) -> bool:
+    return isinstance(given, list | tuple | np.ndarray) and _png(given) is not None
+
+
 def _parsed(given: Any) -> Any:
     """Parse a drawing if it is text: to None if that is no JSON."""
     try:
@@ -247,9 +253,10 @@ def _of_rows(
     if len(given) and all(isinstance(stroke, dict) for stroke in given):
         rows: list[Any] = [named_rows(each) or ((), ()) for each in given]
         given = [[np.asarray(row).tolist() for row in stroke] for stroke in rows]
+        layout = "columns"
         # The stroke table's are simplified, whether or not they fill the box.
         if simplified is None and whole_strokes(given) is not None:
-            simplified, layout = True, "columns"
+            simplified = True
     if any(isinstance(each, str | bytes) for each in given):
         raise BadDrawing("the drawing", "is a list of texts", "give each drawing a row of its own")
     rows = [each if isinstance(each, list | tuple | np.ndarray) else [each] for each in given]

@@ -124,7 +124,7 @@ GOOD = {"class_set": "4", "strokes": SMALL}
         ({**GOOD, "tracings": [SMALL] * 5}, 400, "too many tracings"),
         ({**GOOD, "tracings": 7}, 400, "no lists of strokes"),
         ({**GOOD, "tracings": ["strokes"]}, 400, "no lists of strokes"),
-        ({**GOOD, "tracings": [[[[1, 2], [3]]]]}, 400, "no pair of equally long rows"),
+        ({**GOOD, "tracings": [[[[1, 2], [3]]]]}, 400, "is not simplified"),
         (b" " * (MOST_BYTES + 1), 400, "is too large"),
     ],
 )

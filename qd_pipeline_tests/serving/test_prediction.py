@@ -9,7 +9,7 @@ import pytest
 
 from qd_pipeline.errors import BadDrawing
 from qd_pipeline.quickdraw.sketches.sketch import to_column
-from qd_pipeline.serving.prediction import Predictor, Ranking, sketch_of, sketches_of
+from qd_pipeline.serving.prediction import Predictor, Ranking, readable, sketch_of, sketches_of
 from qd_pipeline_tests.learning.shapes import reader_of_marks
 
 SIMPLIFIED = [[[0, 255, 255], [0, 127, 0]]]
@@ -81,6 +81,14 @@ SHORT = [[[0, 9], [200, 210]], [[5, 60], [7, 8]]]
         ([SIMPLIFIED], "columns"),
         ([json.dumps([[[0, 9], [200, 210], [5, 60], [7, 8]]]), {"drawing": SHORT}], "points"),
         ([SVG, SIMPLIFIED], "columns"),
+        (
+            [
+                np.pad(np.zeros((9, 9, 3), int), 9, constant_values=250)[..., 9:12].tolist(),
+                SIMPLIFIED,
+            ],
+            "columns",
+        ),
+        ([np.array([[[0, 9], [200, 210], [5, 60], [7, 8]]])], "points"),
     ],
 )
 def test_one_drawing_shows_the_layout_of_all_in_a_request(others: list[Any], layout: Any) -> None:
@@ -101,6 +109,22 @@ def test_one_drawing_shows_the_layout_of_all_in_a_request(others: list[Any], lay
 def test_a_request_that_does_not_show_the_layout_is_refused(given: list[Any]) -> None:
     with pytest.raises(BadDrawing, match=r"both as columns, .* and as points"):
         sketches_of(given, [None] * len(given))
+
+
+@pytest.mark.parametrize("simplified", [None, False])
+@pytest.mark.parametrize("most", [210, 900.5])
+def test_strokes_with_names_need_no_layout(most: float, simplified: bool | None) -> None:  # noqa: FBT001
+    named = [{"x": [0, most], "y": [200, 210]}]
+    columns = [[[0, most], [200, 210]]]
+    expected = column(columns, simplified=simplified, layout="columns")
+    if simplified is None and most == 210:  # they can be the stroke table's
+        expected = column(columns, simplified=True)
+    assert column(named, simplified=simplified) == expected
+
+
+def test_the_python_api_can_be_told_the_layout() -> None:
+    (sketch,) = readable([SHORT], "points")
+    assert to_column([sketch.strokes]) == column(SHORT, layout="points")
 
 
 def test_short_strokes_of_the_dataset_or_said_to_be_simplified_are_columns() -> None:

@@ -69,9 +69,8 @@ class TrainingConfig:
             (`augmentation.affine_maps`); 0: not at all.
         warp: Strength of the smooth warp of the strokes in each epoch, from 0
             (`augmentation.warps`).
-        traced: Share of the drawings, up to 0.5, that a network of sequences sees as they would
-            be read from a picture in each epoch (`tracing.Tracing`), so that it recognises
-            those too.
+        traced: Share of the drawings, up to 0.5, whose sequences are in each epoch as they would
+            be read from a picture (`tracing.Tracing`), so that pictures are recognised too.
         flip_averaging: Flip test-time augmentation: whether the classifier averages its logits
             over each bitmap and its mirror image.
         only_recognized: Whether training drawings that the game did not recognise are left out;

@@ -56,10 +56,10 @@ def sketches_of(data: bytes, name: str, *, layout: Layout | None = None) -> Sket
     """Read the content of a file of one's own drawings: a picture, an SVG, or strokes.
 
     The content tells what a file is, not its name. Strokes are JSON, one drawing or a list of
-    them, or NDJSON, a drawing a line, in UTF-8 or UTF-16. A drawing is `[[[x, …], [y, …]], …]`, or
-    `[[[x, y], …], …]`, or strokes with names as `strokes_of_points` takes them, or an object with
-    one under the name `drawing`, as in the dataset's files, or `strokes`; drawings that are not
-    simplified yet are.
+    them, or NDJSON, a drawing a line, in UTF-8, UTF-16 or UTF-32. A drawing is
+    `[[[x, …], [y, …]], …]`, or `[[[x, y], …], …]`, or strokes with names as `strokes_of_points`
+    takes them, or an object with one under the name `drawing`, as in the dataset's files, or
+    `strokes`; drawings that are not simplified yet are.
 
     Args:
         data: The content.
@@ -86,10 +86,14 @@ def sketches_of(data: bytes, name: str, *, layout: Layout | None = None) -> Sket
         text = decode(data)
     except UnicodeDecodeError as error:
         if b"\n" not in data.strip():
-            cause = "is not UTF-8 or UTF-16, or is cut off"
+            cause = "is not UTF-8, UTF-16 or UTF-32, or is cut off"
             raise BadDrawing(name, cause, "save it as UTF-8, or copy it again") from error
-        # Its other lines can be read. UTF-16 and UTF-32 cannot be decoded to surrogates.
-        text = data.decode(encoding_of(data), errors="replace").replace("\ufffd", "\udcff")
+        # Its other lines can be read. Only UTF-8 can be decoded to surrogates.
+        encoding = encoding_of(data)
+        if encoding.startswith("utf-8"):
+            text = data.decode(encoding, errors="surrogateescape")
+        else:
+            text = data.decode(encoding, errors="replace").replace("\ufffd", "\udcff")
     file = SketchFile([], [])
     drawings = list(_drawings(text))
     ambiguous = None if layout else common_layout(content for _, _, content in drawings)
@@ -175,7 +179,7 @@ def _depth(content: Any) -> int:
 
 def _strokes(content: Any, layout: Layout | None, ambiguous: Layout | None) -> list[Stroke]:
     if isinstance(content, UnicodeError):
-        cause = "is not UTF-8 or UTF-16, or is cut off"
+        cause = "is not UTF-8, UTF-16 or UTF-32, or is cut off"
         raise BadDrawing(
             "the drawing", cause, "save the file as UTF-8, or copy it again"
         ) from content

@@ -30,10 +30,11 @@ def sketch_of_picture(data: bytes) -> Sketch:
         return Sketch(_simplified(strokes), warnings)
     picture, opened = open_picture(data)
     ink = find_ink(picture)
+    turned = [turned_strokes(ink.mask, degrees) for degrees in TURNS]
     return Sketch(
         _simplified(strokes_of_ink(ink.mask)),
         opened + ink.warnings,
-        tracings=tuple(_simplified(turned_strokes(ink.mask, degrees)) for degrees in TURNS),
+        tracings=tuple(_simplified(strokes) for strokes in turned if strokes),
     )
 
 

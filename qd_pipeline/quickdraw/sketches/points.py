@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qd_pipeline.errors import BadDrawing
 from qd_pipeline.quickdraw.sketches.simplify import SIDE, RawStroke, Stroke, simplify
@@ -30,7 +31,8 @@ class AmbiguousLayout(BadDrawing):
         super().__init__(
             "the drawing",
             "can be read both as columns, [[x, …], [y, …]] a stroke, and as points, [[x, y], …]",
-            "choose the layout, columns or points (`qd predict --layout`; `params` of the model)",
+            "choose the layout, columns or points (`qd predict --layout`, `predict(…, layout=…)`, "
+            "`params` of the served model)",
         )
 
 
@@ -130,7 +132,7 @@ def named_rows(stroke: Any) -> list[list[Any]] | None:
     return None
 
 
-def layout_of(strokes: Sequence[Any]) -> Layout | None:
+def layout_of(strokes: Sequence[Any] | NDArray[Any]) -> Layout | None:
     """Infer the layout of a drawing from the shapes of its strokes.
 
     A stroke of four or more points, or of one, shows it for the whole drawing. Times never
@@ -157,7 +159,9 @@ def common_layout(contents: Iterable[Any]) -> Layout | None:
     Returns:
         The layout of all those drawings that show one; None where none does, or they differ.
     """
-    drawings = [each for each in map(drawing_of, contents) if isinstance(each, list | tuple)]
+    drawings = [
+        each for each in map(drawing_of, contents) if isinstance(each, list | tuple | np.ndarray)
+    ]
     shown = {layout_of(each) for each in drawings if not any(map(named_rows, each))} - {None}
     return shown.pop() if len(shown) == 1 else None
 

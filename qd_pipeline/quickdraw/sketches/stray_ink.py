@@ -1,6 +1,6 @@
 """Doubt ink that may be none of the drawing: lines along the sides, marks beside it, patterns.
 
-What is doubted is drawn and told. Of 1,380 real drawings of all categories, painted and
+Such ink is drawn, and reported in a warning. Of 1,380 real drawings of all categories, painted and
 photographed by `benchmarks.renderings`, 1.3 % are doubted without a reason.
 """
 

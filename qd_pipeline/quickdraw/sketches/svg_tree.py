@@ -75,7 +75,7 @@ _LEFT_OUT: Final = {
         "its animation is left out",
     ),
 }
-_LANGUAGE: Final = re.compile(r"en\b", re.IGNORECASE)
+_LANGUAGE: Final = re.compile(r"(.*,)?\s*en\b", re.IGNORECASE)
 
 
 def parse(data: bytes) -> tuple[Element, tuple[str, ...]]:

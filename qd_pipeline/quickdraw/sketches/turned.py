@@ -15,8 +15,8 @@ TURNS: Final = (-12, -6, 6, 12)
 _SIDE: Final = 160
 """Pixels of the longer side, where the ink has more: as wide as training paints, and a half."""
 
-_COVERED: Final = 64
-"""Of 255, from which a pixel is ink: that lines one pixel wide stay whole when they are halved."""
+_COVERED: Final = 40
+"""Of 255, from which a pixel is ink: lines one pixel wide stay whole when they are halved."""
 
 
 def turned_strokes(mask: Mask, degrees: float) -> list[Points]:
@@ -27,7 +27,8 @@ def turned_strokes(mask: Mask, degrees: float) -> list[Points]:
         degrees: Counter-clockwise.
 
     Returns:
-        As `strokes_of_ink` does, but in the pixels of a picture of another size and place.
+        As `strokes_of_ink` does, but in the pixels of a picture of another size and place; nothing
+        where single pixels are all the ink, which a smaller picture does not show.
 
     >>> line = np.zeros((9, 100), bool)
     >>> line[4] = True
@@ -41,4 +42,5 @@ def turned_strokes(mask: Mask, degrees: float) -> list[Points]:
     turned = picture.rotate(degrees, Image.Resampling.BILINEAR, expand=True)
     angle = np.deg2rad(degrees)
     back = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    return [points @ back for points in strokes_of_ink(np.asarray(turned) > _COVERED)]
+    ink = np.asarray(turned) > _COVERED
+    return [points @ back for points in strokes_of_ink(ink)] if ink.any() else []

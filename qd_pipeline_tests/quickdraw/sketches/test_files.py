@@ -140,8 +140,8 @@ def test_of_json_over_many_lines_only_the_damaged_one_is_named(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("content", "cause"),
     [
-        (b'\xff\xfe{\0"', "is not UTF-8 or UTF-16"),
-        (b'{"drawing": "\xff"}', "is not UTF-8 or UTF-16"),
+        (b'\xff\xfe{\0"', "is not UTF-8, UTF-16 or UTF-32"),
+        (b'{"drawing": "\xff"}', "is not UTF-8, UTF-16 or UTF-32"),
         (b" \n", "is empty"),
         (b"\xef\xbb\xbf\n", "is empty"),
         (b"\xff\xfe", "is empty"),
@@ -174,6 +174,15 @@ def test_a_last_line_that_is_cut_off_is_named_and_the_others_are_read(
     assert [sketch.number for sketch in sketches] == [1]
     assert error.culprit == f"{file}, line 2,"
     assert error.cause.endswith("or is cut off")
+
+
+def test_a_damaged_line_costs_no_other(tmp_path: Path) -> None:
+    file = tmp_path / "drawings.ndjson"
+    good = json.dumps({"word": "\ufffd", "drawing": ONE}, ensure_ascii=False).encode()
+    file.write_bytes(b"\n".join([good, json.dumps(OTHER).encode()[:9] + b"\xff", good]))
+    sketches, (error,) = read_sketches(file)
+    assert [sketch.number for sketch in sketches] == [1, 3]
+    assert error.culprit == f"{file}, line 2,"
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:

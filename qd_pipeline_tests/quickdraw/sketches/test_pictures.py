@@ -115,6 +115,21 @@ def test_strokes_come_from_the_top_and_begin_at_their_upper_ends() -> None:
     assert len(strokes) == len(drawing)
 
 
+@pytest.mark.parametrize(("side", "width"), [(400, 1), (1900, 2)])
+def test_hairlines_are_whole_however_the_picture_is_turned(side: int, width: int) -> None:
+    tracings = sketch_of_picture(encoded(painted(CIRCLE, side, width))).tracings
+    assert [len(strokes) for strokes in tracings] == [1] * 4
+
+
+def test_pictures_of_fine_dots_are_read() -> None:
+    for place in range(20):
+        picture = Image.new("L", (1000, 1000), 255)
+        dots = np.random.default_rng(place).integers(100, 900, (4, 2)).tolist()
+        for x, y in dots:
+            ImageDraw.Draw(picture).rectangle((x, y, x + 1, y + 1), fill=0)
+        assert sketch_of_picture(encoded(picture)).strokes
+
+
 def test_specks_beside_a_drawing_are_dropped_and_its_dots_are_kept() -> None:
     picture = painted([*FACE[:1], [[128], [128]]])
     pen = ImageDraw.Draw(picture)

@@ -248,6 +248,12 @@ def test_what_is_left_out_of_an_svg_is_told(body: str, told: str) -> None:
     assert difference(bitmap_of(sketch.strokes), bitmap_of(FACE)) < 6
 
 
+@pytest.mark.parametrize("languages", ["en", "fr, en", "de,en-US", " en"])
+def test_what_is_for_english_among_other_languages_is_drawn(languages: str) -> None:
+    body = SVG_FACE.replace("<path ", f'<path systemLanguage="{languages}" ')
+    assert difference(seen(svg(body)), bitmap_of(FACE)) < 6
+
+
 def test_the_style_of_a_dark_screen_makes_no_doubt() -> None:
     themes = (
         ":root{--a:#222}@media (prefers-color-scheme: dark){:root{--a:#fff}}path{fill:var(--a)}"
