@@ -87,6 +87,17 @@ def test_no_secret_is_in_the_configuration_nor_handed_to_other_machines(
     assert "db+postgresql+psycopg2://qd@db.example/dagster" in config
 
 
+def test_the_studies_database_is_handed_to_other_machines_without_its_password() -> None:
+    url = "postgresql://qd:s3cret@db.example/studies?sslmode=require"
+    settings = Settings.load(studies_storage=url)
+    assert engine.node_variables(settings) == ["QD_STUDIES_STORAGE"]
+    # The daemon's own environment is where the values come from.
+    bare = "postgresql+psycopg2://qd@db.example/studies?sslmode=require"
+    assert settings.child_environment()["QD_STUDIES_STORAGE"] == bare
+    hidden = "postgresql://db.example/studies?user=qd&password=s3cret"
+    assert engine.node_variables(Settings.load(studies_storage=hidden)) == []
+
+
 def test_a_run_that_has_just_failed_is_followed_until_dagster_says_whether_it_is_repeated(
     tmp_path: Path,
 ) -> None:
