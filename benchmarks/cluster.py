@@ -40,7 +40,7 @@ _WHOLE: Final = len(catalog.CATEGORIES) * 146_000
 _WORKERS: Final = 16
 
 
-class _Made:
+class _Runs:
     """Runs of a deployment, with the times that Dagster has recorded of them."""
 
     def __init__(self, environment: dict[str, str]) -> None:
@@ -85,10 +85,10 @@ def _local_start(servers: Deployment, folder: Path) -> tuple[float, ...]:
         "QD_HOME": str(folder),
     }
     log = folder.with_suffix(".log")
-    made = _Made(environment)
+    runs = _Runs(environment)
     with running([*program("qd"), "ui"], log, environment, folder.parent) as process:
         wait_until(lambda: "Ctrl-C stops both" in log.read_text(), process, log, 300)
-        return tuple(_waited(made.run(("raw_drawings",), made.keys[:1], 1)) for _ in range(_ROUNDS))
+        return tuple(_waited(runs.run(("raw_drawings",), runs.keys[:1], 1)) for _ in range(_ROUNDS))
 
 
 def _mirror(folder: Path, drawings: int) -> dict[str, str]:
@@ -113,16 +113,16 @@ def measure(folder: Path, drawings: int) -> list[Row]:
         os.environ |= _mirror(folder / "mirror", drawings)
         local = _local_start(servers, folder / "local")
         engine = parts.enter_context(engine_over(servers, "ray", folder, cores=(0, 1)))
-        made = _Made(engine.settings)
+        runs = _Runs(engine.settings)
         on_ray = tuple(
-            _waited(made.run(("raw_drawings",), made.keys[:1], 1)) for _ in range(_ROUNDS)
+            _waited(runs.run(("raw_drawings",), runs.keys[:1], 1)) for _ in range(_ROUNDS)
         )
-        made.run(("raw_drawings",), made.keys, 2)
+        runs.run(("raw_drawings",), runs.keys, 2)
         stages = ("strokes", "bitmaps")
         alone, together = [], []
         for _ in range(_ROUNDS):
-            alone.append(_worked(made.run(stages, made.keys, 1)))
-            together.append(_worked(made.run(stages, made.keys, 2)))
+            alone.append(_worked(runs.run(stages, runs.keys, 1)))
+            together.append(_worked(runs.run(stages, runs.keys, 2)))
     ratios = tuple(one / two for one, two in zip(alone, together, strict=True))
     starts = tuple(ray / own for ray, own in zip(on_ray, local, strict=True))
     what = f"raw drawings to bitmaps, {_CATEGORIES} × {drawings:,}"

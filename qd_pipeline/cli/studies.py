@@ -162,7 +162,7 @@ def search(
     axes = Space.load(space) if space else NOTEBOOK
     training["preset"] = preset
     own = {"space": axes.to_json(), "trials": trials, "folds": folds}
-    own["workers"] = workers or _workers(settings)
+    own["workers"] = _workers(settings) if workers is None else workers
     made, _, console = _make(settings, "searches", class_set, training, own)
     table = Table("trial", "settings", "accuracy ± SD", "folds", "training")
     trials_made = made.metadata["trials"]

@@ -21,6 +21,9 @@ from qd_pipeline.tracking_uri import is_server
 _PACKAGES: Final = {"ray": "dagster_ray", "celery": "dagster_celery"}
 """Packages with run launchers; on Kubernetes, Dagster's Helm chart configures its own."""
 
+_DATABASES: Final = frozenset({"QD_STUDIES_STORAGE"})
+"""Settings whose user is no secret: their password is in `PGPASSWORD`."""
+
 _SECONDS_TO_START: Final = 3600
 """A run that waits for a CPU of the engine counts as starting."""
 
@@ -109,8 +112,17 @@ def node_variables(settings: Settings) -> list[str]:
     return [
         name
         for name, value in settings.to_environment().items()
-        if name not in _OF_THIS_MACHINE and usual.get(name) != value and masked(value) == value
+        if name not in _OF_THIS_MACHINE and usual.get(name) != value and not _is_secret(name, value)
     ]
+
+
+def _is_secret(name: str, value: str) -> bool:
+    """Return whether a setting holds what no other may read."""
+    if name in _DATABASES:
+        # libpq takes passwords among the options too; `sslmode` and the like are none.
+        return "password=" in value
+    # In other URLs a user alone may be a token.
+    return masked(value) != value
 
 
 def training_tags(settings: Settings) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Final
 import dagster as dg
 
 from qd_pipeline.orchestration import ownership, recovery
+from qd_pipeline.orchestration.jobs import JOB_OF
 from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.resources import PartitionStoreResource
 
@@ -38,15 +39,25 @@ def abandoned_sensor(pipeline: Pipeline) -> dg.SensorDefinition:
         since = {
             run.run_id: before.get(run.run_id, now)
             for run in started
-            if not ownership.is_owned(run)
+            if _takes_ownership(run, pipeline) and not ownership.is_owned(run)
         }
-        for run in started:
-            if now - since.get(run.run_id, now) > after:
+        for run_id, first_seen in since.items():
+            if now - first_seen <= after:
+                continue
+            # It may have ended, or been taken over, since the runs were listed.
+            run = context.instance.get_run_by_id(run_id)
+            if run and run.status == dg.DagsterRunStatus.STARTED and not ownership.is_owned(run):
                 context.instance.report_run_failed(run, "Its worker was killed.")
         context.update_cursor(json.dumps(since))
         return dg.SkipReason("Runs of killed workers are closed.")
 
     return close_abandoned_runs
+
+
+def _takes_ownership(run: dg.DagsterRun, pipeline: Pipeline) -> bool:
+    """Return whether a run's first step names its process; one that asks the source does not."""
+    selected = {asset.path[-1] for asset in run.asset_selection or ()}
+    return run.job_name in JOB_OF.values() or not selected.isdisjoint(pipeline.stages)
 
 
 def launches_sensor() -> dg.SensorDefinition:

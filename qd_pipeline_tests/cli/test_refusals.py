@@ -60,6 +60,7 @@ def refusal(
         (["run", "--class-sets", "no[/b]where.toml"], "no[/b]where.toml cannot be read"),
         (["make", "classifiers", "2,4"], "class set '2,4' is not known: give one of 2, 4, 8"),
         (["compare", "--runs", "0"], "runs is 0: give a whole number from 1"),
+        (["search", "2", "--workers", "0"], "workers is 0: give a whole number from 1"),
         (["make", "pictures", "cow"], "stage 'pictures' is not known"),
         (
             ["make", "strokes", "elefant"],

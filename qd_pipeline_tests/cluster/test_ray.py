@@ -89,7 +89,14 @@ def test_two_nodes_share_a_search_and_its_trials_are_those_of_one_machine(
     nodes = {job["driver_node_id"] for job in engine.jobs() if job["submission_id"] not in before}
     assert len(nodes) == 2
     found = servers.store(NAME, monkeypatch, tmp_path)
-    assert trials(found) == trials(PartitionStore(one_machine))
+    own = trials(PartitionStore(one_machine))
+    assert trials(found) == own
+    # The nodes shared them: each trial was evaluated once, in the common database.
+    ended = (
+        "SELECT count(*) FROM trials JOIN studies USING (study_id) "
+        "WHERE study_name LIKE '2-%' AND state IN ('COMPLETE', 'PRUNED')"
+    )
+    assert servers.postgres.ask("studies", ended) == len(own)
     assert found.read("searches", "2").sequence == 1
 
 

@@ -220,5 +220,8 @@ def test_workers_at_the_same_moment_try_each_point_once_and_find_what_one_alone_
     for number in range(12):
         values.append((number + sum(values[: max(0, number - 2)])) / 2)
     assert said == [[str(value) for value in values], [], []]
-    complete = "SELECT count(*) FROM trials WHERE state = 'COMPLETE'"
+    complete = (
+        "SELECT count(*) FROM trials JOIN studies USING (study_id) "
+        "WHERE study_name = 'shared' AND state = 'COMPLETE'"
+    )
     assert servers.postgres.ask("studies", complete) == 12

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from qd_pipeline.errors import BadSetting
-from qd_pipeline.orchestration import engine, instance
+from qd_pipeline.orchestration import celery_app, engine, instance
 from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.submission import Submission
 from qd_pipeline.settings import Settings
@@ -68,6 +68,19 @@ def test_a_package_that_is_not_installed_is_told_with_the_command_that_installs_
         engine.rendered_config(Settings.load(dagster_storage=DATABASE))
 
 
+@pytest.mark.parametrize(
+    ("named", "sentence"),
+    [("local", "set QD_ENGINE to celery"), ("celery", "set QD_DAGSTER_STORAGE to postgresql://")],
+)
+def test_a_celery_worker_without_a_setting_ends_in_a_sentence(
+    named: str, sentence: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("QD_HOME", str(tmp_path))
+    monkeypatch.setenv("QD_ENGINE", named)
+    with pytest.raises(SystemExit, match=sentence):
+        _ = celery_app.app
+
+
 def test_no_secret_is_in_the_configuration_nor_handed_to_other_machines(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -87,13 +100,24 @@ def test_no_secret_is_in_the_configuration_nor_handed_to_other_machines(
     assert "db+postgresql+psycopg2://qd@db.example/dagster" in config
 
 
+def test_the_studies_database_is_handed_to_other_machines_without_its_password() -> None:
+    url = "postgresql://qd:s3cret@db.example/studies?sslmode=require"
+    settings = Settings.load(studies_storage=url)
+    assert engine.node_variables(settings) == ["QD_STUDIES_STORAGE"]
+    # The daemon's own environment is where the values come from.
+    bare = "postgresql+psycopg2://qd@db.example/studies?sslmode=require"
+    assert settings.child_environment()["QD_STUDIES_STORAGE"] == bare
+    hidden = "postgresql://db.example/studies?user=qd&password=s3cret"
+    assert engine.node_variables(Settings.load(studies_storage=hidden)) == []
+
+
 def test_a_run_that_has_just_failed_is_followed_until_dagster_says_whether_it_is_repeated(
     tmp_path: Path,
 ) -> None:
     own = instance.of(tmp_path)
     failed = own.add_run(dg.DagsterRun("categories", status=dg.DagsterRunStatus.FAILURE))
     submission = Submission(Pipeline(Settings.load(home=tmp_path)), own)
-    following = Thread(target=submission.follow, args=([failed.run_id], print))
+    following = Thread(target=submission.follow, args=([failed.run_id], print), daemon=True)
     following.start()
     following.join(2)
     assert following.is_alive()

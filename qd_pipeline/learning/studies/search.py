@@ -131,8 +131,9 @@ def search(
         folds: Folds of each trial's cross-validation.
         trials: Total number of trials, earlier ones included; by default the whole grid, or
             `TRIALS`.
-        workers: Trials that may run at once, each in a process that calls this. A trial knows
-            those that are as many points before it, also where one process runs all.
+        workers: Trials that may run at once, each in a process that calls this. A trial is
+            sampled and pruned from the trials at least `workers` points earlier, also where one
+            process runs all.
         worker: Which of them this is. The first waits for the trials of all.
         on_trial: Called after each trial, before it is stored as ended.
         on_progress: Called with the folds done and, at most, to do, over all trials.
