@@ -176,9 +176,10 @@ class Submission:
         if repeated:
             following.setdefault(repeated[0].run_id, 0)
             return False
-        # Dagster says so of every failed run, a moment after it has failed.
+        # Where runs are repeated, Dagster says of every failed one whether it is, a moment later.
         if (
-            run.status is dg.DagsterRunStatus.FAILURE
+            self.instance.run_retries_enabled
+            and run.status is dg.DagsterRunStatus.FAILURE
             and run.tags.get("dagster/will_retry") != "false"
         ):
             return True

@@ -128,6 +128,16 @@ def test_a_run_that_has_just_failed_is_followed_until_dagster_says_whether_it_is
     assert submission.failures == {}
 
 
+def test_a_failed_run_is_not_waited_for_where_runs_are_never_repeated(tmp_path: Path) -> None:
+    with dg.instance_for_test(temp_dir=str(tmp_path)) as own:
+        failed = own.add_run(dg.DagsterRun("categories", status=dg.DagsterRunStatus.FAILURE))
+        submission = Submission(Pipeline(Settings.load(home=tmp_path)), own)
+        following = Thread(target=submission.follow, args=([failed.run_id], print), daemon=True)
+        following.start()
+        following.join(30)
+        assert not following.is_alive()
+
+
 def test_a_password_reaches_postgresqls_client_through_its_own_variable(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
