@@ -58,7 +58,7 @@ class TrainedClassifier:
 
         Args:
             drawings: A stroke table, of Arrow or pandas, or its column `drawing`; or a sequence of
-                drawings in any form that `qd_pipeline.serving.prediction.sketch_of` takes: lists
+                drawings in any form that `qd_pipeline.serving.drawing_forms.sketch_of` takes: lists
                 of strokes, lines of NDJSON, pictures as bytes or arrays. Of arrays, one for all
                 pictures, (n, height, width), will do.
             layout: Of strokes of two or three points, which do not show it: columns,
@@ -72,7 +72,7 @@ class TrainedClassifier:
         """
         import pandas as pd
 
-        from qd_pipeline.serving.prediction import readable
+        from qd_pipeline.serving.drawing_forms import readable
 
         rankings = self.predictor.predict(readable(drawings, layout))
         return pd.DataFrame(

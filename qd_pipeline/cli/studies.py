@@ -161,8 +161,8 @@ def search(
     settings = load(source=source, home=home, class_sets=class_sets)
     axes = Space.load(space) if space else NOTEBOOK
     training["preset"] = preset
-    own = {"space": axes.to_json(), "trials": trials, "folds": folds}
-    own["workers"] = _workers(settings) if workers is None else workers
+    at_once = _workers(settings) if workers is None else workers
+    own = {"space": axes.to_json(), "trials": trials, "folds": folds, "workers": at_once}
     made, _, console = _make(settings, "searches", class_set, training, own)
     table = Table("trial", "settings", "accuracy ± SD", "folds", "training")
     trials_made = made.metadata["trials"]

@@ -119,13 +119,16 @@ def _answer(models: ModelCache, content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _sketch(content: Mapping[str, Any]) -> Sketch:
-    simplified = content.get("simplified", False)
-    return Sketch(
-        strokes_of_points(content["strokes"], simplified=simplified, layout="columns"),
-        tracings=tuple(
-            strokes_of_points(strokes, simplified=True, layout="columns")
-            for strokes in content.get("tracings", ())
-        ),
+    tracings = (
+        strokes_of_points(strokes, simplified=True, layout="columns")
+        for strokes in content.get("tracings", ())
+    )
+    return Sketch(_strokes(content), tracings=tuple(tracings))
+
+
+def _strokes(content: Mapping[str, Any]) -> list[Stroke]:
+    return strokes_of_points(
+        content["strokes"], simplified=content.get("simplified", False), layout="columns"
     )
 
 
@@ -168,10 +171,7 @@ def _kept(models: ModelCache, own: OwnDrawings, content: Mapping[str, Any]) -> d
     if category not in models.get(key).predictor.classifier.class_set:
         cause = f"is not a category of class set {key}"
         raise BadSetting(str(category)[:80], cause, "choose one from the list")
-    return {
-        "drawings": own.add(key, str(category), _sketch(content).strokes),
-        "file": str(own.file(key)),
-    }
+    return {"drawings": own.add(key, str(category), _strokes(content)), "file": str(own.file(key))}
 
 
 def _as_json(ranking: Ranking) -> dict[str, Any]:

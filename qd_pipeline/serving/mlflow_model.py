@@ -25,7 +25,8 @@ if _CODE in sys.path:
 
 from qd_pipeline.errors import BadDrawing  # noqa: E402
 from qd_pipeline.learning.classifier import Classifier  # noqa: E402
-from qd_pipeline.serving.prediction import Predictor, sketches_of  # noqa: E402
+from qd_pipeline.serving.drawing_forms import sketches_of  # noqa: E402
+from qd_pipeline.serving.prediction import Predictor  # noqa: E402
 
 
 class DrawingModel(PythonModel):

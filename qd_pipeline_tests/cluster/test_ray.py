@@ -48,6 +48,15 @@ def followed(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"{' '.join(log.read_text().split())}\n{qd(folder, engine.settings, *CHAIN)}"
 
 
+@pytest.fixture
+def store(
+    followed: str, servers: Deployment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> PartitionStore:
+    """Return the deployment's store, with what the chain has made."""
+    assert followed
+    return servers.store(NAME, monkeypatch, tmp_path)
+
+
 def test_runs_that_are_left_go_on_while_the_daemon_is_killed_and_the_same_command_follows_them(
     followed: str,
 ) -> None:
@@ -58,17 +67,9 @@ def test_runs_that_are_left_go_on_while_the_daemon_is_killed_and_the_same_comman
 
 
 def test_two_nodes_give_bit_for_bit_what_one_machine_gives(
-    engine: Engine,
-    followed: str,
-    servers: Deployment,
-    one_machine: str,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
+    engine: Engine, store: PartitionStore, one_machine: str
 ) -> None:
-    assert followed
-    own = contents(PartitionStore(one_machine))
-    store = servers.store(NAME, monkeypatch, tmp_path)
-    assert contents(store) == own
+    assert contents(store) == contents(PartitionStore(one_machine))
     # Nothing was made twice, and both nodes took part.
     assert {store.read(stage, key).sequence for stage in STAGES for key in ("cow", "panda")} == {1}
     assert len({job["driver_node_id"] for job in engine.jobs()}) == 2
@@ -76,28 +77,21 @@ def test_two_nodes_give_bit_for_bit_what_one_machine_gives(
 
 
 def test_two_nodes_share_a_search_and_its_trials_are_those_of_one_machine(
-    engine: Engine,
-    followed: str,
-    servers: Deployment,
-    one_machine: str,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
+    engine: Engine, store: PartitionStore, servers: Deployment, one_machine: str, tmp_path: Path
 ) -> None:
-    assert followed
     before = {job["submission_id"] for job in engine.jobs()}
     qd(tmp_path, engine.settings, *SEARCH)
     nodes = {job["driver_node_id"] for job in engine.jobs() if job["submission_id"] not in before}
     assert len(nodes) == 2
-    found = servers.store(NAME, monkeypatch, tmp_path)
     own = trials(PartitionStore(one_machine))
-    assert trials(found) == own
+    assert trials(store) == own
     # The nodes shared them: each trial was evaluated once, in the common database.
     ended = (
         "SELECT count(*) FROM trials JOIN studies USING (study_id) "
         "WHERE study_name LIKE '2-%' AND state IN ('COMPLETE', 'PRUNED')"
     )
     assert servers.postgres.ask("studies", ended) == len(own)
-    assert found.read("searches", "2").sequence == 1
+    assert store.read("searches", "2").sequence == 1
 
 
 def test_credentials_are_in_no_description_of_a_job_and_no_log_of_a_node(

@@ -17,7 +17,8 @@ from PIL import Image, ImageDraw
 from qd_pipeline.learning import networks
 from qd_pipeline.learning.classifier import Classifier, Training
 from qd_pipeline.learning.training.config import TrainingConfig
-from qd_pipeline.serving.prediction import Predictor, sketch_of
+from qd_pipeline.serving.drawing_forms import sketch_of
+from qd_pipeline.serving.prediction import Predictor
 from qd_pipeline.tracking import CLASSIFIERS, Identity, Tracker
 from qd_pipeline_tests.serving.model_server import model_server, predictions
 

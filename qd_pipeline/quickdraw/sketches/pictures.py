@@ -6,7 +6,7 @@ from qd_pipeline.quickdraw.sketches.simplify import Points, Stroke, simplify
 from qd_pipeline.quickdraw.sketches.skeleton import strokes_of_ink
 from qd_pipeline.quickdraw.sketches.sketch import Sketch
 from qd_pipeline.quickdraw.sketches.svg import strokes_of_svg
-from qd_pipeline.quickdraw.sketches.turned import TURNS, turned_strokes
+from qd_pipeline.quickdraw.sketches.turned import turned_strokes
 
 
 def sketch_of_picture(data: bytes) -> Sketch:
@@ -30,11 +30,10 @@ def sketch_of_picture(data: bytes) -> Sketch:
         return Sketch(_simplified(strokes), warnings)
     picture, opened = open_picture(data)
     ink = find_ink(picture)
-    turned = [turned_strokes(ink.mask, degrees) for degrees in TURNS]
     return Sketch(
         _simplified(strokes_of_ink(ink.mask)),
         opened + ink.warnings,
-        tracings=tuple(_simplified(strokes) for strokes in turned if strokes),
+        tracings=tuple(map(_simplified, turned_strokes(ink.mask))),
     )
 
 

@@ -19,6 +19,7 @@ from qd_pipeline.quickdraw.sketches.ink import find_ink
 from qd_pipeline.quickdraw.sketches.simplify import Points
 from qd_pipeline.quickdraw.sketches.skeleton import strokes_of_ink
 from qd_pipeline.quickdraw.sketches.svg_paint import page_colour, paint
+from qd_pipeline.quickdraw.sketches.svg_styles import put_styles
 from qd_pipeline.quickdraw.sketches.svg_tree import local_name, paint_values, parse
 
 CURVE_POINTS = 25
@@ -56,7 +57,8 @@ def strokes_of_svg(data: bytes) -> tuple[list[Points], tuple[str, ...]]:
     Raises:
         BadDrawing: The SVG is damaged, too large, holds entities, or shows nothing.
     """
-    root, warnings = parse(data)
+    root, left_out = parse(data)
+    warnings = tuple(dict.fromkeys([*left_out, *put_styles(root)]))
     damaged = False
     try:
         if lines := _plain_lines(root):
