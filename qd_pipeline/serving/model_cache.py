@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from qd_pipeline import stores, tracking_uri
 from qd_pipeline.class_sets import listed
@@ -18,6 +18,8 @@ from qd_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from qd_pipeline.tracking import Tracker
+
+_NONE_YET: Final = "has no classifier yet"
 
 
 @dataclass(frozen=True)
@@ -99,22 +101,24 @@ class ModelCache:
         if key not in self._settings.class_sets:
             known = ", ".join(self._settings.class_sets)
             raise BadSetting(f"class set {key[:80]!r}", "is not known", f"give one of {known}")
-        raise MissingPartition(
-            f"class set {key}", "has no classifier yet", "train one with `qd run`"
-        )
+        raise MissingPartition(f"class set {key}", _NONE_YET, "train one with `qd run`")
 
     def largest(self) -> LoadedModel:
         """Return the classifier of the largest class set that has one.
 
         Raises:
-            MissingPartition: None has.
+            MissingPartition: None has; where there are only some of other categories, it names
+                the first of these.
             QdError: It cannot be loaded.
         """
-        class_sets = self._settings.class_sets
+        class_sets, others = self._settings.class_sets, None
         for key in sorted(class_sets, key=lambda key: -len(class_sets[key])):
-            with contextlib.suppress(MissingPartition):
+            try:
                 return self.get(key)
-        raise MissingPartition(
+            except MissingPartition as error:
+                if error.cause != _NONE_YET:
+                    others = others or error
+        raise others or MissingPartition(
             str(self._settings.home), "holds no classifier yet", "train one with `qd run`"
         )
 

@@ -19,6 +19,8 @@ def test_a_classifier_of_other_categories_than_its_class_set_has_now_does_not_an
     assert models.refresh() == ()
     with pytest.raises(MissingPartition, match=r"no classifier yet of its .* cow, horse apart"):
         models.get("2")
+    with pytest.raises(MissingPartition, match="cow, horse apart"):
+        models.largest()
     store_untrained(tmp_path, "2", ("cow", "panda"))
     (loaded,) = models.refresh()
     assert loaded.predictor.classifier.class_set == ("cow", "panda")
