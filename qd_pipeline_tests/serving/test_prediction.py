@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -40,6 +42,7 @@ def test_the_most_probable_category_comes_first() -> None:
 
 def test_a_picture_is_answered_by_the_mean_over_its_tracings() -> None:
     ink = np.random.default_rng(0).normal(0, 0.02, (28 * 28, 3))
+    # Without augmentation in its training, so that nothing is varied.
     predictor = Predictor(reader_of_marks(("line", "circle", "square"), ink.tolist()))
     picture, line = sketch_of(CROSS), sketch_of(HOOK)
     alone = predictor.predict(to_column([picture.strokes, *picture.tracings]))
@@ -49,3 +52,16 @@ def test_a_picture_is_answered_by_the_mean_over_its_tracings() -> None:
     assert together[0].probabilities == together[2].probabilities
     assert len({each.probabilities for each in alone}) > 1
     assert predictor.predict([]) == []
+
+
+def test_a_picture_is_varied_as_in_the_training_and_a_drawing_is_not() -> None:
+    ink = np.random.default_rng(0).normal(0, 0.02, (28 * 28, 3))
+    plain = reader_of_marks(("line", "circle", "square"), ink.tolist())
+    config = plain.training.config.with_settings(augmentation=1.0)
+    varying = replace(plain, training=replace(plain.training, config=config))
+    sketches = [sketch_of(CROSS), sketch_of(HOOK)]
+    before, after = (Predictor(each).predict(sketches) for each in (plain, varying))
+    assert chances(after[0]) != pytest.approx(chances(before[0]), abs=1e-4)
+    assert chances(after[1]) == chances(before[1])
+    (alone,) = Predictor(varying).predict(sketches[:1])
+    assert alone.probabilities == after[0].probabilities
