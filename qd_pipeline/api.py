@@ -11,7 +11,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from qd_pipeline import catalog, stores
-from qd_pipeline.errors import BadSetting, MissingPartition
+from qd_pipeline.class_sets import ensure_known
+from qd_pipeline.errors import MissingPartition
 from qd_pipeline.settings import Settings
 
 # ruff: noqa: PLC0415 (what is slow to import is imported where it is needed: see above)
@@ -246,9 +247,7 @@ class DataDirectory:
         return self._store.read(stage, key)
 
     def _known(self, key: str) -> str:
-        if key not in self.settings.class_sets:
-            known = ", ".join(self.settings.class_sets)
-            raise BadSetting(f"class set {key[:80]!r}", "is not known", f"give one of {known}")
+        ensure_known(key, self.settings.class_sets)
         return key
 
 

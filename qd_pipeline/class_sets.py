@@ -59,6 +59,17 @@ def checked(key: str, categories: Any) -> tuple[str, ...]:
     return names
 
 
+def ensure_known(key: str, class_sets: ClassSets) -> None:
+    """Check that there is a class set with a key.
+
+    Raises:
+        BadSetting: There is none.
+    """
+    if key not in class_sets:
+        known = ", ".join(class_sets)
+        raise BadSetting(f"class set {key[:80]!r}", "is not known", f"give one of {known}")
+
+
 def load(path: Path) -> ClassSets:
     """Load class sets from a TOML file.
 

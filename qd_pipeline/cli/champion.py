@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Final
 from urllib.parse import quote
 
 import typer
-from rich.markup import escape
 
 from qd_pipeline.cli.options import ClassSetsOption, HomeOption, chosen_class_set, load
 from qd_pipeline.cli.terminal import Terminal, terminal
@@ -41,7 +40,7 @@ def promote(
     registry.ensure_tells_apart(chosen, categories)
     before = registry.set_champion(chosen, DecidedBy.PERSON)
     was = f"; {before} was" if before else ""
-    terminal().print(f"[green]✓[/] {chosen} is the champion{was}.", highlight=False)
+    terminal().succeed(f"{chosen} is the champion{was}.")
 
 
 def rollback(
@@ -50,7 +49,7 @@ def rollback(
     """Make the previous champion the champion again."""
     model, registry, categories = _registry(class_set, class_sets, home)
     back = registry.roll_back(model, categories)
-    terminal().print(f"[green]✓[/] {back} is the champion again.", highlight=False)
+    terminal().succeed(f"{back} is the champion again.")
 
 
 def _registry(
@@ -103,7 +102,5 @@ def champions(settings: "Settings", models: Sequence[str]) -> dict[str, str]:
 
 
 def _unknown(models: Sequence[str], error: QdError) -> dict[str, str]:
-    Terminal(stderr=True).print(
-        f"[yellow]![/] {escape(str(error))}", highlight=False, soft_wrap=True
-    )
+    Terminal(stderr=True).warn(str(error))
     return dict.fromkeys(models, UNKNOWN)

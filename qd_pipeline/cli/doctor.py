@@ -7,7 +7,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 import typer
-from rich.markup import escape
 
 from qd_pipeline.cli.options import ClassSetsOption, HomeOption, load
 from qd_pipeline.cli.terminal import terminal
@@ -39,10 +38,10 @@ def doctor(class_sets: ClassSetsOption = None, home: HomeOption = None) -> None:
     console, failed = terminal(), False
     for name, check in checks.items():
         try:
-            console.print(f"[green]✓[/] {name}: {escape(check(settings))}", highlight=False)
+            console.succeed(f"{name}: {check(settings)}")
         except QdError as error:
             failed = True
-            console.print(f"[bold red]✗[/] {name}: {escape(str(error))}", highlight=False)
+            console.fail(f"{name}: {error}")
     if failed:
         raise typer.Exit(1)
 

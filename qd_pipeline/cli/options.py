@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from qd_pipeline.errors import BadSetting
+from qd_pipeline import garbage_collection
+from qd_pipeline.class_sets import ensure_known
 
 if TYPE_CHECKING:
     from qd_pipeline.settings import Settings
@@ -159,9 +160,7 @@ def load(**options: Any) -> "Settings":
     Raises:
         QdError: A setting is not valid, or the data directory cannot be written.
     """
-    from qd_pipeline import garbage_collection  # noqa: PLC0415 (slow, see above)
-
-    with garbage_collection.paused():
+    with garbage_collection.paused():  # slow, see above
         from qd_pipeline.quickdraw.download import parse_source  # noqa: PLC0415
         from qd_pipeline.settings import Settings  # noqa: PLC0415
 
@@ -177,9 +176,7 @@ def chosen_class_set(settings: "Settings", key: str) -> str:
     Raises:
         BadSetting: It is not known.
     """
-    if key not in settings.class_sets:
-        known = ", ".join(settings.class_sets)
-        raise BadSetting(f"class set {key[:80]!r}", "is not known", f"give one of {known}")
+    ensure_known(key, settings.class_sets)
     return key
 
 

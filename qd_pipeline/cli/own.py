@@ -3,7 +3,6 @@
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from qd_pipeline.cli.options import ClassSetsOption, HomeOption, chosen_class_set, load
@@ -43,10 +42,9 @@ def evaluate_own(
             ", ".join(f"{other} ({count})" for other, count in wrong),
         )
     console = terminal()
-    title = f"{loaded.title}, on {score.accuracy.count} own drawings"
-    console.print(escape(title), highlight=False)
+    console.print(f"{loaded.title}, on {score.accuracy.count} own drawings", markup=False)
     console.print(table)
     console.print(
         f"Accuracy {score.accuracy}; a person's few drawings say little of other people's."
     )
-    console.print(f"The drawings: {own.file(loaded.key)}", highlight=False, soft_wrap=True)
+    console.print(f"The drawings: {own.file(loaded.key)}")

@@ -36,7 +36,7 @@ def report(
             webbrowser.open(path.absolute().as_uri())
             champion = champions(settings, [model]).get(model)  # a server may take its time
             if champion != UNKNOWN:
-                console.print(_champion(key, version, champion), highlight=False)
+                console.print(_champion(key, version, champion))
             return
     raise MissingPartition(
         f"class set {class_set}" if class_set else str(settings.home),
