@@ -6,10 +6,12 @@ networks", ICML 2017: reliability diagrams, the expected calibration error, and 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+
+from qd_pipeline.learning.figures import Figures
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +25,7 @@ _SPREAD: Final = 0.03
 
 
 @dataclass(frozen=True)
-class Bin:
+class Bin(Figures):
     """The drawings whose confidence lies in one interval.
 
     Args:
@@ -42,7 +44,7 @@ class Bin:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class Calibration(Figures):
     """Agreement of confidence and accuracy.
 
     Args:
@@ -53,10 +55,6 @@ class Calibration:
 
     bins: tuple[Bin, ...]
     error: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the figures by name."""
-        return {"error": self.error, "bins": [asdict(each) for each in self.bins]}
 
 
 def calibration(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> Calibration:

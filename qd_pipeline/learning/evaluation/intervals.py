@@ -1,10 +1,10 @@
 """Proportions and differences of proportions, with their confidence intervals."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf, sqrt
 from statistics import NormalDist
-from typing import Any
+from typing import Any, Self
 
 
 def wilson(hits: int, count: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -131,3 +131,8 @@ class Proportion:
             "low": low,
             "high": high,
         }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Read the JSON object of `to_json`."""
+        return cls(values["hits"], values["count"])

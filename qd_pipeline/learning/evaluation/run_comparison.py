@@ -10,7 +10,8 @@ import numpy as np
 
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning.evaluation.comparison import Comparison, compare
-from qd_pipeline.learning.evaluation.metrics import are_imbalanced, as_json
+from qd_pipeline.learning.evaluation.metrics import are_imbalanced
+from qd_pipeline.learning.figures import as_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,9 +75,9 @@ class ComparedRun:
             "run": self.id,
             "link": self.link,
             "started": self.started.isoformat(timespec="seconds"),
-            "class_set": list(self.class_set),
-            "settings": dict(self.settings),
-            "accuracy": self.accuracy.to_json(),
+            "class_set": self.class_set,
+            "settings": self.settings,
+            "accuracy": self.accuracy,
             "chance": self.chance,
             "balanced_accuracy": self.balanced_accuracy,
             "macro_f1": self.macro_f1,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow.parquet as pq
 
 from qd_pipeline.learning.evaluation.error_analysis import MIN_COUNTRY_DRAWINGS
-from qd_pipeline.learning.evaluation.metrics import as_json
 from qd_pipeline.learning.evaluation.predictions_table import FEW
+from qd_pipeline.learning.figures import as_json, write_json
 from qd_pipeline.learning.reports import charts, many_categories
 from qd_pipeline.learning.reports import page as pages
 from qd_pipeline.learning.studies import data_study
@@ -103,8 +102,7 @@ def write(
     shown = figures(evaluation, training, header, decision=decision, study=study)
     # A line a figure would make megabytes of a large matrix.
     indent = 2 if len(evaluation.class_set) <= FEW else None
-    text = json.dumps(shown, indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
-    report.figures.write_text(text, encoding="utf-8")
+    write_json(report.figures, shown, indent=indent)
     pq.write_table(evaluation.predictions, report.predictions, compression="zstd")
     return report
 
@@ -120,10 +118,10 @@ def figures(
     """Return the figures that the page shows, as JSON takes them."""
     shown = {
         **header.to_json(),
-        "training": training.to_json(),
-        "evaluation": evaluation.to_json(),
-        **({"promotion": decision.to_json()} if decision else {}),
-        **({"data_study": study.to_json()} if study else {}),
+        "training": training,
+        "evaluation": evaluation,
+        **({"promotion": decision} if decision else {}),
+        **({"data_study": study} if study else {}),
     }
     return dict(as_json(shown))
 

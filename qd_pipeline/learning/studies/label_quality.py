@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from qd_pipeline.learning.evaluation.examples import Prediction
 from qd_pipeline.learning.evaluation.intervals import Proportion
 from qd_pipeline.learning.evaluation.predictions_table import probabilities_of
+from qd_pipeline.learning.figures import as_json
 from qd_pipeline.learning.reports import page as pages
 
 if TYPE_CHECKING:
@@ -67,12 +68,8 @@ class LabelQuality:
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures by name."""
-        return {
-            "class_set": list(self.class_set),
-            "issues": self.issues.to_json(),
-            "unrecognized": self.unrecognized.to_json(),
-            "categories": {name: issues.to_json() for name, issues in self.categories.items()},
-        }
+        names = ("class_set", "issues", "unrecognized", "categories")
+        return {name: as_json(getattr(self, name)) for name in names}
 
 
 def label_quality(predictions: pa.Table, class_set: Sequence[str]) -> LabelQuality:
