@@ -93,10 +93,6 @@ def _description(context: MaterializationContext, evaluation: Evaluation) -> str
     return synthetic + told
 
 
-def _drawings_read(context: MaterializationContext) -> list[tuple[str, str]]:
-    return [(stage, key) for stage in ("strokes", "bitmaps") for key in context.inputs[stage]]
-
-
 def _write(
     context: MaterializationContext,
     classifier: Classifier,
@@ -143,10 +139,8 @@ def _header(context: MaterializationContext, model: str) -> report.Header:
 def _study(context: MaterializationContext) -> DataStudy | None:
     """Return the data study of the class set, if it was made from these very drawings."""
     made = context.inputs["data_studies"].get(context.key)
-    now = {
-        f"{stage}/{key}": context.inputs[stage][key].version
-        for stage, key in _drawings_read(context)
-    }
+    read = context.fingerprint["inputs"].items()
+    now = {name: of for name, of in read if name.startswith(("strokes/", "bitmaps/"))}
     same = made is not None and made.fingerprint["inputs"] == now
     return DataStudy.from_json(made.metadata) if made and same else None
 
