@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from qd_pipeline.errors import QdError
-from qd_pipeline.leases import Leases
 from qd_pipeline.orchestration import ownership, sigint
 from qd_pipeline.orchestration.context import BlockingCheckFailed, MaterializationContext, run_tags
 from qd_pipeline.orchestration.fingerprint import fingerprint
@@ -72,9 +70,8 @@ def materialize(
 def take_ownership(pipeline: Pipeline, context: dg.AssetExecutionContext) -> None:
     """Name this process as the one that works on a run."""
     # What is killed is closed by the next command, whatever launched it.
-    after = timedelta(seconds=pipeline.settings.abandoned_after)
-    store, leases = context.resources.partition_store.store, Leases(pipeline.settings.leases)
-    owner = ownership.tags(context.run.run_id, store, leases, after)
+    store = context.resources.partition_store.store
+    owner = ownership.tags(context.run.run_id, store, pipeline.settings)
     context.instance.add_run_tags(context.run.run_id, owner)
 
 

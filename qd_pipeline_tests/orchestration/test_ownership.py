@@ -21,11 +21,12 @@ from qd_pipeline.storage import PartitionStore
 
 def test_a_process_renews_its_lease_well_before_it_would_count_as_killed(tmp_path: Path) -> None:
     store, after = PartitionStore((tmp_path / "store").as_uri()), timedelta(seconds=1)
-    leases = Leases(tmp_path / "leases")
-    ownership.tags("a run", store, leases, after)
+    settings = Settings.load(home=tmp_path, abandoned_after=after.total_seconds())
+    ownership.tags("a run", store, settings)
+    process = Leases(settings.leases).owner
     until = time.monotonic() + 2 * after.total_seconds()
     while time.monotonic() < until:
-        assert leases.owner in store.live_leases(after)
+        assert process in store.live_leases(after)
         time.sleep(0.2)
 
 
