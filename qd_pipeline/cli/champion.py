@@ -34,7 +34,7 @@ def promote(
     """Make a registered version of a classifier the champion, whatever its evaluation decided."""
     model, registry, categories = _registry(class_set, class_sets, home)
     # MLflow takes seconds to import, and the other commands should not wait for it.
-    from qd_pipeline.tracking.registry import DecidedBy  # noqa: PLC0415
+    from qd_pipeline.tracking.versions import DecidedBy  # noqa: PLC0415
 
     chosen = registry.version(model, version)
     registry.ensure_tells_apart(chosen, categories)
@@ -60,7 +60,7 @@ def _registry(
     with Terminal(stderr=True).status("Opening MLflow's registry …"):
         # It takes seconds to import, and the other commands should not wait for it.
         from qd_pipeline import stores  # noqa: PLC0415
-        from qd_pipeline.tracking.registry import model_of  # noqa: PLC0415
+        from qd_pipeline.tracking.versions import model_of  # noqa: PLC0415
 
         return model_of(key), stores.tracker(settings).registry, settings.class_sets[key]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from qd_pipeline.learning.evaluation.error_analysis import largest_cells
 from qd_pipeline.learning.evaluation.intervals import Proportion
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ class Predictions:
                 Proportion(int(matrix[true, other]), int(matrix[true].sum())),
                 self._predictions(wrong[(labels == true) & (predicted == other)][:_EXAMPLES]),
             )
-            for true, other in _most_confused(matrix)
+            for true, other in largest_cells(matrix - np.diag(np.diag(matrix)), _CONFUSIONS)
         )
 
     @cached_property
@@ -177,10 +178,3 @@ class Predictions:
                 strict=True,
             )
         )
-
-
-def _most_confused(matrix: NDArray[np.integer]) -> list[tuple[int, int]]:
-    mistaken = matrix - np.diag(np.diag(matrix))
-    order = np.argsort(-mistaken, axis=None, kind="stable")[:_CONFUSIONS]
-    pairs = zip(*np.unravel_index(order, matrix.shape), strict=True)
-    return [(int(true), int(other)) for true, other in pairs if mistaken[true, other]]

@@ -112,7 +112,6 @@ def study(
     config: TrainingConfig,
     *,
     shares: Sequence[int] = SHARES,
-    on_training: Callable[[Trained], None] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> DataStudy:
     """Train on rising shares of the drawings, and without the unrecognised ones.
@@ -125,7 +124,6 @@ def study(
         config: The settings of every training, its seed included.
         shares: Percentages of the training and validation drawings, 1–100, rising; 100 is
             always added.
-        on_training: Called after each training.
         on_progress: Called with the drawings processed so far and altogether.
 
     Raises:
@@ -149,8 +147,6 @@ def study(
 
         done.append(_train(name, part, how, progress))
         before += config.epochs * done[-1].drawings
-        if on_training:
-            on_training(done[-1])
     *curve, recognized = done
     return DataStudy(data.class_set, config, tuple(curve), recognized)
 

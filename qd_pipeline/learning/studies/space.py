@@ -8,11 +8,9 @@ from itertools import product
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from pydantic import ValidationError
-
 from qd_pipeline.encoding import read_toml
 from qd_pipeline.errors import BadSetting
-from qd_pipeline.learning.training.config import setting_types
+from qd_pipeline.learning.training.config import parse_setting, setting_types
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -150,7 +148,6 @@ def _names() -> tuple[str, ...]:
 
 def _checked(name: str, value: Any) -> Any:
     try:
-        return setting_types()[name].validate_python(value, strict=True)
-    except ValidationError as error:
-        reason = error.errors()[0]["msg"]
-        raise BadSetting(f"space: {name}", f"cannot be {value!r} ({reason})", _FORM) from error
+        return parse_setting(name, value)
+    except BadSetting as error:
+        raise BadSetting(f"space: {name}", error.cause, _FORM) from error

@@ -25,9 +25,7 @@ from qd_pipeline.orchestration.stage import Check, CheckResult, Input, Result, S
 from qd_pipeline.orchestration.stages.drawings import DRAWINGS, log_split, read_drawings
 
 if TYPE_CHECKING:
-    from qd_pipeline.tracking.registry import Version
-
-REPORT: Final = "report.html"
+    from qd_pipeline.tracking.versions import Version
 
 
 class EvaluationConfig(StageConfig):
@@ -87,7 +85,7 @@ def _description(context: MaterializationContext, evaluation: Evaluation) -> str
         f"Tells {listed(evaluation.class_set)} apart: accuracy {evaluation.accuracy} on "
         f"{evaluation.accuracy.count:,} test drawings of the {context.provenance.source}.\n\n"
         f"Its [run]({context.run.link}) has settings, figures and datasets, and the "
-        f"[report]({context.run.link_to(REPORT)})."
+        f"[report]({context.run.link_to(report.PAGE)})."
     )
     synthetic = "**Trained on synthetic drawings.**\n\n" if context.provenance.synthetic else ""
     return synthetic + told
@@ -101,16 +99,11 @@ def _write(
     *,
     model: str,
 ) -> None:
-    written = report.write(
-        context.staged.folder,
-        evaluation,
-        classifier.training,
-        _header(context, model),
-        decision=decision,
-        study=_study(context),
+    shown = report.EvaluationReport(
+        evaluation, classifier.training, _header(context, model), decision, _study(context)
     )
-    for path in (written.page, written.figures, written.predictions):
-        context.run.log_file(path)
+    shown.write(context.staged.folder)
+    context.log_files(report.PAGE, report.FIGURES, report.PREDICTIONS)
     context.run.log_picture(_confusion_matrix(evaluation), "confusion_matrix.png")
     curves = charts.png(charts.learning_curves(classifier.training.history))
     context.run.log_picture(curves, "learning_curves.png")
@@ -165,7 +158,7 @@ def _shown(context: MaterializationContext, evaluation: Evaluation) -> Mapping[s
         "log loss": None if loss is None else round(loss, 4),
         "categories": listed(evaluation.class_set),
         "confusion matrix": png(_confusion_matrix(evaluation), "confusion matrix"),
-        "report": dg.MetadataValue.url(context.run.link_to(REPORT)),
+        "report": dg.MetadataValue.url(context.run.link_to(report.PAGE)),
     }
 
 
