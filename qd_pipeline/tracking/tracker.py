@@ -167,7 +167,7 @@ class Tracker(TrackingStore):
         tracked = TrackedRun(self._client, run, link, self._spool, has_model=has_model)
         status = "KILLED"
         try:
-            with renewing(lambda: tracked.renew(self._lease()), thread="mlflow"):
+            with renewing(lambda: tracked.renew(self._lease())):
                 yield tracked
             status = "FINISHED"
         except Exception:
