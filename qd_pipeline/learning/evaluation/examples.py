@@ -114,22 +114,13 @@ class Predictions:
     def galleries(self) -> tuple[tuple[Prediction, ...], ...]:
         """By category, some of its drawings that were classified correctly."""
         places = np.random.default_rng(0).permutation(len(self.predicted))
-        labels = self.drawings.labels[places]
-        right = self.predicted[places] == labels
-        return tuple(
-            self._predictions(places[right & (labels == label)][:_GALLERY])
-            for label in range(len(self._names()))
-        )
+        right = self.predicted[places] == self.drawings.labels[places]
+        return self._by_category(places[right], _GALLERY)
 
     @property
     def missed(self) -> tuple[tuple[Prediction, ...], ...]:
         """By category, its wrongly classified drawings with the highest confidence."""
-        wrong = self._mistaken
-        labels = self.drawings.labels[wrong]
-        return tuple(
-            self._predictions(wrong[labels == label][:_MISSED])
-            for label in range(len(self._names()))
-        )
+        return self._by_category(self._mistaken, _MISSED)
 
     def confusions(self, matrix: NDArray[np.integer]) -> tuple[Confusion, ...]:
         """Return the cells of the confusion matrix off its diagonal, most frequent first.
@@ -156,6 +147,13 @@ class Predictions:
         order = np.argsort(-self.confidence, kind="stable")
         wrong: NDArray[np.integer] = order[self.predicted[order] != self.drawings.labels[order]]
         return wrong
+
+    def _by_category(
+        self, places: NDArray[np.integer], most: int
+    ) -> tuple[tuple[Prediction, ...], ...]:
+        labels = self.drawings.labels[places]
+        all_labels = range(len(self._names()))
+        return tuple(self._predictions(places[labels == label][:most]) for label in all_labels)
 
     def _names(self) -> tuple[str, ...]:
         return tuple(category.category for category in self.drawings.categories)
