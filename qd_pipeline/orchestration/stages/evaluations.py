@@ -65,12 +65,16 @@ def materialize(context: MaterializationContext, config: EvaluationConfig) -> Re
     context.run.describe(candidate.description)
     version = promotion.register(registry, candidate, decision)
     checks.append(_promotion_check(decision, version))
+    matrix = _confusion_matrix(evaluation)
+    context.run.log_content(matrix, "confusion_matrix.png")
     _write(context, classifier, evaluation, decision, model=str(version))
     return Result(
         metadata={"figures": metrics, "model": version.model, "version": version.number},
         metrics=metrics,
         shown={
-            **_shown(context, evaluation),
+            **_shown(evaluation),
+            "confusion matrix": png(matrix, "confusion matrix"),
+            "report": dg.MetadataValue.url(context.run.link_to(report.PAGE)),
             "all runs": dg.MetadataValue.url(context.tracker.run_list(tracking.CLASSIFIERS)),
             "registered": f"{version}, {decision.outcome}",
         },
@@ -104,9 +108,8 @@ def _write(
     )
     shown.write(context.staged.folder)
     context.log_files(report.PAGE, report.FIGURES, report.PREDICTIONS)
-    context.run.log_picture(_confusion_matrix(evaluation), "confusion_matrix.png")
     curves = charts.png(charts.learning_curves(classifier.training.history))
-    context.run.log_picture(curves, "learning_curves.png")
+    context.run.log_content(curves, "learning_curves.png")
 
 
 def _header(context: MaterializationContext, model: str) -> report.Header:
@@ -146,7 +149,7 @@ def _confusion_matrix(evaluation: Evaluation) -> bytes:
     return charts.png(charts.confusion_matrix(names, counts.tolist()))
 
 
-def _shown(context: MaterializationContext, evaluation: Evaluation) -> Mapping[str, Any]:
+def _shown(evaluation: Evaluation) -> Mapping[str, Any]:
     loss = evaluation.log_loss
     return {
         "accuracy": evaluation.accuracy.share,
@@ -157,8 +160,6 @@ def _shown(context: MaterializationContext, evaluation: Evaluation) -> Mapping[s
         "test drawings": evaluation.accuracy.count,
         "log loss": None if loss is None else round(loss, 4),
         "categories": listed(evaluation.class_set),
-        "confusion matrix": png(_confusion_matrix(evaluation), "confusion matrix"),
-        "report": dg.MetadataValue.url(context.run.link_to(report.PAGE)),
     }
 
 

@@ -1,7 +1,5 @@
 """Searches for the best settings, one partition per class set; made on request only."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from itertools import islice
 from typing import Any, Final
@@ -27,6 +25,7 @@ from qd_pipeline.orchestration.stages.training_config import (
     SharedTrainingConfig,
     declared_training,
 )
+from qd_pipeline.storage.partition import digest
 
 FIGURES: Final = "search.json"
 
@@ -107,8 +106,7 @@ def materialize(context: MaterializationContext, config: SearchConfig) -> Result
 def _study_name(context: MaterializationContext) -> str:
     """Name the study by all that its trials depend on, so that another begins anew."""
     made_from = [context.fingerprint[name] for name in ("code", "settings", "inputs")]
-    text = json.dumps(made_from, sort_keys=True)
-    return f"{context.key}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    return f"{context.key}-{digest(made_from)[:12]}"
 
 
 def _log(

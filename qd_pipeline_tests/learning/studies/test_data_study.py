@@ -80,21 +80,6 @@ def test_shares_that_do_not_rise_within_100_are_refused(
         study(shapes, CONFIG, shares=shares)
 
 
-def test_a_category_without_recognised_drawings_is_named(tmp_path: Path) -> None:
-    data = ClassSetData.split(
-        [
-            write_category(
-                tmp_path, shape, draw_shape(shape, 20), recognized=[shape != "line"] * 20
-            )
-            for shape in SHAPES
-        ]
-    )
-    with pytest.raises(
-        BadSetting, match="category line has no training drawing left with only rec"
-    ):
-        study(data, CONFIG, shares=(100,))
-
-
 def test_a_training_that_diverges_ends_the_study(shapes: ClassSetData) -> None:
     with pytest.raises(TrainingDiverged, match="give a learning rate below"):
         study(shapes, CONFIG.with_settings(learning_rate=1e30, epochs=20), shares=(100,))
