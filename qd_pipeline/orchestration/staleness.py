@@ -81,7 +81,7 @@ class Staleness:
             return error.cause
         if made is None:
             return MISSING
-        if not self.store.is_up_to_date(stage.name, key, made.fingerprint):
+        if not self.store.has_files(made):
             return "some of its files are missing"
         for name, upstream, optional in self.pipeline.input_keys(stage, key):
             if not optional and self.reason(self.pipeline.stages[name], upstream):
