@@ -10,11 +10,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Figures:
-    """A dataclass whose fields are what JSON has of it."""
+    """A dataclass whose fields are what JSON has of it, but for those with `repr=False`."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures by name."""
-        return {each.name: as_json(getattr(self, each.name)) for each in fields(self)}
+        shown = (each.name for each in fields(self) if each.repr)
+        return {name: as_json(getattr(self, name)) for name in shown}
 
 
 def as_json(value: Any) -> Any:

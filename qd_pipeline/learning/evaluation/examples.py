@@ -10,6 +10,7 @@ import numpy as np
 
 from qd_pipeline.learning.evaluation.error_analysis import largest_cells
 from qd_pipeline.learning.evaluation.intervals import Proportion
+from qd_pipeline.learning.figures import Figures
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +26,7 @@ _MISSED: Final = 3
 
 
 @dataclass(frozen=True)
-class Prediction:
+class Prediction(Figures):
     """One test drawing and what was predicted for it.
 
     Args:
@@ -49,12 +50,7 @@ class Prediction:
 
     def to_json(self) -> dict[str, Any]:
         """Return all but the bitmap; the key as text, since JavaScript would round it."""
-        return {
-            "key_id": str(self.key_id),
-            "category": self.category,
-            "predicted": self.predicted,
-            "probability": self.probability,
-        }
+        return {**super().to_json(), "key_id": str(self.key_id)}
 
 
 @dataclass(frozen=True)

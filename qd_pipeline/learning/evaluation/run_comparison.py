@@ -15,7 +15,7 @@ from qd_pipeline.learning.evaluation.predictions_table import (
     class_set_of,
     probabilities_of,
 )
-from qd_pipeline.learning.figures import as_json
+from qd_pipeline.learning.figures import Figures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ EXAMPLES: Final = 12
 
 
 @dataclass(frozen=True, kw_only=True)
-class ComparedRun:
+class ComparedRun(Figures):
     """One run that trained a classifier and evaluated it.
 
     Args:
@@ -75,23 +75,10 @@ class ComparedRun:
 
     def to_json(self) -> dict[str, Any]:
         """Return all but the predictions, as JSON takes it."""
-        figures = {
-            "run": self.id,
-            "link": self.link,
-            "started": self.started.isoformat(timespec="seconds"),
-            "class_set": self.class_set,
-            "settings": self.settings,
-            "accuracy": self.accuracy,
-            "chance": self.chance,
-            "balanced_accuracy": self.balanced_accuracy,
-            "macro_f1": self.macro_f1,
-            "log_loss": self.log_loss,
-            "training_seconds": self.seconds,
-            "source": self.source,
-            "synthetic": self.synthetic,
-            "champion": self.is_champion,
-        }
-        return dict(as_json(figures))
+        figures = super().to_json()
+        renamed = {"id": "run", "seconds": "training_seconds", "is_champion": "champion"}
+        figures |= {name: figures.pop(field) for field, name in renamed.items()}
+        return {**figures, "started": self.started.isoformat(timespec="seconds")}
 
 
 @dataclass(frozen=True)
@@ -112,7 +99,7 @@ class Disagreement:
 
 
 @dataclass(frozen=True)
-class PairwiseComparison:
+class PairwiseComparison(Figures):
     """The newest run of the class set's categories against an earlier one.
 
     Args:
@@ -133,8 +120,7 @@ class PairwiseComparison:
     def to_json(self) -> dict[str, Any]:
         """Return the figures, and the drawings by their keys as text."""
         return {
-            "other": self.other,
-            "comparison": self.comparison.to_json() if self.comparison else None,
+            **super().to_json(),
             "obstacle": self.obstacle or None,
             "only_newest": [str(drawing.key_id) for drawing in self.only_newest],
             "only_other": [str(drawing.key_id) for drawing in self.only_other],
