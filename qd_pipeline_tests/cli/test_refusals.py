@@ -81,31 +81,6 @@ def test_a_bad_choice_is_refused_in_one_sentence(
     assert not (home / "store").exists()
 
 
-@pytest.mark.parametrize(
-    ("categories", "sentence"),
-    [
-        ('["cow"]', "class set '2' has 1 categories: give at least two."),
-        ('["cow", "cow"]', "class set '2' names cow twice: name each category once."),
-        (
-            '["cow", "elefant"]',
-            "category 'elefant' is not one of the 345: did you mean elephant, peanut, helmet?",
-        ),
-    ],
-)
-def test_a_bad_class_set_is_refused_in_one_sentence(
-    home: Path,
-    tmp_path: Path,
-    categories: str,
-    sentence: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    file = tmp_path / "sets.toml"
-    file.write_text(f"[class_sets]\n2 = {categories}\n")
-    assert refusal(["run", "--class-sets", str(file)], monkeypatch, capfd) == f"✗ {sentence}"
-    assert not (home / "store").exists()
-
-
 def test_a_home_that_cannot_be_made_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
