@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from qd_pipeline import catalog, stores
-from qd_pipeline.class_sets import ensure_known
+from qd_pipeline.class_sets import checked_key
 from qd_pipeline.errors import MissingPartition
 from qd_pipeline.settings import Settings
 
@@ -167,7 +167,8 @@ class DataDirectory:
         """
         from qd_pipeline.orchestration.stages.drawings import class_set_data
 
-        keys = [catalog.partition_key(name) for name in self.settings.class_sets[self._known(key)]]
+        class_sets = self.settings.class_sets
+        keys = [catalog.partition_key(name) for name in class_sets[checked_key(key, class_sets)]]
         tables, bitmaps = (
             {each: self._store.read(stage, each) for each in keys}
             for stage in ("strokes", "bitmaps")
@@ -181,7 +182,7 @@ class DataDirectory:
             BadSetting: There is no such class set.
             QdError: As `strokes`.
         """
-        made = self._store.read("classifiers", self._known(key))
+        made = self._store.read("classifiers", checked_key(key, self.settings.class_sets))
         synthetic = bool(made.metadata["provenance"]["synthetic"])
         return _loaded("the newest in the store", self._store.open_all(made), synthetic=synthetic)
 
@@ -196,7 +197,7 @@ class DataDirectory:
         from qd_pipeline.tracking.versions import model_of
 
         registry = self._tracker.registry
-        version = registry.champion(model_of(self._known(key)))
+        version = registry.champion(model_of(checked_key(key, self.settings.class_sets)))
         if version is None:
             remedy = "train one with `qd run`, or take `.classifier(…)`, the newest in the store"
             raise MissingPartition(f"class set {key}", "has no champion", remedy)
@@ -214,7 +215,7 @@ class DataDirectory:
 
         from qd_pipeline.learning.reports import evaluation_report as report
 
-        made = self._store.read("evaluations", self._known(key))
+        made = self._store.read("evaluations", checked_key(key, self.settings.class_sets))
         files = self._store.open_all(made)
         predictions = pq.read_table(files / report.PREDICTIONS)
         return PublishedEvaluation(made.metadata["figures"], files / report.PAGE, predictions)
@@ -245,10 +246,6 @@ class DataDirectory:
         if file is not None and not file.is_file():
             raise MissingPartition(f"the MLflow store {file}", "is not there", "run `qd run`")
         return stores.tracker(self.settings)
-
-    def _known(self, key: str) -> str:
-        ensure_known(key, self.settings.class_sets)
-        return key
 
 
 def _loaded(origin: str, folder: Path, *, synthetic: bool) -> TrainedClassifier:

@@ -58,8 +58,8 @@ def checked(key: str, categories: Any) -> tuple[str, ...]:
     return names
 
 
-def ensure_known(key: str, class_sets: ClassSets) -> None:
-    """Check that there is a class set with a key.
+def checked_key(key: str, class_sets: ClassSets) -> str:
+    """Return a key if there is a class set of it.
 
     Raises:
         BadSetting: There is none.
@@ -67,6 +67,7 @@ def ensure_known(key: str, class_sets: ClassSets) -> None:
     if key not in class_sets:
         known = ", ".join(class_sets)
         raise BadSetting(f"class set {key[:80]!r}", "is not known", f"give one of {known}")
+    return key
 
 
 def load(path: Path) -> ClassSets:

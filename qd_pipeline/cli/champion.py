@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 import typer
 
-from qd_pipeline.cli.options import ClassSetsOption, HomeOption, chosen_class_set, load
+from qd_pipeline.class_sets import checked_key
+from qd_pipeline.cli.options import ClassSetsOption, HomeOption, load
 from qd_pipeline.cli.terminal import Terminal, terminal
 from qd_pipeline.errors import QdError, TrackingFailed
 
@@ -56,7 +57,7 @@ def _registry(
     class_set: str, class_sets: str | None, home: str | None
 ) -> "tuple[str, Registry, tuple[str, ...]]":
     settings = load(home=home, class_sets=class_sets)
-    key = chosen_class_set(settings, class_set)
+    key = checked_key(class_set, settings.class_sets)
     with Terminal(stderr=True).status("Opening MLflow's registry …"):
         # It takes seconds to import, and the other commands should not wait for it.
         from qd_pipeline import stores  # noqa: PLC0415

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from qd_pipeline import garbage_collection
-from qd_pipeline.class_sets import ensure_known
+from qd_pipeline.class_sets import checked_key
 
 if TYPE_CHECKING:
     from qd_pipeline.settings import Settings
@@ -170,16 +170,6 @@ def load(**options: Any) -> "Settings":
     return settings
 
 
-def chosen_class_set(settings: "Settings", key: str) -> str:
-    """Return the key of the class set that is named.
-
-    Raises:
-        BadSetting: It is not known.
-    """
-    ensure_known(key, settings.class_sets)
-    return key
-
-
 def chosen_class_sets(settings: "Settings", keys: str | None) -> tuple[str, ...]:
     """Return the keys of the class sets that are named, as `2,4,8`, or all.
 
@@ -189,4 +179,4 @@ def chosen_class_sets(settings: "Settings", keys: str | None) -> tuple[str, ...]
     if keys is None:
         return tuple(settings.class_sets)
     chosen = dict.fromkeys(key.strip() for key in keys.split(","))
-    return tuple(chosen_class_set(settings, key) for key in chosen)
+    return tuple(checked_key(key, settings.class_sets) for key in chosen)

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from qd_pipeline.cli.options import ClassSetsOption, HomeOption, chosen_class_set, load
+from qd_pipeline.class_sets import checked_key
+from qd_pipeline.cli.options import ClassSetsOption, HomeOption, load
 from qd_pipeline.cli.predict import load_classifier
 from qd_pipeline.cli.terminal import Terminal, terminal
 
@@ -21,7 +22,7 @@ def evaluate_own(
     """Score the champion on the drawings that you named on the drawing page (`qd draw`)."""
     settings = load(home=home, class_sets=class_sets)
     known = settings.class_sets
-    keys = [chosen_class_set(settings, class_set)] if class_set else list(known)
+    keys = [checked_key(class_set, known)] if class_set else list(known)
     # It is slow to import, and the other commands should not wait for it.
     from qd_pipeline.serving.own_drawings import OwnDrawings  # noqa: PLC0415
 

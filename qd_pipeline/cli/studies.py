@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from rich.table import Table
 
+from qd_pipeline.class_sets import checked_key
 from qd_pipeline.cli import summary
 from qd_pipeline.cli.chain import (
     fail_if_any,
@@ -21,7 +22,6 @@ from qd_pipeline.cli.options import (
     ClassSetsOption,
     HomeOption,
     SourceOption,
-    chosen_class_set,
     load,
     with_training,
 )
@@ -238,7 +238,7 @@ def _make(
     """
     from qd_pipeline.orchestration.staleness import Staleness  # noqa: PLC0415 (imports Dagster)
 
-    key = chosen_class_set(settings, class_set)
+    key = checked_key(class_set, settings.class_sets)
     keep_excluded(settings, training)
     searched = training.pop("settings_from_search", False)
     runner = runner_of(pipeline_of(settings), {stage: {**training, **own}})
