@@ -49,62 +49,8 @@ PRESET_HELP = (
     "notebook (as it trained its CNN) or baseline (as it trained its dense network). Other options "
     "take their place."
 )
-PresetOption = Annotated[
-    str | None,
-    typer.Option(help=f"{PRESET_HELP} (default: that of --network, else default)"),
-]
-NetworkOption = Annotated[
-    str | None,
-    typer.Option(help="Network to train; `qd networks` lists them. (default: the preset's)"),
-]
 EpochsOption = Annotated[
     int | None, typer.Option(help="Passes over the training drawings. (default: the preset's)")
-]
-BatchSizeOption = Annotated[
-    int | None, typer.Option(help="Drawings a training step. (default: the preset's)")
-]
-LearningRateOption = Annotated[
-    float | None,
-    typer.Option(help="Highest step size of the optimiser. (default: the preset's)"),
-]
-UnitsOption = Annotated[
-    int | None,
-    typer.Option(help="Width of the network's hidden dense layer. (default: the network's own)"),
-]
-SearchedOption = Annotated[
-    bool,
-    typer.Option(
-        "--settings-from-search",
-        help="Take all settings but the seed, and which drawings to train on where that is "
-        "given, from the best trial of `qd search`.",
-    ),
-]
-SeedOption = Annotated[
-    int | None, typer.Option(help="Same seed, same machine: same classifier. (default: 0)")
-]
-OnlyRecognizedOption = Annotated[
-    bool | None,
-    typer.Option(
-        "--only-recognized", help="Train only on drawings that the game recognised; test on all."
-    ),
-]
-CountriesOption = Annotated[
-    str | None, typer.Option(help="Train only on drawings from these countries, as DE,US.")
-]
-BalancedOption = Annotated[
-    bool | None,
-    typer.Option(
-        "--balanced",
-        help="Train on as many drawings of each category in an epoch: categories with fewer "
-        "repeat theirs.",
-    ),
-]
-ExcludeOption = Annotated[
-    str | None,
-    typer.Option(
-        help="File of key_ids to train without: a table of `qd label-quality`, or Parquet, NDJSON, "
-        "CSV or text. Testing is on all drawings."
-    ),
 ]
 SELECTION: Final = ("only_recognized", "countries", "exclude")
 """Options that decide which drawings a training takes."""
@@ -138,18 +84,65 @@ def with_training(*, without: Collection[str] = ()) -> Callable[[Command], Comma
 
 
 def _training(
-    preset: PresetOption = None,
-    network: NetworkOption = None,
+    *,
+    preset: Annotated[
+        str | None,
+        typer.Option(help=f"{PRESET_HELP} (default: that of --network, else default)"),
+    ] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(help="Network to train; `qd networks` lists them. (default: the preset's)"),
+    ] = None,
     epochs: EpochsOption = None,
-    batch_size: BatchSizeOption = None,
-    learning_rate: LearningRateOption = None,
-    units: UnitsOption = None,
-    seed: SeedOption = None,
-    only_recognized: OnlyRecognizedOption = None,
-    countries: CountriesOption = None,
-    balanced: BalancedOption = None,
-    exclude: ExcludeOption = None,
-    settings_from_search: SearchedOption = False,  # noqa: FBT002 (a flag, to typer)
+    batch_size: Annotated[
+        int | None, typer.Option(help="Drawings a training step. (default: the preset's)")
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(help="Highest step size of the optimiser. (default: the preset's)"),
+    ] = None,
+    units: Annotated[
+        int | None,
+        typer.Option(
+            help="Width of the network's hidden dense layer. (default: the network's own)"
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Same seed, same machine: same classifier. (default: 0)")
+    ] = None,
+    only_recognized: Annotated[
+        bool | None,
+        typer.Option(
+            "--only-recognized",
+            help="Train only on drawings that the game recognised; test on all.",
+        ),
+    ] = None,
+    countries: Annotated[
+        str | None, typer.Option(help="Train only on drawings from these countries, as DE,US.")
+    ] = None,
+    balanced: Annotated[
+        bool | None,
+        typer.Option(
+            "--balanced",
+            help="Train on as many drawings of each category in an epoch: categories with fewer "
+            "repeat theirs.",
+        ),
+    ] = None,
+    exclude: Annotated[
+        str | None,
+        typer.Option(
+            help="File of key_ids to train without: a table of `qd label-quality`, or Parquet, "
+            "NDJSON, CSV or text. Testing is on all drawings."
+        ),
+    ] = None,
+    settings_from_search: Annotated[
+        bool,
+        typer.Option(
+            "--settings-from-search",
+            help="Take all settings but the seed, and which drawings to train on where that is "
+            "given, from the best trial of `qd search`.",
+        ),
+    ] = False,
 ) -> None:
     """Declare the options of a training."""
 
