@@ -122,7 +122,6 @@ FAULTS: Final[Mapping[str, tuple[str, ...]]] = {
         "learning/reports/test_evaluation_report.py::test_text_from_the_data",
     ),
     "secrets in what is kept or shown": (
-        "test_security.py::test_a_mirrors_password",
         "test_security.py::test_errors_show",
         "test_security.py::test_a_tracking_servers_password",
         "quickdraw/download/test_source.py::test_secrets",
