@@ -89,32 +89,6 @@ def test_no_name_from_outside_leads_out_of_the_home(name: str, tmp_path: Path) -
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("make", "strokes", "../../cow"),
-        ("make", "../strokes", "cow"),
-        ("make", "classifiers", "../2"),
-        ("run", "--class-set", "../2"),
-        ("run", "--source", "file://elsewhere/etc"),
-        ("run", "--source", "ftp://me:topsecret@example.org/"),
-        ("run", "--class-sets", "/etc/passwd"),
-        ("run", "--network", "../seed_cnn"),
-    ],
-)
-def test_the_command_line_refuses_what_leads_elsewhere_and_writes_nothing(
-    arguments: tuple[str, ...], tmp_path: Path
-) -> None:
-    output, home = tmp_path / "output.txt", tmp_path / "home"
-    with qd(output, *arguments, "--home", str(home)) as command:
-        assert command.end() == 1
-    assert "Traceback" not in command.printed
-    assert "✗" in command.printed
-    assert "topsecret" not in command.printed
-    assert {entry.name for entry in tmp_path.iterdir()} <= {"output.txt", "home"}
-    assert not (home / "store").exists()
-
-
 def test_a_home_that_is_a_link_to_nowhere_is_told(tmp_path: Path) -> None:
     (tmp_path / "home").symlink_to(tmp_path / "nowhere" / "home")
     with qd(tmp_path / "output.txt", "run", "--home", str(tmp_path / "home")) as command:
