@@ -122,7 +122,7 @@ def _show_shortages(
         made = store.find("raw_drawings", key)
         if made is None or key in failures:
             continue
-        fetched = Fetched.from_json(made.metadata["fetched"])
+        fetched = Fetched(**made.metadata["fetched"])
         if fetched.requested and fetched.drawings < fetched.requested:
             lacking[category] = fetched
     if len(lacking) > _MOST_NAMED:
