@@ -50,11 +50,11 @@ def status(class_sets: ClassSetsOption = None, home: HomeOption = None) -> None:
 
     settings = Settings.load(home=home, class_sets=class_sets)
     pipeline = pipeline_of(settings)
+    from qd_pipeline import stores  # noqa: PLC0415
     from qd_pipeline.orchestration.partitions import By  # noqa: PLC0415
     from qd_pipeline.orchestration.staleness import Staleness  # noqa: PLC0415
-    from qd_pipeline.storage import PartitionStore  # noqa: PLC0415
 
-    store = PartitionStore(settings.store_url)
+    store = stores.partition_store(settings)
     found = _Found(Staleness(pipeline, store.snapshot()), store)
     console = terminal()
     table = Table("category", "drawings", "since", "partitions")

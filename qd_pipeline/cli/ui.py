@@ -49,15 +49,15 @@ def ui(
     servers_to_start = _servers(settings)
     _ensure_ports_differ(servers_to_start)
     # Dagster and MLflow take seconds to import.
-    from qd_pipeline.orchestration import engine, instance, observations, recovery, resources  # noqa: PLC0415
+    from qd_pipeline import stores  # noqa: PLC0415
+    from qd_pipeline.orchestration import engine, instance, observations, recovery  # noqa: PLC0415
     from qd_pipeline.orchestration.pipeline import Pipeline  # noqa: PLC0415
     from qd_pipeline.tracking import CLASSIFIERS, EXPERIMENTS  # noqa: PLC0415
 
     settings.export_secrets()
     config = engine.rendered_config(settings)
     pipeline, dagster = Pipeline(settings), instance.of(settings.home, config)
-    store = resources.partition_store_of(settings).store
-    tracker = resources.mlflow_of(settings).tracker
+    store, tracker = stores.partition_store(settings), stores.tracker(settings)
     recovery.recover(pipeline, store, tracker, dagster)
     observations.report_settings(pipeline, dagster, store)
     # All of them are there from the start, with their views.
