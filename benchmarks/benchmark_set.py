@@ -4,13 +4,15 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.corpus import REAL_DRAWINGS
 from qd_pipeline.learning import backend
-from qd_pipeline.learning.calibration import calibration, calibration_floor
+from qd_pipeline.learning.calibration import calibration
 from qd_pipeline.learning.classifier import Classifier
 from qd_pipeline.learning.data import CategoryData, ClassSetData, LabelledDrawings, load_category
 from qd_pipeline.learning.inputs import prepare
@@ -148,6 +150,27 @@ def measure(
         classifier.training.seconds,
         speed,
         drawings,
+    )
+
+
+def calibration_floor(probabilities: NDArray[np.floating], draws: int = 500) -> float:
+    """Return the expected calibration error of a perfectly calibrated classifier.
+
+    It is above 0, because the share of a bin's drawings that is correct varies by chance. The
+    mean over simulations in which each drawing is correct with the probability of its
+    confidence, always with the same random numbers.
+
+    Args:
+        probabilities: `(n, classes)`, n from 1, of which the confidences are taken.
+        draws: Number of simulations.
+    """
+    confidence, predicted = probabilities.max(axis=1), probabilities.argmax(axis=1)
+    random = np.random.default_rng(0)
+    return fmean(
+        calibration(
+            probabilities, np.where(random.random(len(confidence)) < confidence, predicted, -1)
+        ).error
+        for _ in range(draws)
     )
 
 

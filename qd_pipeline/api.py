@@ -11,7 +11,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from qd_pipeline import catalog, stores
-from qd_pipeline.errors import BadSetting, MissingPartition
+from qd_pipeline.class_sets import checked_key
+from qd_pipeline.errors import MissingPartition
 from qd_pipeline.settings import Settings
 
 # ruff: noqa: PLC0415 (what is slow to import is imported where it is needed: see above)
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from qd_pipeline.learning.data import ClassSetData
     from qd_pipeline.serving.prediction import Predictor
-    from qd_pipeline.storage import Partition, PartitionStore
+    from qd_pipeline.storage import PartitionStore
     from qd_pipeline.tracking import Tracker
 
 
@@ -135,7 +136,7 @@ class DataDirectory:
 
         from qd_pipeline.orchestration.stages.strokes import TABLE
 
-        made = self._read("strokes", catalog.partition_key(category))
+        made = self._store.read("strokes", catalog.partition_key(category))
         return pq.read_table(self._store.open_local(made, TABLE))
 
     def bitmaps(self, category: str) -> NDArray[np.uint8]:
@@ -151,7 +152,7 @@ class DataDirectory:
 
         from qd_pipeline.orchestration.stages.bitmaps import ARRAY
 
-        made = self._read("bitmaps", catalog.partition_key(category))
+        made = self._store.read("bitmaps", catalog.partition_key(category))
         bitmaps: NDArray[np.uint8] = np.load(
             self._store.open_local(made, ARRAY), mmap_mode="r", allow_pickle=False
         )
@@ -166,9 +167,11 @@ class DataDirectory:
         """
         from qd_pipeline.orchestration.stages.drawings import class_set_data
 
-        keys = [catalog.partition_key(name) for name in self.settings.class_sets[self._known(key)]]
+        class_sets = self.settings.class_sets
+        keys = [catalog.partition_key(name) for name in class_sets[checked_key(key, class_sets)]]
         tables, bitmaps = (
-            {each: self._read(stage, each) for each in keys} for stage in ("strokes", "bitmaps")
+            {each: self._store.read(stage, each) for each in keys}
+            for stage in ("strokes", "bitmaps")
         )
         return class_set_data(self._store, tables, bitmaps)
 
@@ -179,7 +182,7 @@ class DataDirectory:
             BadSetting: There is no such class set.
             QdError: As `strokes`.
         """
-        made = self._read("classifiers", self._known(key))
+        made = self._store.read("classifiers", checked_key(key, self.settings.class_sets))
         synthetic = bool(made.metadata["provenance"]["synthetic"])
         return _loaded("the newest in the store", self._store.open_all(made), synthetic=synthetic)
 
@@ -191,10 +194,10 @@ class DataDirectory:
             MissingPartition: It has no champion.
             TrackingFailed: MLflow does not answer.
         """
-        from qd_pipeline.tracking.registry import model_of
+        from qd_pipeline.tracking.versions import model_of
 
         registry = self._tracker.registry
-        version = registry.champion(model_of(self._known(key)))
+        version = registry.champion(model_of(checked_key(key, self.settings.class_sets)))
         if version is None:
             remedy = "train one with `qd run`, or take `.classifier(…)`, the newest in the store"
             raise MissingPartition(f"class set {key}", "has no champion", remedy)
@@ -210,10 +213,12 @@ class DataDirectory:
         """
         import pyarrow.parquet as pq
 
-        made = self._read("evaluations", self._known(key))
+        from qd_pipeline.learning.reports import evaluation_report as report
+
+        made = self._store.read("evaluations", checked_key(key, self.settings.class_sets))
         files = self._store.open_all(made)
-        predictions = pq.read_table(files / "predictions.parquet")
-        return PublishedEvaluation(made.metadata["figures"], files / "report.html", predictions)
+        predictions = pq.read_table(files / report.PREDICTIONS)
+        return PublishedEvaluation(made.metadata["figures"], files / report.PAGE, predictions)
 
     def runs(self) -> pd.DataFrame:
         """Return MLflow's runs, the newest first.
@@ -241,15 +246,6 @@ class DataDirectory:
         if file is not None and not file.is_file():
             raise MissingPartition(f"the MLflow store {file}", "is not there", "run `qd run`")
         return stores.tracker(self.settings)
-
-    def _read(self, stage: str, key: str) -> Partition:
-        return self._store.read(stage, key)
-
-    def _known(self, key: str) -> str:
-        if key not in self.settings.class_sets:
-            known = ", ".join(self.settings.class_sets)
-            raise BadSetting(f"class set {key[:80]!r}", "is not known", f"give one of {known}")
-        return key
 
 
 def _loaded(origin: str, folder: Path, *, synthetic: bool) -> TrainedClassifier:

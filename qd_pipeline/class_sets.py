@@ -1,14 +1,13 @@
 """Class sets: the categories of a classifier, in the order of its outputs."""
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 from qd_pipeline import catalog
-from qd_pipeline.encoding import decode
+from qd_pipeline.encoding import read_toml
 from qd_pipeline.errors import BadSetting
 
 ClassSets = Mapping[str, tuple[str, ...]]
@@ -59,6 +58,18 @@ def checked(key: str, categories: Any) -> tuple[str, ...]:
     return names
 
 
+def checked_key(key: str, class_sets: ClassSets) -> str:
+    """Return a key if there is a class set of it.
+
+    Raises:
+        BadSetting: There is none.
+    """
+    if key not in class_sets:
+        known = ", ".join(class_sets)
+        raise BadSetting(f"class set {key[:80]!r}", "is not known", f"give one of {known}")
+    return key
+
+
 def load(path: Path) -> ClassSets:
     """Load class sets from a TOML file.
 
@@ -67,20 +78,11 @@ def load(path: Path) -> ClassSets:
     Raises:
         BadSetting: The file cannot be read, is not TOML, or a class set is not valid.
     """
-    culprit = f"class sets file {path}"
     form = 'write `[class_sets]`, and under it lines like `2 = ["cow", "panda"]`'
-    try:
-        document = tomllib.loads(decode(path.read_bytes()))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 or UTF-16"
-        raise BadSetting(
-            culprit, f"cannot be read ({reason})", "name a TOML file in QD_CLASS_SETS"
-        ) from error
-    except tomllib.TOMLDecodeError as error:
-        raise BadSetting(culprit, f"is not TOML ({error})", form) from error
-    table = document.get("class_sets")
+    place = "name a TOML file in QD_CLASS_SETS"
+    table = read_toml(path, "class sets file", form=form, place=place).get("class_sets")
     if not isinstance(table, dict) or not table:
-        raise BadSetting(culprit, "has no [class_sets]", form)
+        raise BadSetting(f"class sets file {path}", "has no [class_sets]", form)
     return checked_table(table)
 
 

@@ -8,7 +8,6 @@ from importlib.metadata import version
 from typing import Annotated, Final
 
 import typer
-from rich.markup import escape
 
 from qd_pipeline.cli import (
     chain,
@@ -108,7 +107,7 @@ def main() -> None:
         with sigint.redelivered():
             app()
     except QdError as error:
-        Terminal(stderr=True).print(f"[bold red]✗[/] {escape(str(error))}", highlight=False)
+        Terminal(stderr=True).fail(str(error))
         sys.exit(1)
     except SystemExit as ended:
         if ended.code == _INTERRUPTED:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from qd_pipeline import garbage_collection
 from qd_pipeline.cli import summary
 from qd_pipeline.cli.options import (
     SELECTION,
@@ -20,12 +21,10 @@ from qd_pipeline.cli.options import (
     with_training,
 )
 from qd_pipeline.cli.screen import Screen
-from qd_pipeline.cli.terminal import terminal
+from qd_pipeline.cli.terminal import Terminal, terminal
 from qd_pipeline.errors import BadSetting, DamagedPartition, disk_failure
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from qd_pipeline.orchestration.pipeline import Pipeline
     from qd_pipeline.orchestration.runner import PipelineRunner
     from qd_pipeline.orchestration.stage import Stage, StageConfig
@@ -61,9 +60,11 @@ def run(
     console = terminal()
     with Screen(console) as screen:
         if searched:
-            best = {key: searched_config(runner, key, training) for key in chosen}
+            stage = runner.pipeline.stages["classifiers"]
+            best = {key: searched_settings(runner, key, training) for key in chosen}
             for key in chosen:
-                runner.configs = {**runner.configs, "classifiers": best[key]}
+                config = runner.pipeline.config(stage, settings=best[key])
+                runner.configs = {**runner.configs, "classifiers": config}
                 runner.run([key], screen.partition)
         else:
             runner.run(chosen, screen.partition)
@@ -100,7 +101,7 @@ def make(
         runner.materialize(key, [chosen])
     summary.show_failures(console, runner)
     fail_if_any(runner, "qd make")
-    console.print(f"[green]✓[/] {stage} {key} is materialized.", highlight=False)
+    console.succeed(f"{stage} {key} is materialized.")
 
 
 def fail_if_any(runner: "PipelineRunner", command: str) -> None:
@@ -125,8 +126,6 @@ def fail_if_any(runner: "PipelineRunner", command: str) -> None:
 
 def pipeline_of(settings: "Settings") -> "Pipeline":
     """Return the stages as the settings want them."""
-    from qd_pipeline import garbage_collection  # noqa: PLC0415 (see `options`)
-
     with garbage_collection.paused():
         from qd_pipeline.orchestration.pipeline import Pipeline  # noqa: PLC0415
 
@@ -172,10 +171,10 @@ def checked(pipeline: "Pipeline", name: str, given: Mapping[str, Any]) -> "Stage
     return config
 
 
-def searched_config(
+def searched_settings(
     runner: "PipelineRunner", key: str, training: Mapping[str, Any]
-) -> "StageConfig":
-    """Return the configuration of the best trial of a class set's search.
+) -> dict[str, Any]:
+    """Return the settings of the best trial of a class set's search.
 
     The seed is the user's, and so is which drawings to train on, where that is given.
 
@@ -184,9 +183,7 @@ def searched_config(
     """
     best = dict(runner.store.read("searches", key).metadata["best_config"])
     best["seed"] = training["seed"] or 0
-    best |= {name: training[name] for name in SELECTION if training.get(name) is not None}
-    stage = runner.pipeline.stages["classifiers"]
-    return runner.pipeline.config(stage, settings=best)
+    return best | {name: training[name] for name in SELECTION if training.get(name) is not None}
 
 
 def keep_excluded(settings: "Settings", training: dict[str, Any]) -> None:
@@ -231,7 +228,7 @@ def download_options(drawings: str | None) -> dict[str, Any]:
 
 
 def _recorded(
-    runner: "PipelineRunner", stage: "Stage", key: str, console: "Console"
+    runner: "PipelineRunner", stage: "Stage", key: str, console: Terminal
 ) -> Mapping[str, Any]:
     """Return the configuration that a published partition was made with, empty without one.
 
@@ -246,10 +243,9 @@ def _recorded(
     except DamagedPartition:
         if config := runner.recorded(stage, key):
             return config.model_dump()
-        console.print(
-            f"[bold yellow]![/] {stage.name} {key} is damaged, and no record of its configuration "
-            "is left: it is materialized with the defaults of the settings.",
-            highlight=False,
+        console.warn(
+            f"{stage.name} {key} is damaged, and no record of its configuration is left: it is "
+            "materialized with the defaults of the settings."
         )
         return {}
     if made is None:

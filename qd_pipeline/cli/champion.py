@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 from urllib.parse import quote
 
 import typer
-from rich.markup import escape
 
-from qd_pipeline.cli.options import ClassSetsOption, HomeOption, chosen_class_set, load
+from qd_pipeline.class_sets import checked_key
+from qd_pipeline.cli.options import ClassSetsOption, HomeOption, load
 from qd_pipeline.cli.terminal import Terminal, terminal
 from qd_pipeline.errors import QdError, TrackingFailed
 
@@ -35,13 +35,13 @@ def promote(
     """Make a registered version of a classifier the champion, whatever its evaluation decided."""
     model, registry, categories = _registry(class_set, class_sets, home)
     # MLflow takes seconds to import, and the other commands should not wait for it.
-    from qd_pipeline.tracking.registry import DecidedBy  # noqa: PLC0415
+    from qd_pipeline.tracking.versions import DecidedBy  # noqa: PLC0415
 
     chosen = registry.version(model, version)
     registry.ensure_tells_apart(chosen, categories)
     before = registry.set_champion(chosen, DecidedBy.PERSON)
     was = f"; {before} was" if before else ""
-    terminal().print(f"[green]✓[/] {chosen} is the champion{was}.", highlight=False)
+    terminal().succeed(f"{chosen} is the champion{was}.")
 
 
 def rollback(
@@ -50,18 +50,18 @@ def rollback(
     """Make the previous champion the champion again."""
     model, registry, categories = _registry(class_set, class_sets, home)
     back = registry.roll_back(model, categories)
-    terminal().print(f"[green]✓[/] {back} is the champion again.", highlight=False)
+    terminal().succeed(f"{back} is the champion again.")
 
 
 def _registry(
     class_set: str, class_sets: str | None, home: str | None
 ) -> "tuple[str, Registry, tuple[str, ...]]":
     settings = load(home=home, class_sets=class_sets)
-    key = chosen_class_set(settings, class_set)
+    key = checked_key(class_set, settings.class_sets)
     with Terminal(stderr=True).status("Opening MLflow's registry …"):
         # It takes seconds to import, and the other commands should not wait for it.
         from qd_pipeline import stores  # noqa: PLC0415
-        from qd_pipeline.tracking.registry import model_of  # noqa: PLC0415
+        from qd_pipeline.tracking.versions import model_of  # noqa: PLC0415
 
         return model_of(key), stores.tracker(settings).registry, settings.class_sets[key]
 
@@ -103,7 +103,5 @@ def champions(settings: "Settings", models: Sequence[str]) -> dict[str, str]:
 
 
 def _unknown(models: Sequence[str], error: QdError) -> dict[str, str]:
-    Terminal(stderr=True).print(
-        f"[yellow]![/] {escape(str(error))}", highlight=False, soft_wrap=True
-    )
+    Terminal(stderr=True).warn(str(error))
     return dict.fromkeys(models, UNKNOWN)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from qd_pipeline.cli.chain import pipeline_of, runner_of
 from qd_pipeline.cli.options import HomeOption, load
 from qd_pipeline.cli.terminal import terminal
 
@@ -28,8 +29,6 @@ def clean(
     Partitions stay, and so do the runs that they come from, and those of champions, past ones too,
     and challengers. What was superseded in the store goes a day later by itself.
     """
-    from qd_pipeline.cli.chain import pipeline_of, runner_of  # noqa: PLC0415 (see `options`)
-
     settings = load(home=home, keep_days=older_than)
     runner = runner_of(pipeline_of(settings))
     runner.recover()
@@ -46,16 +45,14 @@ def clean(
     which = f"older than {settings.keep_days} days, and nothing up to date comes from them"
     console = terminal()
     if dry_run:
-        console.print(f"{said}, {which}: `qd clean` removes them.", highlight=False)
+        console.print(f"{said}, {which}: `qd clean` removes them.")
         return
     size = _bytes(settings.home)
     mlflow_retention.delete_runs(runner.tracker, logged)
     retention.delete_runs(runner.instance, runs, settings.home)
     retention.compact(settings.home)
     freed = (size - _bytes(settings.home)) / 1e6
-    console.print(
-        f"[green]✓[/] Removed {said}, {which}; {freed:,.1f} MB are free again.", highlight=False
-    )
+    console.succeed(f"Removed {said}, {which}; {freed:,.1f} MB are free again.")
 
 
 def _bytes(folder: Path) -> int:

@@ -7,7 +7,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 import typer
-from rich.markup import escape
 
 from qd_pipeline.cli.options import ClassSetsOption, HomeOption, load
 from qd_pipeline.cli.terminal import terminal
@@ -39,10 +38,10 @@ def doctor(class_sets: ClassSetsOption = None, home: HomeOption = None) -> None:
     console, failed = terminal(), False
     for name, check in checks.items():
         try:
-            console.print(f"[green]✓[/] {name}: {escape(check(settings))}", highlight=False)
+            console.succeed(f"{name}: {check(settings)}")
         except QdError as error:
             failed = True
-            console.print(f"[bold red]✗[/] {name}: {escape(str(error))}", highlight=False)
+            console.fail(f"{name}: {error}")
     if failed:
         raise typer.Exit(1)
 
@@ -76,12 +75,11 @@ def _storage(settings: "Settings") -> str:
 
 
 def _mlflow(settings: "Settings") -> str:
-    from qd_pipeline import tracking_uri  # noqa: PLC0415 (see `options`)
-    from qd_pipeline.orchestration import resources  # noqa: PLC0415 (see `options`)
+    from qd_pipeline import stores, tracking_uri  # noqa: PLC0415 (see `options`)
     from qd_pipeline.tracking import CLASSIFIERS  # noqa: PLC0415 (MLflow is slow to import)
 
     uri = tracking_uri.split_credentials(settings.mlflow_uri)[0]
-    resources.mlflow_of(settings).tracker.run_list(CLASSIFIERS)
+    stores.tracker(settings).run_list(CLASSIFIERS)
     if not tracking_uri.is_server(uri):
         return f"{tracking_uri.file_of(uri) or uri.partition('://')[0]} holds our experiments."
     answer = _get(f"{uri.rstrip('/')}/version", TrackingFailed)

@@ -23,8 +23,8 @@ def draw(class_sets: ClassSetsOption = None, home: HomeOption = None) -> None:
     from qd_pipeline.serving.own_drawings import OwnDrawings  # noqa: PLC0415
 
     console = terminal()
-    console.print(f"Draw  http://127.0.0.1:{settings.draw_port}", highlight=False)
-    console.print("Ctrl-C stops it.", highlight=False)
+    console.print(f"Draw  http://127.0.0.1:{settings.draw_port}")
+    console.print("Ctrl-C stops it.")
     _serve(build(ModelCache(settings), OwnDrawings(settings.home)), listening)
     console.print("Stopped.")
 

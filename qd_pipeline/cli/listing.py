@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 
+from qd_pipeline import catalog, garbage_collection
+from qd_pipeline.class_sets import listed
 from qd_pipeline.cli import summary
+from qd_pipeline.cli.chain import pipeline_of
 from qd_pipeline.cli.champion import champions
 from qd_pipeline.cli.options import ClassSetsOption, HomeOption
 from qd_pipeline.cli.terminal import terminal
@@ -22,8 +25,6 @@ if TYPE_CHECKING:
 
 def categories() -> None:
     """List the 345 categories, with the number of drawings in the official files."""
-    from qd_pipeline import catalog  # noqa: PLC0415 (see `options`)
-
     for category in catalog.CATEGORIES.values():
         print(f"{category.drawings:>8,}  {category.name}")  # noqa: T201 (a list to pipe on)
 
@@ -34,8 +35,8 @@ def list_networks() -> None:
 
     console = terminal()
     for name, build in networks.NETWORKS.items():
-        console.print(f"[bold]{name}[/]", highlight=False)
-        console.print(inspect.getdoc(build), markup=False, highlight=False)
+        console.print(f"[bold]{name}[/]")
+        console.print(inspect.getdoc(build), markup=False)
         console.print()
 
 
@@ -44,20 +45,16 @@ def status(class_sets: ClassSetsOption = None, home: HomeOption = None) -> None:
 
     The source is not asked.
     """
-    from qd_pipeline import garbage_collection  # noqa: PLC0415 (see `options`)
-    from qd_pipeline.cli.chain import pipeline_of  # noqa: PLC0415
-
     with garbage_collection.paused():
-        from qd_pipeline.settings import Settings  # noqa: PLC0415
+        from qd_pipeline.settings import Settings  # noqa: PLC0415 (see `options`)
 
     settings = Settings.load(home=home, class_sets=class_sets)
     pipeline = pipeline_of(settings)
-    from qd_pipeline.class_sets import listed  # noqa: PLC0415
+    from qd_pipeline import stores  # noqa: PLC0415
     from qd_pipeline.orchestration.partitions import By  # noqa: PLC0415
     from qd_pipeline.orchestration.staleness import Staleness  # noqa: PLC0415
-    from qd_pipeline.storage import PartitionStore  # noqa: PLC0415
 
-    store = PartitionStore(settings.store_url)
+    store = stores.partition_store(settings)
     found = _Found(Staleness(pipeline, store.snapshot()), store)
     console = terminal()
     table = Table("category", "drawings", "since", "partitions")
@@ -83,10 +80,9 @@ def status(class_sets: ClassSetsOption = None, home: HomeOption = None) -> None:
     console.print(table)
     for said, keys in found.sources.items():
         which = listed(keys) if len(keys) <= _MOST_NAMED else f"{len(keys)}"
-        console.print(f"{said}: {which}.", highlight=False, markup=False)
+        console.print(f"{said}: {which}.", markup=False)
     for said, partitions in found.reasons.items():
-        named = listed(partitions, _MOST_NAMED)
-        console.print(f"{named}: {said}.", highlight=False, markup=False)
+        console.print(f"{listed(partitions, _MOST_NAMED)}: {said}.", markup=False)
 
 
 def _version(made: "Partition | None", champions: Mapping[str, str]) -> str:

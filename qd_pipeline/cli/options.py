@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from qd_pipeline.errors import BadSetting
+from qd_pipeline import garbage_collection
+from qd_pipeline.class_sets import checked_key
 
 if TYPE_CHECKING:
     from qd_pipeline.settings import Settings
@@ -48,62 +49,8 @@ PRESET_HELP = (
     "notebook (as it trained its CNN) or baseline (as it trained its dense network). Other options "
     "take their place."
 )
-PresetOption = Annotated[
-    str | None,
-    typer.Option(help=f"{PRESET_HELP} (default: that of --network, else default)"),
-]
-NetworkOption = Annotated[
-    str | None,
-    typer.Option(help="Network to train; `qd networks` lists them. (default: the preset's)"),
-]
 EpochsOption = Annotated[
     int | None, typer.Option(help="Passes over the training drawings. (default: the preset's)")
-]
-BatchSizeOption = Annotated[
-    int | None, typer.Option(help="Drawings a training step. (default: the preset's)")
-]
-LearningRateOption = Annotated[
-    float | None,
-    typer.Option(help="Highest step size of the optimiser. (default: the preset's)"),
-]
-UnitsOption = Annotated[
-    int | None,
-    typer.Option(help="Width of the network's hidden dense layer. (default: the network's own)"),
-]
-SearchedOption = Annotated[
-    bool,
-    typer.Option(
-        "--settings-from-search",
-        help="Take all settings but the seed, and which drawings to train on where that is "
-        "given, from the best trial of `qd search`.",
-    ),
-]
-SeedOption = Annotated[
-    int | None, typer.Option(help="Same seed, same machine: same classifier. (default: 0)")
-]
-OnlyRecognizedOption = Annotated[
-    bool | None,
-    typer.Option(
-        "--only-recognized", help="Train only on drawings that the game recognised; test on all."
-    ),
-]
-CountriesOption = Annotated[
-    str | None, typer.Option(help="Train only on drawings from these countries, as DE,US.")
-]
-BalancedOption = Annotated[
-    bool | None,
-    typer.Option(
-        "--balanced",
-        help="Train on as many drawings of each category in an epoch: categories with fewer "
-        "repeat theirs.",
-    ),
-]
-ExcludeOption = Annotated[
-    str | None,
-    typer.Option(
-        help="File of key_ids to train without: a table of `qd label-quality`, or Parquet, NDJSON, "
-        "CSV or text. Testing is on all drawings."
-    ),
 ]
 SELECTION: Final = ("only_recognized", "countries", "exclude")
 """Options that decide which drawings a training takes."""
@@ -137,18 +84,65 @@ def with_training(*, without: Collection[str] = ()) -> Callable[[Command], Comma
 
 
 def _training(
-    preset: PresetOption = None,
-    network: NetworkOption = None,
+    *,
+    preset: Annotated[
+        str | None,
+        typer.Option(help=f"{PRESET_HELP} (default: that of --network, else default)"),
+    ] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(help="Network to train; `qd networks` lists them. (default: the preset's)"),
+    ] = None,
     epochs: EpochsOption = None,
-    batch_size: BatchSizeOption = None,
-    learning_rate: LearningRateOption = None,
-    units: UnitsOption = None,
-    seed: SeedOption = None,
-    only_recognized: OnlyRecognizedOption = None,
-    countries: CountriesOption = None,
-    balanced: BalancedOption = None,
-    exclude: ExcludeOption = None,
-    settings_from_search: SearchedOption = False,  # noqa: FBT002 (a flag, to typer)
+    batch_size: Annotated[
+        int | None, typer.Option(help="Drawings a training step. (default: the preset's)")
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(help="Highest step size of the optimiser. (default: the preset's)"),
+    ] = None,
+    units: Annotated[
+        int | None,
+        typer.Option(
+            help="Width of the network's hidden dense layer. (default: the network's own)"
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Same seed, same machine: same classifier. (default: 0)")
+    ] = None,
+    only_recognized: Annotated[
+        bool | None,
+        typer.Option(
+            "--only-recognized",
+            help="Train only on drawings that the game recognised; test on all.",
+        ),
+    ] = None,
+    countries: Annotated[
+        str | None, typer.Option(help="Train only on drawings from these countries, as DE,US.")
+    ] = None,
+    balanced: Annotated[
+        bool | None,
+        typer.Option(
+            "--balanced",
+            help="Train on as many drawings of each category in an epoch: categories with fewer "
+            "repeat theirs.",
+        ),
+    ] = None,
+    exclude: Annotated[
+        str | None,
+        typer.Option(
+            help="File of key_ids to train without: a table of `qd label-quality`, or Parquet, "
+            "NDJSON, CSV or text. Testing is on all drawings."
+        ),
+    ] = None,
+    settings_from_search: Annotated[
+        bool,
+        typer.Option(
+            "--settings-from-search",
+            help="Take all settings but the seed, and which drawings to train on where that is "
+            "given, from the best trial of `qd search`.",
+        ),
+    ] = False,
 ) -> None:
     """Declare the options of a training."""
 
@@ -159,9 +153,7 @@ def load(**options: Any) -> "Settings":
     Raises:
         QdError: A setting is not valid, or the data directory cannot be written.
     """
-    from qd_pipeline import garbage_collection  # noqa: PLC0415 (slow, see above)
-
-    with garbage_collection.paused():
+    with garbage_collection.paused():  # slow, see above
         from qd_pipeline.quickdraw.download import parse_source  # noqa: PLC0415
         from qd_pipeline.settings import Settings  # noqa: PLC0415
 
@@ -169,18 +161,6 @@ def load(**options: Any) -> "Settings":
     parse_source(settings.source)
     settings.prepare_home()
     return settings
-
-
-def chosen_class_set(settings: "Settings", key: str) -> str:
-    """Return the key of the class set that is named.
-
-    Raises:
-        BadSetting: It is not known.
-    """
-    if key not in settings.class_sets:
-        known = ", ".join(settings.class_sets)
-        raise BadSetting(f"class set {key[:80]!r}", "is not known", f"give one of {known}")
-    return key
 
 
 def chosen_class_sets(settings: "Settings", keys: str | None) -> tuple[str, ...]:
@@ -192,4 +172,4 @@ def chosen_class_sets(settings: "Settings", keys: str | None) -> tuple[str, ...]
     if keys is None:
         return tuple(settings.class_sets)
     chosen = dict.fromkeys(key.strip() for key in keys.split(","))
-    return tuple(chosen_class_set(settings, key) for key in chosen)
+    return tuple(checked_key(key, settings.class_sets) for key in chosen)

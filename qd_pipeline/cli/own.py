@@ -3,10 +3,10 @@
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
-from qd_pipeline.cli.options import ClassSetsOption, HomeOption, chosen_class_set, load
+from qd_pipeline.class_sets import checked_key
+from qd_pipeline.cli.options import ClassSetsOption, HomeOption, load
 from qd_pipeline.cli.predict import load_classifier
 from qd_pipeline.cli.terminal import Terminal, terminal
 
@@ -22,7 +22,7 @@ def evaluate_own(
     """Score the champion on the drawings that you named on the drawing page (`qd draw`)."""
     settings = load(home=home, class_sets=class_sets)
     known = settings.class_sets
-    keys = [chosen_class_set(settings, class_set)] if class_set else list(known)
+    keys = [checked_key(class_set, known)] if class_set else list(known)
     # It is slow to import, and the other commands should not wait for it.
     from qd_pipeline.serving.own_drawings import OwnDrawings  # noqa: PLC0415
 
@@ -43,10 +43,9 @@ def evaluate_own(
             ", ".join(f"{other} ({count})" for other, count in wrong),
         )
     console = terminal()
-    title = f"{loaded.title}, on {score.accuracy.count} own drawings"
-    console.print(escape(title), highlight=False)
+    console.print(f"{loaded.title}, on {score.accuracy.count} own drawings", markup=False)
     console.print(table)
     console.print(
         f"Accuracy {score.accuracy}; a person's few drawings say little of other people's."
     )
-    console.print(f"The drawings: {own.file(loaded.key)}", highlight=False, soft_wrap=True)
+    console.print(f"The drawings: {own.file(loaded.key)}")

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -81,7 +79,7 @@ def predict(
     # What cannot be read is told before the classifier is loaded, which takes seconds.
     sketches, failed = _read(files, layout)
     for each in failed:
-        errors.print(f"[bold red]✗[/] {escape(str(each))}", highlight=False, soft_wrap=True)
+        errors.fail(str(each))
     if not sketches:
         if as_json:
             typer.echo("[]")
@@ -90,8 +88,7 @@ def predict(
     answers = _answers(sketches, loaded.predictor)
     for answer in answers:
         for warning in answer.sketch.warnings:
-            sentence = f"{answer.file}: {warning}; see the bitmap that the network saw."
-            errors.print(f"[yellow]![/] {escape(sentence)}", highlight=False, soft_wrap=True)
+            errors.warn(f"{answer.file}: {warning}; see the bitmap that the network saw.")
     if as_json:
         typer.echo(
             json.dumps([_as_json(loaded, each, top, show=show) for each in answers], indent=2)
@@ -102,7 +99,9 @@ def predict(
         raise typer.Exit(1)
 
 
-def load_classifier(settings: "Settings", class_set: str | None, console: Console) -> "LoadedModel":
+def load_classifier(
+    settings: "Settings", class_set: str | None, console: Terminal
+) -> "LoadedModel":
     """Load the classifier asked for, or that of the largest class set that has one.
 
     Args:
@@ -160,7 +159,7 @@ def _as_json(loaded: "LoadedModel", answer: _Answer, top: int, *, show: bool) ->
 
 
 def _print(
-    console: Console, loaded: "LoadedModel", answers: Sequence[_Answer], top: int, *, show: bool
+    console: Terminal, loaded: "LoadedModel", answers: Sequence[_Answer], top: int, *, show: bool
 ) -> None:
     table = Table()
     many = {each.file for each in answers if each.sketch.number > 1}
@@ -185,7 +184,7 @@ def _print(
             "\n".join(f"{chance * 100:.1f} %" for chance in chances),
             end_section=True,
         )
-    console.print(escape(loaded.title), highlight=False)
+    console.print(loaded.title, markup=False)
     console.print(table)
 
 

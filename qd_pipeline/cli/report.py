@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from qd_pipeline.class_sets import checked_key
 from qd_pipeline.cli.champion import UNKNOWN, champions
-from qd_pipeline.cli.options import ClassSetsOption, HomeOption, chosen_class_set, load
+from qd_pipeline.cli.options import ClassSetsOption, HomeOption, load
 from qd_pipeline.cli.summary import show_path
 from qd_pipeline.cli.terminal import terminal
 from qd_pipeline.errors import MissingPartition
@@ -24,7 +25,7 @@ def report(
 
     settings = load(home=home, class_sets=class_sets)
     known = settings.class_sets
-    keys = [chosen_class_set(settings, class_set)] if class_set else list(known)
+    keys = [checked_key(class_set, known)] if class_set else list(known)
     store = stores.partition_store(settings)
     for key in sorted(keys, key=lambda key: -len(known[key])):
         made = store.find("evaluations", key)
@@ -36,7 +37,7 @@ def report(
             webbrowser.open(path.absolute().as_uri())
             champion = champions(settings, [model]).get(model)  # a server may take its time
             if champion != UNKNOWN:
-                console.print(_champion(key, version, champion), highlight=False)
+                console.print(_champion(key, version, champion))
             return
     raise MissingPartition(
         f"class set {class_set}" if class_set else str(settings.home),

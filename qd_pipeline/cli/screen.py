@@ -3,12 +3,12 @@
 import logging
 from typing import Final, Self
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from qd_pipeline.cli.terminal import Terminal
 from qd_pipeline.orchestration import progress
 
 _MOST_LINES: Final = 50
@@ -21,7 +21,7 @@ class Screen:
     in a while. Warnings of this package are printed above.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Terminal) -> None:
         self._console = console
         self._progress = Progress(
             TextColumn("{task.description:<21}"),
@@ -90,7 +90,7 @@ class Screen:
 class _Warnings(logging.Handler):
     """Prints what the package logs as a warning."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Terminal) -> None:
         super().__init__(logging.WARNING)
         self._console = console
         self._printed: set[str] = set()
@@ -100,4 +100,4 @@ class _Warnings(logging.Handler):
         message = record.getMessage()
         if message not in self._printed:
             self._printed.add(message)
-            self._console.print(f"[bold yellow]![/] {escape(message)}", highlight=False)
+            self._console.warn(message)

@@ -11,4 +11,4 @@ def send(home: HomeOption = None) -> None:
 
     sent = stores.tracker(settings).send_waiting()
     said = f"what {sent} runs logged is sent." if sent else "nothing waits to be sent."
-    terminal().print(f"[green]✓[/] MLflow answers: {said}", highlight=False)
+    terminal().succeed(f"MLflow answers: {said}")

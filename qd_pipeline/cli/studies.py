@@ -8,30 +8,28 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from rich.table import Table
 
+from qd_pipeline.class_sets import checked_key
 from qd_pipeline.cli import summary
 from qd_pipeline.cli.chain import (
     fail_if_any,
     keep_excluded,
     pipeline_of,
     runner_of,
-    searched_config,
+    searched_settings,
 )
 from qd_pipeline.cli.options import (
     PRESET_HELP,
     ClassSetsOption,
     HomeOption,
     SourceOption,
-    chosen_class_set,
     load,
     with_training,
 )
 from qd_pipeline.cli.screen import Screen
-from qd_pipeline.cli.terminal import terminal
+from qd_pipeline.cli.terminal import Terminal, terminal
 from qd_pipeline.errors import BadSetting
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from qd_pipeline.orchestration.runner import PipelineRunner
     from qd_pipeline.settings import Settings
     from qd_pipeline.storage import Partition
@@ -76,8 +74,7 @@ def cross_validate(
     console.print(
         f"Accuracy {facts['cv_accuracy'] * 100:.1f} % ± {facts['cv_accuracy_sd'] * 100:.1f}, "
         f"log loss {_figure(facts['cv_loss'])} ± {_figure(facts['cv_loss_sd'])} "
-        f"(mean and standard deviation of {len(facts['folds'])} folds).",
-        highlight=False,
+        f"(mean and standard deviation of {len(facts['folds'])} folds)."
     )
 
 
@@ -122,7 +119,7 @@ def label_quality(
     # Whole and on lines of their own, so that they can be opened and copied.
     again = f"qd run --class-set {class_set} --exclude {shlex.quote(str(issues))}"
     for line in (f"Page: {page}", f"Train without them: `{again}`"):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(line, markup=False)
 
 
 @with_training(without=("preset", "settings_from_search"))
@@ -178,10 +175,7 @@ def search(
             f"{trial.get('training_seconds', 0.0):.1f} s",
         )
     console.print(table)
-    console.print(
-        f"Train with the best: `qd run --class-set {class_set} --settings-from-search`.",
-        highlight=False,
-    )
+    console.print(f"Train with the best: `qd run --class-set {class_set} --settings-from-search`.")
 
 
 @with_training()
@@ -218,7 +212,7 @@ def study(
         )
     console.print(table)
     page = runner.store.open_local(made, "data_study.html")
-    console.print(f"Page: {page}", highlight=False, markup=False)
+    console.print(f"Page: {page}", markup=False)
 
 
 def _make(
@@ -230,7 +224,7 @@ def _make(
     *,
     shown_by: str | None = None,
     followed_by: str | None = None,
-) -> "tuple[Partition, PipelineRunner, Console]":
+) -> "tuple[Partition, PipelineRunner, Terminal]":
     """Materialize a study.
 
     Args:
@@ -244,16 +238,14 @@ def _make(
     """
     from qd_pipeline.orchestration.staleness import Staleness  # noqa: PLC0415 (imports Dagster)
 
-    key = chosen_class_set(settings, class_set)
+    key = checked_key(class_set, settings.class_sets)
     keep_excluded(settings, training)
-    searched = training.get("settings_from_search")
-    given = {name: value for name, value in training.items() if name != "settings_from_search"}
-    runner = runner_of(pipeline_of(settings), {stage: {**given, **own}})
-    if searched:
-        best = searched_config(runner, key, training).model_dump()["settings"]
-        chosen = runner.pipeline.config(runner.pipeline.stages[stage], settings=best, **own)
-        runner.configs = {stage: chosen}
+    searched = training.pop("settings_from_search", False)
+    runner = runner_of(pipeline_of(settings), {stage: {**training, **own}})
     stages, wanted = runner.pipeline.stages, [stage]
+    if searched:
+        best = searched_settings(runner, key, training)
+        runner.configs = {stage: runner.pipeline.config(stages[stage], settings=best, **own)}
     if shown_by and runner.store.find(shown_by, key):
         wanted.append(shown_by)
     if followed_by:

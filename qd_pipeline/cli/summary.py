@@ -5,12 +5,13 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from qd_pipeline.cli.terminal import short
+from qd_pipeline import catalog
+from qd_pipeline.class_sets import categories_of, listed
+from qd_pipeline.cli.terminal import Terminal, short
 
 if TYPE_CHECKING:
     from qd_pipeline.orchestration.runner import PipelineRunner
@@ -25,10 +26,8 @@ _MOST_NAMED: Final = 8
 _MOST_FAILURES: Final = 20
 
 
-def show(console: Console, runner: "PipelineRunner", class_sets: Sequence[str]) -> None:
+def show(console: Terminal, runner: "PipelineRunner", class_sets: Sequence[str]) -> None:
     """Print the classifiers' table, what was materialized, what failed, and what to do next."""
-    from qd_pipeline.class_sets import categories_of  # noqa: PLC0415 (see `options`)
-
     source = runner.source.source()
     known, store = runner.pipeline.class_sets, runner.store.snapshot()
     table = Table(title=escape(f"Classifiers on the {source.describe()}"), title_justify="left")
@@ -50,11 +49,10 @@ def show(console: Console, runner: "PipelineRunner", class_sets: Sequence[str]) 
     if runner.materialized:
         console.print(
             f"{_partitions(len(runner.materialized))} materialized, {len(runner.up_to_date):,} "
-            f"already up to date; {seconds:.0f} s.",
-            highlight=False,
+            f"already up to date; {seconds:.0f} s."
         )
     elif not runner.failures:
-        console.print(f"Everything is up to date. {seconds:.1f} s.", highlight=False)
+        console.print(f"Everything is up to date. {seconds:.1f} s.")
     categories = categories_of(known[key] for key in class_sets)
     _show_shortages(console, store, runner.failures, categories)
     show_failures(console, runner)
@@ -62,43 +60,40 @@ def show(console: Console, runner: "PipelineRunner", class_sets: Sequence[str]) 
         return
     console.print(
         "Next: `qd report` opens a report, `qd ui` shows every run in the browser, and `qd --help` "
-        "lists the rest.",
-        highlight=False,
+        "lists the rest."
     )
     if source.is_synthetic:
         console.print(
             "These figures are of a synthetic sample; `qd run --source quickdraw` takes people's "
-            "drawings.",
-            highlight=False,
+            "drawings."
         )
 
 
-def show_path(console: Console, name: str, path: Path) -> None:
+def show_path(console: Terminal, name: str, path: Path) -> None:
     """Print a path whole and on a line of its own, as a link: to be opened and copied."""
     link = Text(short(path), style=f"link {path.absolute().as_uri()}")
     console.print(Text(f"{name}: ").append(link), soft_wrap=True)
 
 
-def show_failures(console: Console, runner: "PipelineRunner") -> None:
+def show_failures(console: Terminal, runner: "PipelineRunner") -> None:
     """Print a sentence for each of the first failures, the last of them first.
 
     So the causes stand below what they kept from being materialized.
     """
     sentences = list(dict.fromkeys(runner.failures.values()))
     for sentence in sentences[:_MOST_FAILURES][::-1]:
-        console.print(f"[bold red]✗[/] {escape(sentence)}", highlight=False)
+        console.fail(sentence)
     if (more := len(sentences) - _MOST_FAILURES) > 0:
-        console.print(f"{more} more have failed: see Dagster's UI.", highlight=False)
+        console.print(f"{more} more have failed: see Dagster's UI.")
     if runner.logs_wait and (waiting := runner.tracker.waiting):
-        console.print(
-            f"[bold yellow]![/] MLflow has not taken all: what {waiting} runs logged waits in the "
-            "data directory, and `qd send` sends it or says what keeps it from that.",
-            highlight=False,
+        console.warn(
+            f"MLflow has not taken all: what {waiting} runs logged waits in the data directory, "
+            "and `qd send` sends it or says what keeps it from that."
         )
 
 
 def _show_failed_checks(
-    console: Console, store: "PartitionReader", materialized: Sequence[str]
+    console: Terminal, store: "PartitionReader", materialized: Sequence[str]
 ) -> None:
     """Print a line for each check that a partition of this command has failed."""
     lines = []
@@ -107,20 +102,19 @@ def _show_failed_checks(
         failed = made.metadata["failed_checks"] if made else {}
         lines += [f"{partition} failed its check {name}: {found}" for name, found in failed.items()]
     for line in lines[:_MOST_NAMED]:
-        console.print(f"[bold yellow]![/] {escape(line)}", highlight=False)
+        console.warn(line)
     if len(lines) > _MOST_NAMED:
         console.print(f"{len(lines) - _MOST_NAMED} more checks failed: see Dagster's UI.")
 
 
 def _show_shortages(
-    console: Console,
+    console: Terminal,
     store: "PartitionReader",
     failures: Collection[str],
     categories: Sequence[str],
 ) -> None:
     """Print the categories of which the source has fewer drawings than asked for."""
-    from qd_pipeline import catalog  # noqa: PLC0415 (see `options`)
-    from qd_pipeline.quickdraw.download import Fetched  # noqa: PLC0415
+    from qd_pipeline.quickdraw.download import Fetched  # noqa: PLC0415 (see `options`)
 
     lacking = {}
     for category in categories:
@@ -128,22 +122,20 @@ def _show_shortages(
         made = store.find("raw_drawings", key)
         if made is None or key in failures:
             continue
-        fetched = Fetched.from_json(made.metadata["fetched"])
+        fetched = Fetched(**made.metadata["fetched"])
         if fetched.requested and fetched.drawings < fetched.requested:
             lacking[category] = fetched
     if len(lacking) > _MOST_NAMED:
         counts = [fetched.drawings for fetched in lacking.values()]
         console.print(
             f"{len(lacking)} categories have fewer drawings at the source than asked for: "
-            f"{min(counts):,} to {max(counts):,}.",
-            highlight=False,
+            f"{min(counts):,} to {max(counts):,}."
         )
         return
     for category, fetched in lacking.items():
         console.print(
             f"{category}: the source has {fetched.drawings:,} of the {fetched.requested:,} "
-            "drawings asked for.",
-            highlight=False,
+            "drawings asked for."
         )
 
 
@@ -160,8 +152,6 @@ def _report(store: "PartitionStore", evaluated: "Partition") -> Path:
 
 
 def _row(key: str, categories: tuple[str, ...], evaluated: "Partition") -> tuple[str, ...]:
-    from qd_pipeline.class_sets import listed  # noqa: PLC0415 (see `options`)
-
     figures = evaluated.metadata["figures"]
     return (
         key,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from rich.console import Console
+from rich.markup import escape
 
 _WIDTH_OF_FILES: Final = 120
 
@@ -31,6 +32,21 @@ class Terminal(Console):
     `qd` stands for the program as it was started, where the shell would not find it by that name.
     A command means the same data directory and class sets as the one that prints it.
     """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, **options)
+
+    def succeed(self, sentence: str) -> None:
+        """Print what was done, behind a check mark."""
+        self.print(f"[green]✓[/] {escape(sentence)}")
+
+    def warn(self, sentence: str) -> None:
+        """Print a warning, behind an exclamation mark."""
+        self.print(f"[bold yellow]![/] {escape(sentence)}")
+
+    def fail(self, sentence: str) -> None:
+        """Print what failed, behind a cross."""
+        self.print(f"[bold red]✗[/] {escape(sentence)}")
 
     def print(self, *objects: Any, **options: Any) -> None:
         """Print sentences, which the terminal wraps, and tables.

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 _OURS: Final = ("-w", str(Path(__file__).parents[1] / "workspace.yaml"))
 _OPEN: Final = (
-    "[bold yellow]![/] QD_UI_HOST is {}: the web servers ask for no password, so anyone who can "
-    "reach this machine can start and stop runs, and read and delete all data. Keep them in a "
-    "network that you trust, or behind a proxy that asks for one."
+    "QD_UI_HOST is {}: the web servers ask for no password, so anyone who can reach this machine "
+    "can start and stop runs, and read and delete all data. Keep them in a network that you trust, "
+    "or behind a proxy that asks for one."
 )
 
 # The asset graph, its groups opened and without the studies: "Materialize all" is the chain.
@@ -49,15 +49,15 @@ def ui(
     servers_to_start = _servers(settings)
     _ensure_ports_differ(servers_to_start)
     # Dagster and MLflow take seconds to import.
-    from qd_pipeline.orchestration import engine, instance, observations, recovery, resources  # noqa: PLC0415
+    from qd_pipeline import stores  # noqa: PLC0415
+    from qd_pipeline.orchestration import engine, instance, observations, recovery  # noqa: PLC0415
     from qd_pipeline.orchestration.pipeline import Pipeline  # noqa: PLC0415
     from qd_pipeline.tracking import CLASSIFIERS, EXPERIMENTS  # noqa: PLC0415
 
     settings.export_secrets()
     config = engine.rendered_config(settings)
     pipeline, dagster = Pipeline(settings), instance.of(settings.home, config)
-    store = resources.partition_store_of(settings).store
-    tracker = resources.mlflow_of(settings).tracker
+    store, tracker = stores.partition_store(settings), stores.tracker(settings)
     recovery.recover(pipeline, store, tracker, dagster)
     observations.report_settings(pipeline, dagster, store)
     # All of them are there from the start, with their views.
@@ -71,15 +71,11 @@ def ui(
                 servers.wait_until_up()
             # The web servers have the processor to themselves until they are up.
             servers.start(_daemon())
-            console.print(
-                f"Dagster  {settings.dagster_ui}{_CHAIN}",
-                highlight=False,
-                soft_wrap=True,
-            )
-            console.print(f"MLflow   {runs[CLASSIFIERS]}", highlight=False, soft_wrap=True)
+            console.print(f"Dagster  {settings.dagster_ui}{_CHAIN}")
+            console.print(f"MLflow   {runs[CLASSIFIERS]}")
             if not ipaddress.ip_address(settings.ui_host).is_loopback:
-                console.print(_OPEN.format(settings.ui_host), highlight=False)
-            console.print("Ctrl-C stops both.", highlight=False)
+                console.warn(_OPEN.format(settings.ui_host))
+            console.print("Ctrl-C stops both.")
             servers.watch()
     except Stopped:
         console.print("Stopped.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import isfinite
 
 from qd_pipeline.errors import BadSetting
@@ -12,7 +12,7 @@ from qd_pipeline.errors import BadSetting
 class Bounds:
     """The range of a number; None stands for no bound.
 
-    The names are those of pydantic and annotated-types: `Field(**bounds.constraints)`.
+    The names are those of pydantic and annotated-types.
 
     Args:
         ge: The least allowed value.
@@ -27,19 +27,6 @@ class Bounds:
     le: float | None = None
     lt: float | None = None
     whole: bool = False
-
-    @property
-    def constraints(self) -> dict[str, float]:
-        """The bounds that there are, as keyword arguments of pydantic's `Field`.
-
-        >>> Bounds(ge=0, lt=1).constraints
-        {'ge': 0, 'lt': 1}
-        """
-        return {
-            name: bound
-            for name, bound in asdict(self).items()
-            if name != "whole" and bound is not None
-        }
 
     def __str__(self) -> str:
         words = (("from", self.ge), ("above", self.gt), ("to", self.le), ("below", self.lt))

@@ -6,10 +6,12 @@ networks", ICML 2017: reliability diagrams, the expected calibration error, and 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+
+from qd_pipeline.learning.figures import Figures
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +25,7 @@ _SPREAD: Final = 0.03
 
 
 @dataclass(frozen=True)
-class Bin:
+class Bin(Figures):
     """The drawings whose confidence lies in one interval.
 
     Args:
@@ -42,7 +44,7 @@ class Bin:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class Calibration(Figures):
     """Agreement of confidence and accuracy.
 
     Args:
@@ -53,10 +55,6 @@ class Calibration:
 
     bins: tuple[Bin, ...]
     error: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the figures by name."""
-        return {"error": self.error, "bins": [asdict(each) for each in self.bins]}
 
 
 def calibration(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> Calibration:
@@ -72,7 +70,7 @@ def calibration(probabilities: NDArray[np.floating], labels: NDArray[np.integer]
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
     correct = probabilities.argmax(axis=1) == labels
-    place = _bins_of(confidence)
+    place = np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
     count = np.bincount(place, minlength=BINS)
     sure = np.bincount(place, weights=confidence, minlength=BINS)
     right = np.bincount(place, weights=correct, minlength=BINS)
@@ -89,36 +87,6 @@ def calibration(probabilities: NDArray[np.floating], labels: NDArray[np.integer]
         ),
         error=float(np.abs(right - sure).sum() / len(labels)),
     )
-
-
-def calibration_floor(probabilities: NDArray[np.floating], *, draws: int = 500) -> float:
-    """Return the expected calibration error of a perfectly calibrated classifier.
-
-    It is above 0, because the share of a bin's drawings that is correct varies by chance. The
-    mean over simulations in which each drawing is correct with the probability of its
-    confidence, always with the same random numbers.
-
-    Args:
-        probabilities: `(n, classes)`, n from 1, of which the confidences are taken.
-        draws: Number of simulations.
-
-    >>> calibration_floor(np.array([[1.0, 0.0]] * 50))
-    0.0
-    """
-    confidence = probabilities.max(axis=1).astype(np.float64)
-    place = _bins_of(confidence)
-    random = np.random.default_rng(0)
-    errors = [
-        np.abs(
-            np.bincount(place, (random.random(len(place)) < confidence) - confidence, BINS)
-        ).sum()
-        for _ in range(draws)
-    ]
-    return float(np.mean(errors) / len(place))
-
-
-def _bins_of(confidence: NDArray[np.float64]) -> NDArray[np.int64]:
-    return np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
 
 
 def fit_temperature(

@@ -13,6 +13,7 @@ import numpy as np
 
 from qd_pipeline.errors import BadDrawing, BadSetting, DamagedPartition, MissingPartition
 from qd_pipeline.learning import backend
+from qd_pipeline.learning.figures import Figures, write_json
 from qd_pipeline.learning.inputs import Inputs, signature
 from qd_pipeline.learning.networks import InputSpec
 from qd_pipeline.learning.training.config import TrainingConfig
@@ -33,7 +34,7 @@ _BATCH: Final = 256
 
 
 @dataclass(frozen=True)
-class Training:
+class Training(Figures):
     """Record of a classifier's training.
 
     Args:
@@ -53,17 +54,6 @@ class Training:
     training_drawings: int
     validation_drawings: int
     temperature: float = 1.0
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the record as a JSON object."""
-        return {
-            "config": self.config.to_json(),
-            "history": [dict(epoch) for epoch in self.history],
-            "seconds": self.seconds,
-            "training_drawings": self.training_drawings,
-            "validation_drawings": self.validation_drawings,
-            "temperature": self.temperature,
-        }
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
@@ -151,11 +141,10 @@ class Classifier:
         metadata = {
             "class_set": self.class_set,
             "fingerprint": self.fingerprint(),
-            "training": self.training.to_json(),
+            "training": self.training,
             "libraries": {name: version(name) for name in ("keras", "tensorflow", "numpy")},
         }
-        text = json.dumps(metadata, indent=2, ensure_ascii=False) + "\n"
-        (folder / METADATA_FILE).write_text(text, encoding="utf-8")
+        write_json(folder / METADATA_FILE, metadata)
 
     @classmethod
     def load(cls, folder: Path) -> Self:

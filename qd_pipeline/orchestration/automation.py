@@ -5,9 +5,9 @@ people start by hand goes exactly as far as they said. Nothing is materialized f
 and each partition at most once after an observation, so that a failure is not repeated.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import takewhile
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import dagster as dg
 
@@ -32,9 +32,6 @@ AUTOMATED_TAGS: Final = {AUTOMATED: "yes"}
 _OBSERVATION: Final = "qd/observation"
 _SECONDS: Final = 30
 _MOST_NAMED: Final = 8
-
-Recorded: TypeAlias = Callable[[Stage, str], StageConfig | None]
-"""Returns the configuration of a partition whose manifest is damaged."""
 
 
 def sensor_of(pipeline: Pipeline, jobs: Sequence[Any]) -> dg.SensorDefinition:
@@ -68,13 +65,6 @@ def sensor_of(pipeline: Pipeline, jobs: Sequence[Any]) -> dg.SensorDefinition:
         if any(run.status not in ENDED or _is_retried(run, launched) for run in launched):
             yield dg.SkipReason("What follows the last observation is being materialized.")
             return
-        versions = observed_versions(instance, observation)
-        staleness = Staleness(
-            pipeline,
-            partition_store.store.snapshot(),
-            source_version=lambda key, _config: versions.get(key),
-        )
-
         lost: list[str] = []
 
         def recorded(stage: Stage, key: str) -> StageConfig | None:
@@ -86,6 +76,13 @@ def sensor_of(pipeline: Pipeline, jobs: Sequence[Any]) -> dg.SensorDefinition:
                 lost.append(f"{stage.name} {key}")
             return config
 
+        versions = observed_versions(instance, observation)
+        staleness = Staleness(
+            pipeline,
+            partition_store.store.snapshot(),
+            source_version=lambda key, _config: versions.get(key),
+            recorded=recorded,
+        )
         done = {
             (by, key)
             for by, job in JOB_OF.items()
@@ -93,7 +90,7 @@ def sensor_of(pipeline: Pipeline, jobs: Sequence[Any]) -> dg.SensorDefinition:
             if run.job_name == job
             for key in pipeline.partitions.of_run(by, run.tags)
         }
-        found = requests(staleness, observation, done, recorded)
+        found = requests(staleness, observation, done)
         yield from found
         if not found:
             # What people make by hand from now on is followed by nothing.
@@ -115,19 +112,16 @@ def _is_retried(run: dg.DagsterRun, launched: Sequence[dg.DagsterRun]) -> bool:
 
 
 def requests(
-    staleness: Staleness,
-    observation: str,
-    done: Collection[tuple[By, str]],
-    recorded: Recorded = lambda _stage, _key: None,
+    staleness: Staleness, observation: str, done: Collection[tuple[By, str]]
 ) -> list[dg.RunRequest]:
     """Return the runs that bring stale partitions up to date, upstream ones first.
+
+    A damaged partition without a record of its configuration waits for a person.
 
     Args:
         staleness: Says what is stale.
         observation: Run id of the observation that they follow.
         done: Partitions that were tried after it.
-        recorded: Returns the configuration of a partition whose manifest is damaged; where there
-            is none, the partition waits for a person.
     """
     for by in (By.CATEGORY, By.CLASS_SET):
         wanted = {
@@ -135,7 +129,7 @@ def requests(
             for key in staleness.pipeline.partitions.keys(by)
             # What is lost is told at each tick, also of partitions that were tried.
             if (stages := _stale(staleness, by, key))
-            and (configs := _configs(staleness, key, stages, recorded))
+            and (configs := _configs(staleness, key, stages))
             and (by, key) not in done
         }
         if wanted:
@@ -161,20 +155,14 @@ def _stale(staleness: Staleness, by: By, key: str) -> list[str]:
     return [name for name, _ in takewhile(lambda each: each[1] != MISSING, stale.items())]
 
 
-def _configs(
-    staleness: Staleness, key: str, stages: list[str], recorded: Recorded
-) -> dict[str, StageConfig]:
+def _configs(staleness: Staleness, key: str, stages: list[str]) -> dict[str, StageConfig]:
     """Return configurations of stages, up to one whose settings are lost."""
     found: dict[str, StageConfig] = {}
     for name in stages:
-        stage = staleness.pipeline.stages[name]
         try:
-            config = staleness.config(stage, staleness.store.find(name, key))
+            found[name] = staleness.config(staleness.pipeline.stages[name], key)
         except DamagedPartition:
-            if (lost := recorded(stage, key)) is None:
-                break
-            config = lost
-        found[name] = config
+            break
     return found
 
 

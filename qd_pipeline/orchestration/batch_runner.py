@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import cached_property
 from logging import getLogger
 from typing import TYPE_CHECKING, Final
@@ -12,7 +11,6 @@ from uuid import uuid4
 import dagster as dg
 
 from qd_pipeline.errors import QdError
-from qd_pipeline.leases import Leases
 from qd_pipeline.orchestration import resources, sigint
 from qd_pipeline.orchestration.batches import Batch
 from qd_pipeline.orchestration.failures import failures_of
@@ -124,7 +122,6 @@ class BatchRunner:
 
         self.recover()
         settings, run_id = self.pipeline.settings, str(uuid4())
-        after = timedelta(seconds=settings.abandoned_after)
         with (
             sigint.observed(),
             instances.translate_errors(settings.home),
@@ -133,7 +130,7 @@ class BatchRunner:
             if any(stage.pool for stage in batch.stages):
                 self._wait_for_slot(f"{batch.stages[0].name} {batch.keys[0]}")
             self.report_wanted(batch)
-            owner = ownership.tags(run_id, self.store, Leases(settings.leases), after)
+            owner = ownership.tags(run_id, self.store, settings)
             result = self._job(batch.stages[0]).execute_in_process(
                 instance=self.instance,
                 asset_selection=[dg.AssetKey(stage.name) for stage in batch.stages],

@@ -120,6 +120,11 @@ class MaterializationContext:
         """
         return self.store.open_local(partition, name)
 
+    def log_files(self, *names: str) -> None:
+        """Log files of the partition to the MLflow run."""
+        for name in names:
+            self.run.log_file(self.path(name))
+
     def on_progress(self, unit: str) -> progress.OnProgress:
         """Return a function that reports how much is done, counted in `unit`."""
         return progress.of(f"{self.stage.name} {self.key}", unit, self.dagster.log)
@@ -158,9 +163,8 @@ class MaterializationContext:
         Raises:
             BlockingCheckFailed: One has.
         """
-        blocking = {check.name for check in self.stage.checks if check.blocking}
         for result in results:
-            if result.name in blocking and not result.passed:
+            if self.stage.blocks(result) and not result.passed:
                 raise BlockingCheckFailed(self.stage.name, self.key, results, result)
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from qd_pipeline.errors import QdError
-from qd_pipeline.leases import Leases
 from qd_pipeline.orchestration import ownership, sigint
 from qd_pipeline.orchestration.context import BlockingCheckFailed, MaterializationContext, run_tags
 from qd_pipeline.orchestration.fingerprint import fingerprint
@@ -53,7 +51,6 @@ def materialize(
     try:
         config = pipeline.config(stage, **context.op_execution_context.op_config)
         key = key_of(context)
-        config.effective(key, pipeline.class_sets)
         take_ownership(pipeline, context)
         with sigint.redelivered():
             made = materialize_partition(stage, key, config, pipeline, context)
@@ -73,9 +70,8 @@ def materialize(
 def take_ownership(pipeline: Pipeline, context: dg.AssetExecutionContext) -> None:
     """Name this process as the one that works on a run."""
     # What is killed is closed by the next command, whatever launched it.
-    after = timedelta(seconds=pipeline.settings.abandoned_after)
-    store, leases = context.resources.partition_store.store, Leases(pipeline.settings.leases)
-    owner = ownership.tags(context.run.run_id, store, leases, after)
+    store = context.resources.partition_store.store
+    owner = ownership.tags(context.run.run_id, store, pipeline.settings)
     context.instance.add_run_tags(context.run.run_id, owner)
 
 
@@ -113,12 +109,12 @@ def materialize_partition(
     settings = config.effective(key, pipeline.class_sets)
     store = context.resources.partition_store.store
     inputs = pipeline.read_inputs(stage, key, store)
-    provenance = Provenance.of_partitions(
-        made for partitions in inputs.values() for made in partitions.values()
-    ) or Provenance.of_source(context.resources.source.source())
+    read = [made for partitions in inputs.values() for made in partitions.values()]
+    provenance = Provenance.of_partitions(read) or Provenance.of_source(
+        context.resources.source.source()
+    )
     own = nullcontext(shared) if shared else _run(stage, key, config, context, provenance, inputs)
     with own as run, store.stage(stage.name, key) as staged:
-        read = [made for partitions in inputs.values() for made in partitions.values()]
         made_from = fingerprint(stage, settings, read)
         work = MaterializationContext(
             stage, key, pipeline, inputs, made_from, staged, run, provenance, context
@@ -158,8 +154,7 @@ def tell_of_waiting(run: TrackedRun, context: dg.AssetExecutionContext) -> None:
 
 def severity(stage: Stage, check: CheckResult) -> dg.AssetCheckSeverity:
     """Return the severity of a failed check: an error if it blocks."""
-    blocking = {each.name for each in stage.checks if each.blocking}
-    return dg.AssetCheckSeverity.ERROR if check.name in blocking else dg.AssetCheckSeverity.WARN
+    return dg.AssetCheckSeverity.ERROR if stage.blocks(check) else dg.AssetCheckSeverity.WARN
 
 
 def _run(

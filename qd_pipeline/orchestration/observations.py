@@ -4,8 +4,6 @@ Their data versions say to Dagster's UI what fingerprints say to staleness: that
 the source, or that a class set or its training settings did.
 """
 
-import hashlib
-import json
 import warnings
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +26,7 @@ from qd_pipeline.orchestration.stages.raw_drawings import (
     version_at_source,
 )
 from qd_pipeline.storage import PartitionStore
+from qd_pipeline.storage.partition import digest
 
 CLASS_SETS: Final = "class_sets"
 DATA_VERSION: Final = "dagster/data_version"
@@ -115,8 +114,7 @@ def data_version(
         external: Version of the source's file.
     """
     settings = config.effective(key, pipeline.class_sets)
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
-    return f"{external or ''}#{digest[:12]}"
+    return f"{external or ''}#{digest(settings)[:12]}"
 
 
 @contextmanager

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import csv
-import tempfile
+import io
 from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
@@ -137,13 +136,11 @@ def log_table(run: TrackedRun, outcomes: Sequence[Outcome]) -> None:
         for name, value in partition.fingerprint["settings"].items()
     }
     run.log(params=params, metrics=sums, tags=provenance.tags() if provenance else {})
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, TABLE)
-        with path.open("w", encoding="utf-8", newline="") as file:
-            table = csv.DictWriter(file, dict.fromkeys(name for row in rows for name in row))
-            table.writeheader()
-            table.writerows(rows)
-        run.log_file(path)
+    written = io.StringIO()
+    table = csv.DictWriter(written, dict.fromkeys(name for row in rows for name in row))
+    table.writeheader()
+    table.writerows(rows)
+    run.log_content(written.getvalue().encode(), TABLE)
 
 
 def tell_notes(outcomes: Sequence[Outcome], context: dg.AssetExecutionContext) -> None:

@@ -11,6 +11,7 @@ import dagster as dg
 
 from qd_pipeline.leases import Leases
 from qd_pipeline.renewal import RENEWED_EVERY
+from qd_pipeline.settings import Settings
 from qd_pipeline.storage import PartitionStore
 
 # Dagster's UI hides tags that begin so.
@@ -23,9 +24,7 @@ _OPEN: Final = [
 ]
 
 
-def tags(
-    run_id: str, store: PartitionStore, leases: Leases, after: timedelta = 4 * RENEWED_EVERY
-) -> dict[str, str]:
+def tags(run_id: str, store: PartitionStore, settings: Settings) -> dict[str, str]:
     """Return the tag that names this process as a run's, and hold this process's lease.
 
     It names the run too, for Dagster copies the tags of a run to the one that repeats it, and the
@@ -34,11 +33,12 @@ def tags(
     Args:
         run_id: The Dagster run.
         store: Where the lease is held.
-        leases: Those of the data directory; they name the process.
-        after: How long without a renewal a process counts as killed; it is renewed well before.
+        settings: The data directory, whose leases name the process, and how long without a renewal
+            a process counts as killed; it is renewed well before.
     """
-    _hold_lease(store, leases.owner, min(RENEWED_EVERY, after / 4))
-    return {_TAG: f"{run_id} {leases.owner} {_name(store)}"}
+    owner, after = Leases(settings.leases).owner, timedelta(seconds=settings.abandoned_after)
+    _hold_lease(store, owner, min(RENEWED_EVERY, after / 4))
+    return {_TAG: f"{run_id} {owner} {_name(store)}"}
 
 
 def is_owned(run: dg.DagsterRun) -> bool:
@@ -47,7 +47,7 @@ def is_owned(run: dg.DagsterRun) -> bool:
 
 
 def close_abandoned(
-    instance: dg.DagsterInstance, store: PartitionStore, leases: Leases, after: timedelta
+    instance: dg.DagsterInstance, store: PartitionStore, settings: Settings
 ) -> list[dg.DagsterRun]:
     """Close runs whose process has ended, or has not renewed its lease for a while, as failed.
 
@@ -61,7 +61,8 @@ def close_abandoned(
     }
     if not owned:
         return []
-    live = store.live_leases(after) | {leases.owner}
+    leases = Leases(settings.leases)
+    live = store.live_leases(timedelta(seconds=settings.abandoned_after)) | {leases.owner}
     closed = []
     for run_id, process in owned.items():
         if process in live and not leases.has_ended(process):

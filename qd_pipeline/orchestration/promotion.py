@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,9 +11,9 @@ from qd_pipeline.learning.evaluation import promotion
 from qd_pipeline.learning.evaluation.comparison import Comparison, mcnemar
 from qd_pipeline.learning.evaluation.predictions_table import class_set_of
 from qd_pipeline.learning.evaluation.promotion import Champion, Outcome, PromotionDecision
-from qd_pipeline.tracking.registry import DecidedBy, Registry, Version, model_of
-
-PREDICTIONS: Final = "predictions.parquet"
+from qd_pipeline.learning.reports.evaluation_report import PREDICTIONS
+from qd_pipeline.tracking.registry import Registry
+from qd_pipeline.tracking.versions import DecidedBy, Version, model_of
 
 
 @dataclass(frozen=True, kw_only=True)

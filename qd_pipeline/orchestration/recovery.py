@@ -1,12 +1,10 @@
 """Recovery: clean up after processes that were killed."""
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from qd_pipeline.learning.training import checkpoint
-from qd_pipeline.leases import Leases
 from qd_pipeline.orchestration import instance as instances
 from qd_pipeline.orchestration import ownership, pool
 from qd_pipeline.orchestration.observations import DATA_VERSION
@@ -43,9 +41,7 @@ def close_abandoned(
     pipeline: Pipeline, store: PartitionStore, instance: dg.DagsterInstance
 ) -> None:
     """Close runs of killed processes, report what they published, free their pool slots."""
-    after = timedelta(seconds=pipeline.settings.abandoned_after)
-    leases = Leases(pipeline.settings.leases)
-    for run in ownership.close_abandoned(instance, store, leases, after):
+    for run in ownership.close_abandoned(instance, store, pipeline.settings):
         _report_published(pipeline, store, instance, run)
     pool.free_slots_of_ended_runs(instance)
 

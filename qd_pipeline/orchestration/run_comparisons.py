@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 from qd_pipeline.errors import BadSetting, TrackingFailed
 from qd_pipeline.learning.evaluation.intervals import Proportion
 from qd_pipeline.learning.evaluation.run_comparison import ComparedRun, RunComparison, compare_runs
-from qd_pipeline.orchestration.promotion import PREDICTIONS
+from qd_pipeline.learning.reports.evaluation_report import PREDICTIONS
 from qd_pipeline.tracking import LoggedRun, Tracker, logged
-from qd_pipeline.tracking.registry import model_of
+from qd_pipeline.tracking.versions import model_of
 
 _CLASS_SET = "class_set"
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from qd_pipeline import catalog
 from qd_pipeline.class_sets import listed
-from qd_pipeline.errors import BadSetting, DamagedPartition, QdError, SourceUnreachable
+from qd_pipeline.errors import BadSetting, QdError, SourceUnreachable
 from qd_pipeline.leases import Leases
 from qd_pipeline.orchestration import progress
 from qd_pipeline.orchestration.batch_runner import BatchRunner
@@ -22,6 +22,7 @@ from qd_pipeline.orchestration.batches import Batch, batches
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.stage import Stage, StageConfig
 from qd_pipeline.orchestration.staleness import SourceVersion, Staleness
+from qd_pipeline.storage import PartitionReader
 
 _ASKED_AT_ONCE: Final = 8
 _MOST_NAMED: Final = 10
@@ -58,7 +59,7 @@ class PipelineRunner(BatchRunner):
             keys, lambda name, done: on_partition(name, done * each[By.CATEGORY], total)
         )
         # The source has been asked.
-        staleness, done = self._staleness(None), each[By.CATEGORY] * len(keys)
+        staleness, done = self._staleness(self.store.snapshot()), each[By.CATEGORY] * len(keys)
         for name in class_sets:
             lacking = [key for key in keys_of[name] if key in self.failures]
             if lacking:
@@ -81,7 +82,7 @@ class PipelineRunner(BatchRunner):
             keys: Their partition keys.
             on_category: Called before each that is stale with its name and how many are done.
         """
-        staleness = self._staleness(self._version_at_source)
+        staleness = self._staleness(self.store.snapshot(), self._version_at_source)
         self._ask_source(keys, staleness)
         stale = {key: self._stale(By.CATEGORY, key, staleness) for key in keys}
         done = itertools.count(sum(not configs for configs in stale.values()))
@@ -100,9 +101,9 @@ class PipelineRunner(BatchRunner):
             HomeFailed: Dagster's databases cannot be written or read.
             KeyboardInterrupt: The run was interrupted.
         """
-        staleness = Staleness(self.pipeline, self.store, self.configs)
+        staleness = self._staleness(self.store)
         try:
-            configs = {stage.name: self._config(staleness, stage, key) for stage in stages}
+            configs = {stage.name: staleness.config(stage, key) for stage in stages}
             for stage in stages:
                 if stage.external:
                     self._version_at_source(key, configs[stage.name])
@@ -125,7 +126,7 @@ class PipelineRunner(BatchRunner):
         try:
             reasons = staleness.stale(by, key)
             stale = [stage for stage in chain if stage.name in reasons]
-            configs = {stage.name: self._config(staleness, stage, key) for stage in stale}
+            configs = {stage.name: staleness.config(stage, key) for stage in stale}
             for stage in stale:
                 configs[stage.name].effective(key, self.pipeline.class_sets)
                 if stage.external:
@@ -136,8 +137,13 @@ class PipelineRunner(BatchRunner):
         self.up_to_date += [f"{stage.name} {key}" for stage in chain if stage not in stale]
         return configs
 
-    def _staleness(self, source_version: SourceVersion | None) -> Staleness:
-        return Staleness(self.pipeline, self.store.snapshot(), self.configs, source_version)
+    def _staleness(
+        self, store: PartitionReader, source_version: SourceVersion | None = None
+    ) -> Staleness:
+        def recorded(stage: Stage, key: str) -> StageConfig:
+            return self.recorded(stage, key, chosen=True) or self.pipeline.config(stage)
+
+        return Staleness(self.pipeline, store, self.configs, source_version, recorded)
 
     def _ask_source(self, keys: Sequence[str], staleness: Staleness) -> None:
         """Ask for the versions of files, several at once where the source can be reached."""
@@ -145,7 +151,7 @@ class PipelineRunner(BatchRunner):
 
         def ask(key: str) -> None:
             with suppress(QdError):  # told when the category's turn comes
-                self._version_at_source(key, self._config(staleness, stage, key))
+                self._version_at_source(key, staleness.config(stage, key))
 
         for key in keys[:1]:
             ask(key)
@@ -189,13 +195,3 @@ class PipelineRunner(BatchRunner):
                 f"name them, as `qd run --class-set {key} --preset default --epochs 15` does",
             )
         return found
-
-    def _config(self, staleness: Staleness, stage: Stage, key: str) -> StageConfig:
-        made = None
-        try:
-            made = staleness.store.find(stage.name, key)
-        except DamagedPartition:
-            if stage.name not in self.configs:
-                config = self.recorded(stage, key, chosen=True)
-                return config or self.pipeline.config(stage)
-        return staleness.config(stage, made)

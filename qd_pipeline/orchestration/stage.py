@@ -167,6 +167,10 @@ class Stage:
         """Step of a Dagster run that makes it: the stages of a category share one."""
         return DATA_STAGES if self.by is By.CATEGORY and not self.on_request else self.name
 
+    def blocks(self, result: CheckResult) -> bool:
+        """Return whether a result is of a check that blocks."""
+        return any(check.blocking and check.name == result.name for check in self.checks)
+
     @property
     def owner(self) -> str:
         """Team that owns the asset."""

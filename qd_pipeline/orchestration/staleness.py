@@ -14,6 +14,7 @@ from qd_pipeline.storage import Partition, PartitionReader
 MISSING = "it was never materialized"
 
 SourceVersion = Callable[[str, StageConfig], str | None]
+Recorded = Callable[[Stage, str], StageConfig | None]
 
 
 @dataclass
@@ -25,12 +26,15 @@ class Staleness:
         store: The partition store.
         configs: Configurations by stage, in place of what `Pipeline.declared` says.
         source_version: Asks the source; None: what was downloaded counts as current.
+        recorded: Returns the configuration of a partition whose manifest is damaged, from another
+            record; None where there is none.
     """
 
     pipeline: Pipeline
     store: PartitionReader
     configs: Mapping[str, StageConfig] = field(default_factory=dict)
     source_version: SourceVersion | None = None
+    recorded: Recorded = lambda _stage, _key: None
     _known: dict[tuple[str, str], str | None] = field(default_factory=dict, init=False)
 
     def reason(self, stage: Stage, key: str) -> str | None:
@@ -48,10 +52,22 @@ class Staleness:
         reasons = {stage.name: self.reason(stage, key) for stage in self.pipeline.chain(by)}
         return {name: reason for name, reason in reasons.items() if reason is not None}
 
-    def config(self, stage: Stage, made: Partition | None) -> StageConfig:
-        """Return the configuration that a partition is to be made with."""
+    def config(self, stage: Stage, key: str) -> StageConfig:
+        """Return the configuration that a partition is to be made with.
+
+        Raises:
+            DamagedPartition: Its manifest is damaged, and there is no other record.
+        """
         if stage.name in self.configs:
             return self.configs[stage.name]
+        try:
+            return self._declared(stage, self.store.find(stage.name, key))
+        except DamagedPartition:
+            if recorded := self.recorded(stage, key):
+                return recorded
+            raise
+
+    def _declared(self, stage: Stage, made: Partition | None) -> StageConfig:
         # A setting that was removed since cannot be chosen again.
         with suppress(BadSetting):
             if made is not None:
@@ -65,7 +81,7 @@ class Staleness:
             return error.cause
         if made is None:
             return MISSING
-        if not self.store.is_up_to_date(stage.name, key, made.fingerprint):
+        if not self.store.has_files(made):
             return "some of its files are missing"
         for name, upstream, optional in self.pipeline.input_keys(stage, key):
             if not optional and self.reason(self.pipeline.stages[name], upstream):
@@ -77,7 +93,7 @@ class Staleness:
             found = self.pipeline.read_inputs(stage, key, self.store)
         except (MissingPartition, DamagedPartition) as error:
             return str(error)
-        config = self.config(stage, made)
+        config = self.configs.get(stage.name) or self._declared(stage, made)
         inputs = [each for partitions in found.values() for each in partitions.values()]
         try:
             settings = config.effective(key, self.pipeline.class_sets)

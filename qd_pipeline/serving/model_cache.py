@@ -181,7 +181,7 @@ class ModelCache:
         if database is not None and not database.is_file():
             return None
         # It takes seconds to import; the page itself is up before.
-        from qd_pipeline.tracking.registry import model_of  # noqa: PLC0415
+        from qd_pipeline.tracking.versions import model_of  # noqa: PLC0415
 
         registry = self._tracker.registry
         champion = registry.champion(model_of(key))

@@ -135,9 +135,7 @@ class Settings(BaseSettings):
         """Options first, then the environment, then the settings file."""
         del dotenv_settings, file_secret_settings
         file = os.environ.get(FILE_VARIABLE)
-        values = (
-            tomllib.loads(decode(Path(file).read_bytes()).replace("\r\n", "\n")) if file else {}
-        )
+        values = tomllib.loads(decode(Path(file).read_bytes())) if file else {}
         return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=values)
 
     @classmethod

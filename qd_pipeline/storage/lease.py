@@ -12,7 +12,6 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import cache
 from typing import Final
 
 from qd_pipeline.errors import QdError
@@ -26,15 +25,6 @@ Much longer than between two renewals, for clocks that are set, and for machines
 """
 
 _LOG = logging.getLogger(__name__)
-
-
-@cache
-def process_id() -> str:
-    """Return the identity of this process: 16 random hexadecimal digits."""
-    return secrets.token_hex(8)
-
-
-os.register_at_fork(after_in_child=process_id.cache_clear)
 
 
 @contextmanager
@@ -58,7 +48,7 @@ def lease(
     """
     name = name or secrets.token_hex(8)
     path = f"leases/{name}"
-    holder = {"process": process_id(), "pid": str(os.getpid()), "host": socket.gethostname()}
+    holder = {"pid": str(os.getpid()), "host": socket.gethostname()}
     content = json.dumps({**about, **holder}).encode()
     try:
         objects.put(path, content)

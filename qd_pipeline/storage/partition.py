@@ -90,7 +90,7 @@ def check_names(stage: str, key: str) -> None:
             )
 
 
-def digest(body: Json) -> str:
+def digest(body: Any) -> str:
     """Return the SHA-256 of JSON, independent of the order of its keys."""
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 

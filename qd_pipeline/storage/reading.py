@@ -103,21 +103,10 @@ class PartitionReader(ABC):
             )
         return partition
 
-    def is_up_to_date(self, stage: str, key: str, fingerprint: Json) -> bool:
-        """Return whether a partition has this fingerprint and all of its files.
-
-        The files' sizes are looked at, not their hashes.
-        """
-        with suppress(DamagedPartition):
-            partition = self.find(stage, key)
-            if partition is None or partition.fingerprint != as_stored(fingerprint):
-                return False
-            sizes = self._sizes(partition)
-            return all(
-                sizes.get(partition.path_of(name)) == file.size
-                for name, file in partition.files.items()
-            )
-        return False
+    def has_files(self, partition: Partition) -> bool:
+        """Return whether a partition's files are stored; their sizes are looked at, no hashes."""
+        sizes, files = self._sizes(partition), partition.files.items()
+        return all(sizes.get(partition.path_of(name)) == file.size for name, file in files)
 
 
 class Snapshot(PartitionReader):

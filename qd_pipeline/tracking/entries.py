@@ -4,9 +4,7 @@ Each kind of entry has two methods: `send` logs it to MLflow, and `copied_to` re
 entry with its files copied into a given folder.
 """
 
-import io
 import shutil
-from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +14,6 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 from mlflow.utils.validation import MAX_DATASETS_PER_BATCH
-from PIL import Image
 
 from qd_pipeline.tracking.drawing_models import DrawingModel, model_id_of
 
@@ -82,18 +79,6 @@ class File:
 
 
 @dataclass(frozen=True)
-class Picture(_WithoutFiles):
-    """A PNG for the run's page, as base64 of its bytes, under a name there."""
-
-    png: str
-    name: str
-
-    def send(self, client: MlflowClient, run: str) -> None:
-        with Image.open(io.BytesIO(b64decode(self.png))) as picture:
-            client.log_image(run, picture, artifact_file=self.name)
-
-
-@dataclass(frozen=True)
 class Inputs(_WithoutFiles):
     """Datasets that the run worked on.
 
@@ -123,6 +108,6 @@ class End(_WithoutFiles):
         client.set_terminated(run, self.status, self.time)
 
 
-Entry = Batch | File | Picture | DrawingModel | Inputs | End
+Entry = Batch | File | DrawingModel | Inputs | End
 
 KINDS: Final[Mapping[str, type[Entry]]] = {kind.__name__: kind for kind in get_args(Entry)}

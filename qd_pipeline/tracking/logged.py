@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 import mlflow
 from mlflow.entities import Run
 
-from qd_pipeline.tracking.experiments import CLASSIFIERS, EXPERIMENTS
+from qd_pipeline.tracking.experiments import CLASSIFIERS
 from qd_pipeline.tracking.failures import translate_errors
 from qd_pipeline.tracking.store import TrackingStore
 
@@ -85,10 +85,8 @@ def run_table(store: TrackingStore) -> "pd.DataFrame":
     Raises:
         TrackingFailed: MLflow cannot be reached.
     """
-    client = store.client
     with translate_errors():
-        known = [client.get_experiment_by_name(name) for name in EXPERIMENTS]
-        homes = {home.experiment_id: home.name for home in known if home}
+        homes = store.experiments()
         found = mlflow.search_runs(list(homes) or ["-1"])  # none yet: no run of another experiment
     own = [name for name in found.columns if str(name).startswith("tags.mlflow.")]
     table = found.drop(columns=[*own, "experiment_id", "artifact_uri"])

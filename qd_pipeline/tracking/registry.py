@@ -5,95 +5,31 @@ import tempfile
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 import mlflow
 from mlflow import MlflowClient
-from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from qd_pipeline.errors import BadSetting, MissingPartition
 from qd_pipeline.tracking.drawing_models import FILES, model_id_of
 from qd_pipeline.tracking.failures import translate_errors
+from qd_pipeline.tracking.versions import (
+    CATEGORIES,
+    CLASSIFIER,
+    SINCE,
+    SUCCEEDED,
+    DecidedBy,
+    Version,
+)
 
 CHAMPION: Final = "champion"
 """Alias of the version that predicts."""
 
 CHALLENGER: Final = "challenger"
 """Alias of the newest version that did not become champion."""
-
-_SUCCEEDED: Final = "succeeded"
-_SINCE: Final = "champion_since"
-_CLASSIFIER: Final = "classifier"
-_CATEGORIES: Final = "categories"
-
-_WITHHELD: Final = "has files that MLflow does not return"
-_PREFIX: Final = "quickdraw-"
-
-
-def model_of(class_set: str) -> str:
-    """Return the name of a class set's registered model."""
-    return f"{_PREFIX}{class_set}"
-
-
-class DecidedBy(StrEnum):
-    """What promoted or demoted a version last: a person or an evaluation. A tag of the version."""
-
-    PERSON = "person"
-    EVALUATION = "evaluation"
-
-
-@dataclass(frozen=True)
-class Version:
-    """One registered version of a classifier.
-
-    Attributes:
-        model: Name of the registered model.
-        number: Counted by MLflow, from 1.
-        run: The MLflow run that trained and evaluated it.
-        tags: Its tags in the registry.
-    """
-
-    model: str
-    number: int
-    run: str
-    tags: Mapping[str, str]
-
-    def __str__(self) -> str:
-        return f"{self.model} version {self.number}"
-
-    @property
-    def class_set(self) -> str:
-        """The key of the class set whose classifier it is."""
-        return self.model.removeprefix(_PREFIX)
-
-    @property
-    def promotion(self) -> str:
-        """The command that makes it the champion."""
-        return f"`qd promote {self.class_set} {self.number}`"
-
-    @property
-    def categories(self) -> tuple[str, ...]:
-        """The categories that it tells apart; empty where its tags do not say."""
-        return tuple(json.loads(self.tags.get(_CATEGORIES, "[]")))
-
-    @property
-    def synthetic(self) -> bool:
-        """Whether it was trained on generated drawings."""
-        return self.tags.get("synthetic") == "true"
-
-    @property
-    def was_champion(self) -> bool:
-        """Whether it is or ever was the champion."""
-        return _SINCE in self.tags
-
-    def tells_apart(self, categories: Collection[str]) -> bool:
-        """Return whether it was trained for these categories, as far as its tags say."""
-        return not self.categories or set(self.categories) == set(categories)
 
 
 class Registry:
@@ -106,12 +42,9 @@ class Registry:
         """Return the champion, or None where there is none yet."""
         with translate_errors():
             try:
-                return _version(self._client.get_model_version_by_alias(model, CHAMPION))
+                return Version.of(self._client.get_model_version_by_alias(model, CHAMPION))
             except MlflowException as error:
-                if error.error_code in {
-                    ErrorCode.Name(RESOURCE_DOES_NOT_EXIST),
-                    "INVALID_PARAMETER_VALUE",
-                }:
+                if _is_missing(error) or error.error_code == "INVALID_PARAMETER_VALUE":
                     return None
                 raise
 
@@ -153,7 +86,7 @@ class Registry:
             classifier: Its data version; training again with the same result is no new one.
         """
         for found in self._versions(model):
-            if found.run == run or found.tags.get(_CLASSIFIER) == classifier:
+            if found.run == run or found.tags.get(CLASSIFIER) == classifier:
                 return found
         return None
 
@@ -191,10 +124,10 @@ class Registry:
                 self._client.create_registered_model(model, description=apart)
             all_tags = {
                 **tags,
-                _CLASSIFIER: classifier,
-                _CATEGORIES: json.dumps(list(categories), ensure_ascii=False),
+                CLASSIFIER: classifier,
+                CATEGORIES: json.dumps(list(categories), ensure_ascii=False),
             }
-            return _version(
+            return Version.of(
                 self._client.create_model_version(
                     model,
                     f"models:/{logged}",
@@ -218,10 +151,10 @@ class Registry:
             return None
         with translate_errors():
             if before is not None:
-                self._tag(version, {_SUCCEEDED: str(before.number)})
+                self._tag(version, {SUCCEEDED: str(before.number)})
             self._client.set_registered_model_alias(version.model, CHAMPION, str(version.number))
             # Last: a version without it was registered by a process that was killed before.
-            self._tag(version, {_SINCE: _now(), **_decided(by)})
+            self._tag(version, {SINCE: _now(), **_decided(by)})
             if before is not None:
                 self.set_challenger(before)
         return before
@@ -247,11 +180,11 @@ class Registry:
         present = self.champion(model)
         if present is None:
             raise BadSetting(model, "has no champion", "train one with `qd run`")
-        if _SUCCEEDED not in present.tags:
+        if SUCCEEDED not in present.tags:
             raise BadSetting(
                 str(present), "is the first champion", self._another(present, categories)
             )
-        before = self.version(model, int(present.tags[_SUCCEEDED]))
+        before = self.version(model, int(present.tags[SUCCEEDED]))
         self.ensure_tells_apart(before, categories)
         with translate_errors():
             self._client.set_registered_model_alias(model, CHAMPION, str(before.number))
@@ -283,9 +216,7 @@ class Registry:
         """
         if name not in self._kept(version.run):
             raise MissingPartition(str(version), f"has lost {name}", _if_lost(version))
-        with tempfile.TemporaryDirectory() as folder:
-            with translate_errors(str(version), _WITHHELD, _if_lost(version)):
-                path = Path(self._client.download_artifacts(version.run, name, folder))
+        with _downloaded(version, f"runs:/{version.run}/{name}") as path:
             yield path
 
     @contextmanager
@@ -295,10 +226,7 @@ class Registry:
         Raises:
             TrackingFailed: MLflow does not return its files.
         """
-        with tempfile.TemporaryDirectory() as folder:
-            with translate_errors(str(version), _WITHHELD, _if_lost(version)):
-                uri = f"models:/{version.model}/{version.number}/{FILES}"
-                path = Path(mlflow.artifacts.download_artifacts(uri, dst_path=folder))
+        with _downloaded(version, f"models:/{version.model}/{version.number}/{FILES}") as path:
             yield path
 
     def _kept(self, run: str) -> set[str]:
@@ -307,7 +235,7 @@ class Registry:
             try:
                 return {str(file.path) for file in self._client.list_artifacts(run)}
             except MlflowException as error:
-                if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+                if _is_missing(error):
                     return set()
                 raise
 
@@ -327,16 +255,30 @@ class Registry:
     def _versions(self, model: str) -> list[Version]:
         with translate_errors():
             found = self._client.search_model_versions(f"name = '{model}'")
-            return sorted((_version(each) for each in found), key=lambda each: each.number)
+            return sorted((Version.of(each) for each in found), key=lambda each: each.number)
 
     def _tag(self, version: Version, tags: Mapping[str, str]) -> None:
         for key, value in tags.items():
             self._client.set_model_version_tag(version.model, str(version.number), key, value)
 
 
+@contextmanager
+def _downloaded(version: Version, uri: str) -> Iterator[Path]:
+    """Yield the path of what MLflow keeps of a version; it exists within the block."""
+    cause = "has files that MLflow does not return"
+    with tempfile.TemporaryDirectory() as folder:
+        with translate_errors(str(version), cause, _if_lost(version)):
+            path = Path(mlflow.artifacts.download_artifacts(uri, dst_path=folder))
+        yield path
+
+
+def _is_missing(error: MlflowException) -> bool:
+    return bool(error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST))
+
+
 def _if_lost(champion: Version) -> str:
     back = f"`qd promote {champion.class_set} VERSION` makes another version the champion"
-    if _SUCCEEDED in champion.tags:
+    if SUCCEEDED in champion.tags:
         back = f"`qd rollback {champion.class_set}` makes the previous champion the champion again"
     return f"check that MLflow finds its artifacts where they were; if they are gone, {back}"
 
@@ -347,7 +289,3 @@ def _decided(by: DecidedBy) -> dict[str, str]:
 
 def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-
-
-def _version(found: ModelVersion) -> Version:
-    return Version(found.name, int(found.version), found.run_id or "", dict(found.tags))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 from qd_pipeline import tracking_uri
 from qd_pipeline.errors import TrackingFailed
 from qd_pipeline.tracking.drawing_models import model_ids_of
-from qd_pipeline.tracking.experiments import EXPERIMENTS
 from qd_pipeline.tracking.failures import translate_errors
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def superseded_runs(store: TrackingStore, kept: Collection[str], before: datetim
         needed = {*kept, *store.registry.runs_to_keep()}
         return [
             run
-            for run in _ended(store.client, int(before.timestamp() * 1000))
+            for run in _ended(store, int(before.timestamp() * 1000))
             if run.info.run_id not in needed
         ]
 
@@ -77,13 +76,12 @@ def delete_runs(store: TrackingStore, runs: Sequence[Run]) -> None:
                 )
 
 
-def _ended(client: MlflowClient, before: int) -> Iterator[Run]:
-    found = [client.get_experiment_by_name(name) for name in EXPERIMENTS]
-    experiments, token = [each.experiment_id for each in found if each], None
+def _ended(store: TrackingStore, before: int) -> Iterator[Run]:
+    experiments, token = list(store.experiments()), None
     # The end time of a run that has not ended is missing, and compares with nothing.
     ended = f"attributes.end_time < {before} and attributes.status != 'RUNNING'"
     while experiments:
-        page = client.search_runs(experiments, ended, page_token=token)
+        page = store.client.search_runs(experiments, ended, page_token=token)
         yield from page
         token = page.token
         if not token:

@@ -1,8 +1,8 @@
 """One run, open for logging."""
 
 import json
+import tempfile
 import time
-from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from mlflow.entities import Run, RunTag
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from qd_pipeline.tracking.drawing_models import DrawingModel
-from qd_pipeline.tracking.entries import Batch, End, Entry, File, Inputs, Picture
+from qd_pipeline.tracking.entries import Batch, End, Entry, File, Inputs
 from qd_pipeline.tracking.failures import TrackingUnreachable, translate_errors
 from qd_pipeline.tracking.spool import PendingLog, Spool
 
@@ -147,9 +147,12 @@ class TrackedRun:
         """Store a file among the run's artifacts."""
         self._log(File(str(path)))
 
-    def log_picture(self, png: bytes, name: str) -> None:
-        """Store a PNG among the run's artifacts, for its page."""
-        self._log(Picture(b64encode(png).decode(), name))
+    def log_content(self, content: bytes, name: str) -> None:
+        """Store what a file of this name would hold among the run's artifacts."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, name)
+            path.write_bytes(content)
+            self.log_file(path)
 
     def link_to(self, name: str) -> str:
         """Return the page of one of the run's artifacts."""

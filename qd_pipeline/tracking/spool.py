@@ -21,7 +21,6 @@ from shutil import rmtree
 from typing import Final
 
 from mlflow import MlflowClient
-from PIL import UnidentifiedImageError
 
 from qd_pipeline.errors import TrackingFailed, disk_failure
 from qd_pipeline.leases import Leases
@@ -174,7 +173,7 @@ def _send(folder: Path, client: MlflowClient) -> None:
         ):
             try:
                 entry.send(client, run)
-            except (AttributeError, LookupError, TypeError, ValueError, UnidentifiedImageError):
+            except (AttributeError, LookupError, TypeError, ValueError):
                 raise _unreadable(folder, number, "it is damaged") from None
         written.write_text(str(number), encoding="ascii")
         written.replace(folder / _SENT)

@@ -1,17 +1,20 @@
 """An MLflow store: opened, with its registry and the addresses of its pages."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import mlflow
 from mlflow import MlflowClient
-from mlflow.entities import Run
+from mlflow.entities import LifecycleStage, Run
+from mlflow.exceptions import MlflowException
 
 from qd_pipeline import tracking_uri
+from qd_pipeline.errors import TrackingFailed
 from qd_pipeline.leases import Leases
 from qd_pipeline.tracking import database, relocation, views
-from qd_pipeline.tracking.experiment_creation import ensure_experiment
+from qd_pipeline.tracking.experiments import EXPERIMENTS
 from qd_pipeline.tracking.failures import translate_errors, translate_opening_errors
 from qd_pipeline.tracking.registry import Registry
 
@@ -90,10 +93,44 @@ class TrackingStore:
         """Return the address of a run's page."""
         return f"{self._ui}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
 
+    def experiments(self) -> dict[str, str]:
+        """Return the names of our experiments that there are, by their ids.
+
+        Raises:
+            mlflow.exceptions.MlflowException: MLflow does not answer.
+        """
+        found = [self.client.get_experiment_by_name(name) for name in EXPERIMENTS]
+        return {each.experiment_id: each.name for each in found if each}
+
     def _experiment_id(self, name: str) -> str:
-        local = tracking_uri.file_of(self._uri) is not None
-        location = (self._artifacts / name).absolute().as_uri() if local else None
-        return ensure_experiment(self._client, name, location)
+        """Return the id of an experiment, which is created if it is not there.
+
+        Raises:
+            mlflow.exceptions.MlflowException: MLflow does not answer.
+            TrackingFailed: It cannot be created, or was deleted.
+        """
+        found = self._client.get_experiment_by_name(name)
+        if found is None:
+            local = tracking_uri.file_of(self._uri) is not None
+            location = (self._artifacts / name).absolute().as_uri() if local else None
+            tags = views.tags(EXPERIMENTS[name])
+            with suppress(MlflowException):  # another process may have been faster
+                return str(self._client.create_experiment(name, location, tags))
+            found = self._client.get_experiment_by_name(name)
+        if found is None:
+            raise TrackingFailed(
+                f"MLflow experiment {name}",
+                "cannot be created",
+                "check that MLFLOW_TRACKING_URI names a store that you may write to",
+            )
+        if found.lifecycle_stage == LifecycleStage.DELETED:
+            restore = f"mlflow experiments restore --experiment-id {found.experiment_id}"
+            raise TrackingFailed(
+                f"MLflow experiment {name}",
+                "was deleted",
+                f"restore it with `MLFLOW_TRACKING_URI={self._uri} {restore}`",
+            )
+        return str(found.experiment_id)
 
 
 def _without_credentials(uri: str) -> str:

@@ -10,7 +10,6 @@ from mlflow.entities import Run, RunTag
 
 from qd_pipeline.errors import TrackingFailed
 from qd_pipeline.renewal import renewing
-from qd_pipeline.tracking.experiments import EXPERIMENTS
 from qd_pipeline.tracking.failures import (
     TrackingUnreachable,
     translate_errors,
@@ -116,10 +115,8 @@ class Tracker(TrackingStore):
         except TrackingFailed:
             pass  # a log that MLflow never takes must not keep all that follows from being made
         with translate_opening_errors(self._uri):
-            found = [self._client.get_experiment_by_name(name) for name in EXPERIMENTS]
-            for run in self._client.search_runs(
-                [each.experiment_id for each in found if each], "attributes.status = 'RUNNING'"
-            ):
+            running = "attributes.status = 'RUNNING'"
+            for run in self._client.search_runs(list(self.experiments()), running):
                 tags = run.data.tags
                 if _OWNER in tags and self._leases.has_expired(tags[_OWNER], _renewed(tags)):
                     self._close_killed(run)
@@ -170,7 +167,7 @@ class Tracker(TrackingStore):
         tracked = TrackedRun(self._client, run, link, self._spool, has_model=has_model)
         status = "KILLED"
         try:
-            with renewing(lambda: tracked.renew(self._lease()), thread="mlflow"):
+            with renewing(lambda: tracked.renew(self._lease())):
                 yield tracked
             status = "FINISHED"
         except Exception:

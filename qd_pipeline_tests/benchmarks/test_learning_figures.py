@@ -1,4 +1,8 @@
-from benchmarks.benchmark_set import Trained
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from benchmarks.benchmark_set import Trained, calibration_floor
 from benchmarks.learning_figures import (
     COMPARED,
     FEW,
@@ -10,6 +14,7 @@ from benchmarks.learning_figures import (
     on_many,
     summary_of,
 )
+from qd_pipeline.learning.calibration import calibration
 
 FIGURES = {
     # accuracy, calibration error, seconds, drawings a second
@@ -92,3 +97,16 @@ def test_the_time_on_many_drawings_is_relative_to_the_notebooks() -> None:
     ]
     (row,) = on_many(many)
     assert (row.value, row.verdict) == (1.05, "met")
+
+
+def test_the_floor_is_the_error_of_labels_that_are_drawn_by_their_probabilities() -> None:
+    random = np.random.default_rng(4)
+    probabilities = softmax(random.normal(0, 2, (2000, 5)), axis=1)
+
+    def drawn() -> float:
+        labels = (random.random((2000, 1)) > probabilities.cumsum(axis=1)).sum(axis=1)
+        return calibration(probabilities, labels).error
+
+    floor = calibration_floor(probabilities)
+    assert floor == pytest.approx(np.mean([drawn() for _ in range(100)]), rel=0.05)
+    assert calibration_floor(np.tile(probabilities, (4, 1))) == pytest.approx(floor / 2, rel=0.1)

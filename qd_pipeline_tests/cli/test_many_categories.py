@@ -5,12 +5,12 @@ import json
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner
 
 from qd_pipeline import catalog
 from qd_pipeline.cli import app
 from qd_pipeline.cli.screen import Screen
+from qd_pipeline.cli.terminal import Terminal
 from qd_pipeline_tests.orchestration.chain import runner
 
 
@@ -39,7 +39,7 @@ def test_the_status_has_a_row_for_each_state_and_a_line_for_each_reason_not_for_
 
 def test_where_no_bar_can_be_shown_many_partitions_are_some_lines() -> None:
     output = io.StringIO()
-    with Screen(Console(file=output)) as screen:
+    with Screen(Terminal(file=output)) as screen:
         for done in range(0, 1035, 3):
             screen.partition("cow", done, 1037)
     lines = output.getvalue().splitlines()

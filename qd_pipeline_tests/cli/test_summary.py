@@ -3,9 +3,8 @@
 import io
 from pathlib import Path
 
-from rich.console import Console
-
 from qd_pipeline.cli import summary
+from qd_pipeline.cli.terminal import Terminal
 from qd_pipeline_tests.orchestration.chain import runner
 
 
@@ -14,7 +13,7 @@ def test_of_many_failures_the_first_are_shown_and_the_cause_stands_last(tmp_path
     made.failures = {"cow": "The source does not answer."}
     made.failures |= {str(number): f"Class set {number} needs cow." for number in range(30)}
     said = io.StringIO()
-    summary.show_failures(Console(file=said, width=80), made)
+    summary.show_failures(Terminal(file=said, width=80), made)
     *sentences, more = said.getvalue().splitlines()
     assert sentences[0] == "✗ Class set 18 needs cow."
     assert sentences[-1] == "✗ The source does not answer."

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from qd_pipeline.learning.calibration import BINS, calibration, calibration_floor, fit_temperature
+from qd_pipeline.learning.calibration import BINS, calibration, fit_temperature
 
 
 def test_each_drawing_is_in_the_bin_of_its_confidence() -> None:
@@ -22,19 +22,6 @@ def test_each_drawing_is_in_the_bin_of_its_confidence() -> None:
 def test_confidence_that_equals_accuracy_has_no_error() -> None:
     probabilities = np.array([[0.75, 0.25]] * 4)
     assert calibration(probabilities, np.array([0, 0, 0, 1])).error == pytest.approx(0)
-
-
-def test_the_floor_is_the_error_of_labels_that_are_drawn_by_their_probabilities() -> None:
-    random = np.random.default_rng(4)
-    probabilities = softmax(random.normal(0, 2, (2000, 5)), axis=1)
-
-    def drawn() -> float:
-        labels = (random.random((2000, 1)) > probabilities.cumsum(axis=1)).sum(axis=1)
-        return calibration(probabilities, labels).error
-
-    floor = calibration_floor(probabilities)
-    assert floor == pytest.approx(np.mean([drawn() for _ in range(100)]), rel=0.05)
-    assert calibration_floor(np.tile(probabilities, (4, 1))) == pytest.approx(floor / 2, rel=0.1)
 
 
 @pytest.mark.parametrize("temperature", [0.4, 1.0, 2.5])

@@ -10,7 +10,6 @@ from qd_pipeline_tests.learning.shapes import same
 
 DRAWINGS = pa.array([[{"x": [0, 200], "y": [0, 100]}], [{"x": [7], "y": [9]}]], DRAWING)
 AFFINE = np.array([[[1.0, 0, 20], [0, 1, -10]]] * 2)
-WARP = np.array([[[0.02, 0.01, 1, 5, -5]]] * 2)
 
 
 def test_pixels_are_scaled_to_0_and_1() -> None:
@@ -18,13 +17,6 @@ def test_pixels_are_scaled_to_0_and_1() -> None:
     assert scaled.shape == (1, 2, 2, 1)
     assert scaled.dtype == np.float32
     assert scaled.ravel() == pytest.approx([0, 1, 0.2, 0.4])
-
-
-def test_bitmaps_and_sequences_are_prepared_under_the_same_maps() -> None:
-    both = prepare(DRAWINGS, InputSpec(side=32, length=8), affine=AFFINE, warp=WARP)
-    assert same(both.bitmaps, rasterize(DRAWINGS, 32, affine=AFFINE, warp=WARP))
-    assert same(both.sequences, sequences(DRAWINGS, 8, affine=AFFINE, warp=WARP))
-    assert not same(both.bitmaps, rasterize(DRAWINGS, 32))
 
 
 def test_sequences_alone_are_of_the_traced_drawings() -> None:

@@ -1,6 +1,8 @@
 """The lease of a process that works on runs."""
 
 import json
+import subprocess
+import sys
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -21,11 +23,12 @@ from qd_pipeline.storage import PartitionStore
 
 def test_a_process_renews_its_lease_well_before_it_would_count_as_killed(tmp_path: Path) -> None:
     store, after = PartitionStore((tmp_path / "store").as_uri()), timedelta(seconds=1)
-    leases = Leases(tmp_path / "leases")
-    ownership.tags("a run", store, leases, after)
+    settings = Settings.load(home=tmp_path, abandoned_after=after.total_seconds())
+    ownership.tags("a run", store, settings)
+    process = Leases(settings.leases).owner
     until = time.monotonic() + 2 * after.total_seconds()
     while time.monotonic() < until:
-        assert leases.owner in store.live_leases(after)
+        assert process in store.live_leases(after)
         time.sleep(0.2)
 
 
@@ -55,3 +58,20 @@ def test_of_the_runs_that_no_process_owns_only_those_that_would_have_an_owner_ar
         run.run_id for run in own.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))
     }
     assert {name for name, run in runs.items() if run.run_id in failed} == {"chain", "study"}
+
+
+def test_a_forked_process_has_an_identity_of_its_own(tmp_path: Path) -> None:
+    script = """
+import os, sys
+from pathlib import Path
+from qd_pipeline.leases import Leases
+leases = Leases(Path(sys.argv[1]))
+leases.owner
+if os.fork():
+    os.wait()
+print(leases.owner, flush=True)
+"""
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    ran = subprocess.run(command, check=True, capture_output=True, text=True)
+    first, second = ran.stdout.split()
+    assert first != second

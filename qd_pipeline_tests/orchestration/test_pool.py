@@ -9,7 +9,6 @@ from uuid import uuid4
 import dagster as dg
 import pytest
 
-from qd_pipeline.leases import Leases
 from qd_pipeline.orchestration import ownership, pool, recovery
 from qd_pipeline.orchestration.runner import PipelineRunner
 from qd_pipeline_tests.orchestration.chain import runner
@@ -42,7 +41,7 @@ def of_a_killed_process(tags: dict[str, str]) -> dict[str, str]:
 
 def owned(made: PipelineRunner, run_id: str) -> dict[str, str]:
     """Return the tags of a run of this process."""
-    return ownership.tags(run_id, made.store, Leases(made.pipeline.settings.leases))
+    return ownership.tags(run_id, made.store, made.pipeline.settings)
 
 
 def test_a_training_waits_for_the_one_that_is_running_and_says_so(

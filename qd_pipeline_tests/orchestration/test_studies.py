@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from mlflow import MlflowClient
 
-from qd_pipeline.cli.chain import searched_config
+from qd_pipeline.cli.chain import searched_settings
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.resources import MLflowResource
 from qd_pipeline.orchestration.run_comparisons import last_runs
@@ -136,8 +136,7 @@ def test_each_trial_is_a_run_and_the_best_settings_train_the_next_classifier(
         assert {"network", "units"} <= set(each.data.params)
         assert each.data.tags["source"] == chain.source.source().describe()
     best = made.metadata["best_config"]
-    config = searched_config(chain, "2", {"seed": 3})
-    assert isinstance(config, TrainingStageConfig)
+    config = TrainingStageConfig(settings=searched_settings(chain, "2", {"seed": 3}))
     assert config.training(2).to_json() == {**best, "seed": 3}
 
 

@@ -28,7 +28,7 @@ from qd_pipeline.quickdraw.sketches.sketch import to_column
 from qd_pipeline.serving.drawing_forms import sketch_of
 from qd_pipeline.serving.prediction import Predictor
 from qd_pipeline.tracking import CLASSIFIERS, Identity, Tracker
-from qd_pipeline.tracking.registry import DecidedBy
+from qd_pipeline.tracking.versions import DecidedBy
 from qd_pipeline_tests.serving.model_server import ask, model_server, predictions
 
 CLASS_SET = ("paint can", "The Eiffel Tower", "cow")

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from qd_pipeline.orchestration.runner import PipelineRunner
 from qd_pipeline.quickdraw.sketches.files import read_sketches
 from qd_pipeline.serving.own_drawings import OwnDrawings
-from qd_pipeline.tracking.registry import DecidedBy
+from qd_pipeline.tracking.versions import DecidedBy
 from qd_pipeline_tests.browser import launched, needs_browser
 from qd_pipeline_tests.conftest import REAL_DRAWINGS
 from qd_pipeline_tests.orchestration.chain import run, runner

@@ -1,8 +1,6 @@
 """Leases: renewed while their owner works, whatever its process and machine are called."""
 
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -50,28 +48,3 @@ def test_a_lease_that_is_not_renewed_ends(local: PartitionStore) -> None:
 def test_the_name_of_a_lease_is_a_plain_one(local: PartitionStore) -> None:
     with pytest.raises(BadSetting), local.lease("../x"):
         pass
-
-
-def run(script: str, *arguments: str) -> list[str]:
-    """Run a script in a process of its own; return the words that it and its forks print."""
-    command = [sys.executable, "-W", "ignore", "-c", script, *arguments]
-    ran = subprocess.run(command, check=True, capture_output=True, text=True)
-    return ran.stdout.split()
-
-
-def test_processes_have_identities_of_their_own_although_numbers_and_hosts_repeat() -> None:
-    script = "from qd_pipeline.storage import lease; print(lease.process_id(), lease.process_id())"
-    first, second = run(script), run(script)
-    assert first[0] == first[1] != second[0] == second[1]
-
-
-def test_a_forked_process_has_an_identity_of_its_own() -> None:
-    first, second = run("""
-import os
-from qd_pipeline.storage import lease
-lease.process_id()
-if os.fork():
-    os.wait()
-print(lease.process_id(), flush=True)
-""")
-    assert first != second

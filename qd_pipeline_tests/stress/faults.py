@@ -109,7 +109,7 @@ FAULTS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "names and links that lead elsewhere": (
         "test_security.py::test_no_name_from_outside",
-        "test_security.py::test_the_command_line_refuses",
+        "cli/test_refusals.py::test_a_bad_choice",
         "storage/test_store.py::test_no_name_leads",
         "storage/test_local.py::test_a_link",
         "storage/test_store.py::test_a_manifest_that_leads",
@@ -122,7 +122,6 @@ FAULTS: Final[Mapping[str, tuple[str, ...]]] = {
         "learning/reports/test_evaluation_report.py::test_text_from_the_data",
     ),
     "secrets in what is kept or shown": (
-        "test_security.py::test_a_mirrors_password",
         "test_security.py::test_errors_show",
         "test_security.py::test_a_tracking_servers_password",
         "quickdraw/download/test_source.py::test_secrets",

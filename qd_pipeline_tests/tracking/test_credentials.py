@@ -1,4 +1,4 @@
-"""The tracking server's password is in nothing that is shown or kept, whoever prints it."""
+"""The tracking server's and the mirror's passwords are in nothing that is shown or kept."""
 
 import os
 import threading
@@ -12,8 +12,10 @@ from mlflow import MlflowClient
 
 from qd_pipeline import tracking_uri
 from qd_pipeline.errors import TrackingFailed
+from qd_pipeline.quickdraw import sample
 from qd_pipeline.tracking import DATA, Tracker
 from qd_pipeline_tests.commands import qd
+from qd_pipeline_tests.mirror import Mirror
 
 USER, PASSWORD = "alice", "s3cr3t/of:hers"
 IN_URI = "alice:s3cr3t%2Fof:hers@"
@@ -60,17 +62,29 @@ def test_a_users_own_credentials_in_the_environment_stay(
 def test_a_whole_chain_shows_and_keeps_no_password(port: int, tmp_path: Path) -> None:
     home, output = tmp_path / "home", tmp_path / "output.txt"
     environment = {"MLFLOW_TRACKING_URI": f"http://{IN_URI}127.0.0.1:{port}"}
-    chosen = ("--class-set", "2", "--epochs", "1", "--drawings", "30")
-    with qd(output, "run", *chosen, "--home", str(home), environment=environment) as command:
-        assert command.end() == 0, command.printed
+    with Mirror(tmp_path / "mirror") as mirror:
+        for category in ("cow", "panda"):
+            mirror.write(category, b"".join(sample.ndjson_lines(category, 30, 0)))
+        url = mirror.url.replace("//", "//somebody:topsecret@") + "?token=alsosecret"
+        place = ("--source", url, "--home", str(home))
+        chosen = ("--class-set", "2", "--epochs", "1", "--drawings", "30")
+        with qd(output, "run", *chosen, *place, environment=environment) as command:
+            assert command.end() == 0, command.printed
+        assert "Authorization" in mirror.asked("cow")[0].headers
+        (mirror.folder / "full" / "simplified" / "cow.ndjson").unlink()
+        again = ("make", "raw_drawings", "cow", *place)
+        with qd(tmp_path / "again.txt", *again, environment=environment) as failed:
+            assert failed.end() == 1
     with qd(tmp_path / "send.txt", "send", "--home", str(home), environment=environment) as sent:
         assert sent.end() == 0, sent.printed
     kept = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert any("dagster" in path.parts for path in kept)
-    assert [path for path in kept if b"s3cr3t" in path.read_bytes()] == []
+    secrets = (b"s3cr3t", b"topsecret", b"alsosecret")
+    assert [path for path in kept if any(each in path.read_bytes() for each in secrets)] == []
     client = MlflowClient(f"http://127.0.0.1:{port}")
     runs = client.search_runs([each.experiment_id for each in client.search_experiments()])
     assert runs
-    assert "s3cr3t" not in repr([each.to_dictionary() for each in runs])
+    told = repr([each.to_dictionary() for each in runs])
+    assert not any(each.decode() in told for each in secrets)
     # Nor does MLflow print a line for each run.
     assert "View run" not in command.printed

@@ -72,10 +72,6 @@ def with_values_of_another_kind(line: str) -> str:
     return json.dumps({**json.loads(line), "metrics": [1, 2]})
 
 
-def with_a_picture_that_is_none(_line: str) -> str:
-    return json.dumps({"schema": 1, "kind": "Picture", "png": "aGVsbG8=", "name": "a.png"})
-
-
 def torn(line: str) -> str:
     return line[: len(line) // 2]
 
@@ -87,7 +83,6 @@ def torn(line: str) -> str:
         of_an_unknown_kind,
         with_an_unknown_field,
         with_values_of_another_kind,
-        with_a_picture_that_is_none,
         torn,
     ],
 )

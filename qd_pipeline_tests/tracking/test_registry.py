@@ -10,7 +10,8 @@ from qd_pipeline.learning import networks
 from qd_pipeline.learning.classifier import Classifier, Training
 from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline.tracking import CLASSIFIERS, Identity, Tracker
-from qd_pipeline.tracking.registry import DecidedBy, Registry, Version
+from qd_pipeline.tracking.registry import Registry
+from qd_pipeline.tracking.versions import DecidedBy, Version
 
 COW_PANDA = ("cow", "panda")
 

@@ -57,7 +57,7 @@ def test_what_a_dead_server_did_not_take_is_sent_when_it_is_back(
         tracked.log_file(tmp_path / "notes.txt")
         tracked.log_file(tmp_path / "more.txt")
         matrix = png(confusion_matrix(("a", "b"), np.eye(2, dtype=int).tolist()))
-        tracked.log_picture(matrix, "m.png")
+        tracked.log_content(matrix, "m.png")
         cow = LoggedDataset("bitmaps/cow", "0" * 64, "sample", {"rows": 3})
         tracked.log_datasets([cow, LoggedDataset("bitmaps/panda", "1" * 64, "sample", {})])
         tracked.log_classifier(classifier_folder)

@@ -82,7 +82,7 @@ def test_a_run_is_running_until_its_step_ends_whatever_it_logs(
     steps: list[Any] = [
         lambda run: run.log(params={"epochs": 2}, metrics={"loss": 1.0}, step=1),
         lambda run: run.log_file(tmp_path / "notes.txt"),
-        lambda run: run.log_picture(picture, "matrix.png"),
+        lambda run: run.log_content(picture, "matrix.png"),
         lambda run: run.log_datasets(
             [LoggedDataset("bitmaps/cow", "0" * 64, "sample", {"rows": 3})]
         ),

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from qd_pipeline.learning.figures import Figures
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -17,7 +19,7 @@ _RESAMPLES: Final = 200
 
 
 @dataclass(frozen=True)
-class Average:
+class Average(Figures):
     """A mean of values from 0 to 1, with its 95 % interval.
 
     >>> print(Average(0.905, 0.89, 0.92))
@@ -30,10 +32,6 @@ class Average:
 
     def __str__(self) -> str:
         return f"{self.value * 100:.1f} % ({self.low * 100:.1f}–{self.high * 100:.1f})"
-
-    def to_json(self) -> dict[str, float]:
-        """Return the figures by name."""
-        return dict(vars(self))
 
 
 def map_at_3(rank: NDArray[np.integer]) -> Average:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 import pyarrow as pa
@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning.evaluation.intervals import Proportion, tango
+from qd_pipeline.learning.figures import Figures
 
 MIN_SHARED: Final = 30
 """Fewest shared test drawings for which a p-value is shown."""
@@ -18,7 +19,7 @@ _MIN_P: Final = 0.001
 
 
 @dataclass(frozen=True)
-class McNemar:
+class McNemar(Figures):
     """Result of McNemar's exact test of two classifiers on the same drawings.
 
     Attributes:
@@ -65,7 +66,7 @@ def mcnemar(only_first: int, only_second: int) -> McNemar:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Figures):
     """Two classifiers on the test drawings that they share.
 
     Attributes:
@@ -109,13 +110,11 @@ class Comparison:
     def to_json(self) -> dict[str, Any]:
         """Return the figures by name; p-values are None where there are too few drawings."""
         low, high = self.gain()
-        test = asdict(self.test)
+        test = self.test.to_json()
         if self.p_value is None:
             test |= dict.fromkeys(("first_better", "second_better", "different"))
         return {
-            "drawings": self.drawings,
-            "first_correct": self.first_correct,
-            "second_correct": self.second_correct,
+            **super().to_json(),
             "difference_low": low,
             "difference_high": high,
             "test": test,

@@ -1,18 +1,19 @@
 """Accuracy by coverage: how well a classifier does that may abstain when it is not confident."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qd_pipeline.learning.evaluation.intervals import Proportion
+from qd_pipeline.learning.figures import Figures
 
 _STEPS: Final = 20
 
 
 @dataclass(frozen=True)
-class Coverage:
+class Coverage(Figures):
     """The drawings of the highest confidence.
 
     Args:
@@ -24,14 +25,6 @@ class Coverage:
     share: float
     threshold: float
     accuracy: Proportion
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the figures by name."""
-        return {
-            "share": self.share,
-            "threshold": self.threshold,
-            "accuracy": self.accuracy.to_json(),
-        }
 
 
 def coverage(confidence: NDArray[np.floating], correct: NDArray[np.bool_]) -> tuple[Coverage, ...]:

@@ -86,10 +86,14 @@ def confused_pairs(confusion: NDArray[np.integer], most: int) -> list[tuple[int,
     >>> confused_pairs(np.array([[5, 1, 0], [1, 5, 0], [3, 0, 5]]), most=5)
     [(0, 2), (0, 1)]
     """
-    both = np.triu(confusion + confusion.T, 1)
-    order = np.argsort(-both, axis=None, kind="stable")[:most]
-    places = zip(*np.unravel_index(order, both.shape), strict=True)
-    return [(int(first), int(second)) for first, second in places if both[first, second]]
+    return largest_cells(np.triu(confusion + confusion.T, 1), most)
+
+
+def largest_cells(counts: NDArray[np.integer], most: int) -> list[tuple[int, int]]:
+    """Return the places, row and column, of the largest counts of a matrix that are not 0."""
+    order = np.argsort(-counts, axis=None, kind="stable")[:most]
+    places = zip(*np.unravel_index(order, counts.shape), strict=True)
+    return [(int(row), int(column)) for row, column in places if counts[row, column]]
 
 
 def by_country(correct: NDArray[np.bool_], countrycodes: NDArray[np.generic]) -> tuple[Slice, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -14,8 +14,9 @@ from qd_pipeline.learning.evaluation.averages import Average, macro_averages, ma
 from qd_pipeline.learning.evaluation.coverage import Coverage, coverage
 from qd_pipeline.learning.evaluation.examples import Predictions
 from qd_pipeline.learning.evaluation.intervals import Proportion
-from qd_pipeline.learning.evaluation.metrics import are_imbalanced, as_json
+from qd_pipeline.learning.evaluation.metrics import are_imbalanced
 from qd_pipeline.learning.evaluation.predictions_table import FEW, table_of
+from qd_pipeline.learning.figures import Figures, as_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,11 +34,16 @@ TOP: Final = (2, 3, 5)
 
 _PREDICT_AT_ONCE: Final = 10_000
 _PAIRS: Final = 50
-_SLICES: Final = ("recognized", "category_pairs", "countries", "stroke_counts")
+_FIGURES: Final = (
+    *("class_set", "accuracy", "chance", "balanced_accuracy", "macro_f1", "top", "log_loss"),
+    *("calibration", "coverage", "scores", "confusions", "mistakes", "random"),
+    *("recognized", "category_pairs", "countries", "stroke_counts"),
+)
+"""Attributes of an evaluation that its JSON has under their names."""
 
 
 @dataclass(frozen=True)
-class CategoryScores:
+class CategoryScores(Figures):
     """Precision, recall and F1 of one category; None where there is nothing to divide by.
 
     Args:
@@ -53,10 +59,6 @@ class CategoryScores:
     recall: float | None
     f1: float | None
     support: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the figures by name."""
-        return {each.name: getattr(self, each.name) for each in fields(self)}
 
 
 @dataclass(frozen=True)
@@ -135,24 +137,13 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """Return all figures but the predictions, as JSON takes them."""
-        figures = {
-            "class_set": list(self.class_set),
-            "accuracy": self.accuracy.to_json(),
-            "chance": self.chance,
-            "balanced_accuracy": self.balanced_accuracy,
-            "macro_f1": self.macro_f1,
-            "intervals": {
-                "balanced_accuracy": self.balanced.to_json(),
-                "macro_f1": self.macro.to_json(),
-                "map_at_3": self.map_at_3.to_json() if self.map_at_3 else None,
-            },
-            "top": {str(count): right.to_json() for count, right in self.top.items()},
-            "log_loss": self.log_loss,
-            "calibration": self.calibration.to_json() if self.calibration else None,
-            "confusion_matrix": [list(row) for row in self.confusion],
+        figures = {name: getattr(self, name) for name in _FIGURES}
+        figures["intervals"] = {
+            "balanced_accuracy": self.balanced,
+            "macro_f1": self.macro,
+            "map_at_3": self.map_at_3,
         }
-        lists = ("coverage", "scores", "confusions", "mistakes", "random", *_SLICES)
-        figures |= {name: [each.to_json() for each in getattr(self, name)] for name in lists}
+        figures["confusion_matrix"] = self.confusion
         return dict(as_json(figures))
 
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from qd_pipeline.learning.evaluation.error_analysis import largest_cells
 from qd_pipeline.learning.evaluation.intervals import Proportion
+from qd_pipeline.learning.figures import Figures
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +26,7 @@ _MISSED: Final = 3
 
 
 @dataclass(frozen=True)
-class Prediction:
+class Prediction(Figures):
     """One test drawing and what was predicted for it.
 
     Args:
@@ -48,12 +50,7 @@ class Prediction:
 
     def to_json(self) -> dict[str, Any]:
         """Return all but the bitmap; the key as text, since JavaScript would round it."""
-        return {
-            "key_id": str(self.key_id),
-            "category": self.category,
-            "predicted": self.predicted,
-            "probability": self.probability,
-        }
+        return {**super().to_json(), "key_id": str(self.key_id)}
 
 
 @dataclass(frozen=True)
@@ -113,22 +110,13 @@ class Predictions:
     def galleries(self) -> tuple[tuple[Prediction, ...], ...]:
         """By category, some of its drawings that were classified correctly."""
         places = np.random.default_rng(0).permutation(len(self.predicted))
-        labels = self.drawings.labels[places]
-        right = self.predicted[places] == labels
-        return tuple(
-            self._predictions(places[right & (labels == label)][:_GALLERY])
-            for label in range(len(self._names()))
-        )
+        right = self.predicted[places] == self.drawings.labels[places]
+        return self._by_category(places[right], _GALLERY)
 
     @property
     def missed(self) -> tuple[tuple[Prediction, ...], ...]:
         """By category, its wrongly classified drawings with the highest confidence."""
-        wrong = self._mistaken
-        labels = self.drawings.labels[wrong]
-        return tuple(
-            self._predictions(wrong[labels == label][:_MISSED])
-            for label in range(len(self._names()))
-        )
+        return self._by_category(self._mistaken, _MISSED)
 
     def confusions(self, matrix: NDArray[np.integer]) -> tuple[Confusion, ...]:
         """Return the cells of the confusion matrix off its diagonal, most frequent first.
@@ -146,7 +134,7 @@ class Predictions:
                 Proportion(int(matrix[true, other]), int(matrix[true].sum())),
                 self._predictions(wrong[(labels == true) & (predicted == other)][:_EXAMPLES]),
             )
-            for true, other in _most_confused(matrix)
+            for true, other in largest_cells(matrix - np.diag(np.diag(matrix)), _CONFUSIONS)
         )
 
     @cached_property
@@ -155,6 +143,13 @@ class Predictions:
         order = np.argsort(-self.confidence, kind="stable")
         wrong: NDArray[np.integer] = order[self.predicted[order] != self.drawings.labels[order]]
         return wrong
+
+    def _by_category(
+        self, places: NDArray[np.integer], most: int
+    ) -> tuple[tuple[Prediction, ...], ...]:
+        labels = self.drawings.labels[places]
+        all_labels = range(len(self._names()))
+        return tuple(self._predictions(places[labels == label][:most]) for label in all_labels)
 
     def _names(self) -> tuple[str, ...]:
         return tuple(category.category for category in self.drawings.categories)
@@ -177,10 +172,3 @@ class Predictions:
                 strict=True,
             )
         )
-
-
-def _most_confused(matrix: NDArray[np.integer]) -> list[tuple[int, int]]:
-    mistaken = matrix - np.diag(np.diag(matrix))
-    order = np.argsort(-mistaken, axis=None, kind="stable")[:_CONFUSIONS]
-    pairs = zip(*np.unravel_index(order, matrix.shape), strict=True)
-    return [(int(true), int(other)) for true, other in pairs if mistaken[true, other]]

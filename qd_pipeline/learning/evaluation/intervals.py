@@ -1,10 +1,10 @@
 """Proportions and differences of proportions, with their confidence intervals."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf, sqrt
 from statistics import NormalDist
-from typing import Any
+from typing import Any, Self
 
 
 def wilson(hits: int, count: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -34,10 +34,8 @@ def wilson(hits: int, count: int, confidence: float = 0.95) -> tuple[float, floa
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def tango(
-    only_first: int, only_second: int, count: int, confidence: float = 0.95
-) -> tuple[float, float]:
-    """Return the score interval of the difference of two proportions on the same drawings.
+def tango(only_first: int, only_second: int, count: int) -> tuple[float, float]:
+    """Return the 95 % score interval of the difference of two proportions on the same drawings.
 
     From T. Tango, "Equivalence test and confidence interval for the difference in proportions
     for the paired-sample design", Statistics in Medicine 17 (1998), 891–908. At a difference
@@ -48,7 +46,6 @@ def tango(
         only_first: Drawings that the first alone gets right, from 0.
         only_second: Drawings that the second alone gets right, from 0.
         count: Drawings that both were tested on. With none the interval is (-1, 1).
-        confidence: Level of the two-sided interval, between 0 and 1.
 
     Returns:
         Lower and upper end of the first's proportion minus the second's, within [-1, 1].
@@ -60,7 +57,7 @@ def tango(
     """
     if not count:
         return -1.0, 1.0
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    z = NormalDist().inv_cdf(0.975)
     difference = (only_first - only_second) / count
 
     def statistic(assumed: float) -> float:
@@ -131,3 +128,8 @@ class Proportion:
             "low": low,
             "high": high,
         }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Read the JSON object of `to_json`."""
+        return cls(values["hits"], values["count"])

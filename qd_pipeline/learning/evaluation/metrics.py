@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pyarrow.compute as pc
 
@@ -92,16 +91,3 @@ def chance_of(predictions: pa.Table) -> float:
     counts = pc.value_counts(predictions["true"].cast("string"))
     largest: int = pc.max(counts.field("counts")).as_py() or 0
     return largest / predictions.num_rows if predictions.num_rows else 0.0
-
-
-def as_json(value: Any) -> Any:
-    """Return a JSON value with None in place of figures that are not finite.
-
-    >>> as_json({"loss": [0.5, float("nan")], "name": "cow"})
-    {'loss': [0.5, None], 'name': 'cow'}
-    """
-    if isinstance(value, dict):
-        return {key: as_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [as_json(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import isqrt
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -78,6 +79,12 @@ def class_set_of(predictions: pa.Table) -> tuple[str, ...]:
     if told is not None:
         return tuple(json.loads(told))
     return tuple(name for name in predictions.column_names if name not in _OTHERS)
+
+
+def bitmap_of(content: bytes) -> NDArray[np.uint8]:
+    """Return the bitmap of a row, `uint8 (side, side)`."""
+    side = isqrt(len(content))
+    return np.frombuffer(content, np.uint8).reshape(side, side)
 
 
 def probabilities_of(predictions: pa.Table, class_set: Sequence[str]) -> NDArray[np.float32]:

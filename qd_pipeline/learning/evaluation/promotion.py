@@ -12,6 +12,7 @@ from qd_pipeline.learning.evaluation.comparison import Comparison, compare
 from qd_pipeline.learning.evaluation.intervals import Proportion
 from qd_pipeline.learning.evaluation.metrics import chance_of
 from qd_pipeline.learning.evaluation.predictions_table import class_set_of
+from qd_pipeline.learning.figures import Figures
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,7 +52,7 @@ class Champion:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PromotionDecision:
+class PromotionDecision(Figures):
     """What was decided about a new classifier, and why.
 
     Attributes:
@@ -86,16 +87,7 @@ class PromotionDecision:
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures by name."""
-        return {
-            "outcome": self.outcome.value,
-            "promoted": self.promoted,
-            "reason": self.reason,
-            "margin": self.margin,
-            "confidence": _CONFIDENCE,
-            "champion": self.champion,
-            "comparison": self.comparison.to_json() if self.comparison else None,
-            "repeated": self.repeated,
-        }
+        return {**super().to_json(), "promoted": self.promoted, "confidence": _CONFIDENCE}
 
 
 def decide(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,7 +9,13 @@ import numpy as np
 
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning.evaluation.comparison import Comparison, compare
-from qd_pipeline.learning.evaluation.metrics import are_imbalanced, as_json
+from qd_pipeline.learning.evaluation.metrics import are_imbalanced
+from qd_pipeline.learning.evaluation.predictions_table import (
+    bitmap_of,
+    class_set_of,
+    probabilities_of,
+)
+from qd_pipeline.learning.figures import Figures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,7 +31,7 @@ EXAMPLES: Final = 12
 
 
 @dataclass(frozen=True, kw_only=True)
-class ComparedRun:
+class ComparedRun(Figures):
     """One run that trained a classifier and evaluated it.
 
     Args:
@@ -70,23 +75,10 @@ class ComparedRun:
 
     def to_json(self) -> dict[str, Any]:
         """Return all but the predictions, as JSON takes it."""
-        figures = {
-            "run": self.id,
-            "link": self.link,
-            "started": self.started.isoformat(timespec="seconds"),
-            "class_set": list(self.class_set),
-            "settings": dict(self.settings),
-            "accuracy": self.accuracy.to_json(),
-            "chance": self.chance,
-            "balanced_accuracy": self.balanced_accuracy,
-            "macro_f1": self.macro_f1,
-            "log_loss": self.log_loss,
-            "training_seconds": self.seconds,
-            "source": self.source,
-            "synthetic": self.synthetic,
-            "champion": self.is_champion,
-        }
-        return dict(as_json(figures))
+        figures = super().to_json()
+        renamed = {"id": "run", "seconds": "training_seconds", "is_champion": "champion"}
+        figures |= {name: figures.pop(field) for field, name in renamed.items()}
+        return {**figures, "started": self.started.isoformat(timespec="seconds")}
 
 
 @dataclass(frozen=True)
@@ -107,7 +99,7 @@ class Disagreement:
 
 
 @dataclass(frozen=True)
-class PairwiseComparison:
+class PairwiseComparison(Figures):
     """The newest run of the class set's categories against an earlier one.
 
     Args:
@@ -128,8 +120,7 @@ class PairwiseComparison:
     def to_json(self) -> dict[str, Any]:
         """Return the figures, and the drawings by their keys as text."""
         return {
-            "other": self.other,
-            "comparison": self.comparison.to_json() if self.comparison else None,
+            **super().to_json(),
             "obstacle": self.obstacle or None,
             "only_newest": [str(drawing.key_id) for drawing in self.only_newest],
             "only_other": [str(drawing.key_id) for drawing in self.only_other],
@@ -236,53 +227,39 @@ def _pair(first: ComparedRun, second: ComparedRun, other: int) -> PairwiseCompar
 def _disagreements(
     first: pa.Table, second: pa.Table
 ) -> tuple[tuple[Disagreement, ...], tuple[Disagreement, ...]]:
-    keys, here, there = np.intersect1d(
-        first["key_id"].to_numpy(), second["key_id"].to_numpy(), return_indices=True
-    )
-    truth = _text(first, "true")[here]
-    answers = _text(first, "predicted")[here], _text(second, "predicted")[there]
-    advantage = _of_truth(first, truth, here) - _of_truth(second, truth, there)
-    right = answers[0] == truth, answers[1] == truth
+    keys = [table["key_id"].to_numpy() for table in (first, second)]
+    _, here, there = np.intersect1d(*keys, return_indices=True)
+    first, second = first.take(here), second.take(there)
+    order = np.argsort(_of_truth(second) - _of_truth(first), kind="stable")
+    return _only_right(first, second, order), _only_right(second, first, order[::-1])
 
-    def shown(
-        places: NDArray[np.intp], wrong: NDArray[np.object_], bitmaps: pa.ChunkedArray | None
-    ) -> tuple[Disagreement, ...]:
-        return tuple(
-            Disagreement(int(keys[i]), str(truth[i]), str(wrong[i]), _bitmap(bitmaps, i))
-            for i in places[:EXAMPLES]
+
+def _only_right(
+    right: pa.Table, wrong: pa.Table, order: NDArray[np.intp]
+) -> tuple[Disagreement, ...]:
+    """Return the first drawings, in an order, that only the first of two tables gets right."""
+    truth, said = _text(right, "true"), _text(wrong, "predicted")
+    alone = (_text(right, "predicted") == truth) & (said != truth)
+    places = order[alone[order]][:EXAMPLES]
+    kept = "bitmap" in wrong.column_names
+    bitmaps = wrong["bitmap"].take(places).to_pylist() if kept else [None] * len(places)
+    keys = right["key_id"].take(places).to_pylist()
+    return tuple(
+        Disagreement(key, category, other, None if bitmap is None else bitmap_of(bitmap))
+        for key, category, other, bitmap in zip(
+            keys, truth[places], said[places], bitmaps, strict=True
         )
-
-    order = np.argsort(-advantage, kind="stable")
-    return (
-        shown(order[(right[0] & ~right[1])[order]], answers[1], _bitmaps(second, there)),
-        shown(order[::-1][(right[1] & ~right[0])[order[::-1]]], answers[0], _bitmaps(first, here)),
     )
-
-
-def _bitmaps(predictions: pa.Table, rows: NDArray[np.intp]) -> pa.ChunkedArray | None:
-    return predictions["bitmap"].take(rows) if "bitmap" in predictions.column_names else None
-
-
-def _bitmap(bitmaps: pa.ChunkedArray | None, place: int) -> NDArray[np.uint8] | None:
-    content = None if bitmaps is None else bitmaps[int(place)].as_py()
-    if content is None:
-        return None
-    side = math.isqrt(len(content))
-    return np.frombuffer(content, np.uint8).reshape(side, side)
 
 
 def _text(predictions: pa.Table, column: str) -> NDArray[np.object_]:
     return np.asarray(predictions[column].cast("string").to_numpy(), dtype=np.object_)
 
 
-def _of_truth(
-    predictions: pa.Table, truth: NDArray[np.object_], rows: NDArray[np.intp]
-) -> NDArray[np.float32]:
+def _of_truth(predictions: pa.Table) -> NDArray[np.float32]:
     """Return the probability of each drawing's true category."""
     if "probability_of_true" in predictions.column_names:
-        return np.asarray(predictions["probability_of_true"].to_numpy()[rows], np.float32)
-    probability = np.zeros(len(rows), np.float32)
-    for category in set(truth):
-        here = truth == category
-        probability[here] = predictions[category].to_numpy()[rows[here]]
-    return probability
+        return np.asarray(predictions["probability_of_true"].to_numpy())
+    class_set = list(class_set_of(predictions))
+    places = [class_set.index(category) for category in _text(predictions, "true")]
+    return probabilities_of(predictions, class_set)[np.arange(len(places)), places]

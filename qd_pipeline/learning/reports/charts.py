@@ -124,8 +124,7 @@ def reliability(calibration: Calibration) -> tuple[Figure, Figure]:
             bar.set_label(tip.replace("%", " %"))
         if title == "accuracy":
             axes.plot([0, 1], [0, 1], "--", color=_SOFT, linewidth=1)
-        _per_cent(axes.yaxis)
-        _per_cent(axes.xaxis)
+        _per_cent(axes.yaxis, axes.xaxis)
         charts.append(figure)
     return charts[0], charts[1]
 
@@ -138,8 +137,7 @@ def coverage(points: Sequence[Coverage]) -> Figure:
     low, high = zip(*(point.accuracy.interval for point in points), strict=True)
     axes.fill_between(shares, low, high, color=TRAINING, alpha=0.2, linewidth=0)
     axes.plot(shares, [point.accuracy.share or 0.0 for point in points], color=TRAINING)
-    _per_cent(axes.yaxis)
-    _per_cent(axes.xaxis)
+    _per_cent(axes.yaxis, axes.xaxis)
     return figure
 
 
@@ -159,8 +157,7 @@ def precision_recall(category: str, predictions: pa.Table) -> Figure:
     figure = _figure(f"precision by recall of {category}")
     axes = _axes(figure, xlabel="recall", xlim=(0, 1.02), ylim=(0, 1.02))
     axes.plot(recall[shown], precision[shown], color=TRAINING)
-    _per_cent(axes.yaxis)
-    _per_cent(axes.xaxis)
+    _per_cent(axes.yaxis, axes.xaxis)
     return figure
 
 
@@ -253,6 +250,7 @@ def _axes(figure: Figure, place: tuple[int, int, int] = (1, 1, 1), **options: An
     return axes
 
 
-def _per_cent(axis: Axis) -> None:
-    # As many decimals as tell the ticks apart.
-    axis.set_major_formatter(lambda share, _: f"{100 * share:.10g} %")
+def _per_cent(*axes: Axis) -> None:
+    for axis in axes:
+        # As many decimals as tell the ticks apart.
+        axis.set_major_formatter(lambda share, _: f"{100 * share:.10g} %")

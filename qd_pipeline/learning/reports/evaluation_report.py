@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow.parquet as pq
 
 from qd_pipeline.learning.evaluation.error_analysis import MIN_COUNTRY_DRAWINGS
-from qd_pipeline.learning.evaluation.metrics import as_json
 from qd_pipeline.learning.evaluation.predictions_table import FEW
+from qd_pipeline.learning.figures import write_json
 from qd_pipeline.learning.reports import charts, many_categories
 from qd_pipeline.learning.reports import page as pages
 from qd_pipeline.learning.studies import data_study
@@ -30,6 +29,11 @@ _PAIRS_SHOWN: Final = 15
 _CONFUSIONS_SHOWN: Final = 6
 _CURVES_UP_TO: Final = 16
 _METRICS: Final = ("accuracy", "loss")
+
+PAGE: Final = "report.html"
+FIGURES: Final = "evaluation.json"
+PREDICTIONS: Final = "predictions.parquet"
+"""Files of an evaluation: a self-contained page, the same figures, what was predicted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,81 +66,8 @@ class Header:
 
 
 @dataclass(frozen=True)
-class Report:
-    """The files of one evaluation.
-
-    Args:
-        page: One self-contained HTML page.
-        figures: The same figures, as JSON.
-        predictions: The predictions of every test drawing, as Parquet.
-    """
-
-    page: Path
-    figures: Path
-    predictions: Path
-
-
-def write(
-    folder: Path,
-    evaluation: Evaluation,
-    training: Training,
-    header: Header,
-    *,
-    decision: PromotionDecision | None = None,
-    study: DataStudy | None = None,
-) -> Report:
-    """Write `report.html`, `evaluation.json` and `predictions.parquet` into a folder.
-
-    Args:
-        folder: One that exists.
-        evaluation: The figures.
-        training: How the classifier was trained.
-        header: What was evaluated, where and when.
-        decision: Whether it becomes champion, where that was decided.
-        study: The data study of the same drawings, where there is one.
-    """
-    report = Report(
-        folder / "report.html", folder / "evaluation.json", folder / "predictions.parquet"
-    )
-    page = html(evaluation, training, header, decision=decision, study=study)
-    report.page.write_text(page, encoding="utf-8")
-    shown = figures(evaluation, training, header, decision=decision, study=study)
-    # A line a figure would make megabytes of a large matrix.
-    indent = 2 if len(evaluation.class_set) <= FEW else None
-    text = json.dumps(shown, indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
-    report.figures.write_text(text, encoding="utf-8")
-    pq.write_table(evaluation.predictions, report.predictions, compression="zstd")
-    return report
-
-
-def figures(
-    evaluation: Evaluation,
-    training: Training,
-    header: Header,
-    *,
-    decision: PromotionDecision | None = None,
-    study: DataStudy | None = None,
-) -> dict[str, Any]:
-    """Return the figures that the page shows, as JSON takes them."""
-    shown = {
-        **header.to_json(),
-        "training": training.to_json(),
-        "evaluation": evaluation.to_json(),
-        **({"promotion": decision.to_json()} if decision else {}),
-        **({"data_study": study.to_json()} if study else {}),
-    }
-    return dict(as_json(shown))
-
-
-def html(
-    evaluation: Evaluation,
-    training: Training,
-    header: Header,
-    *,
-    decision: PromotionDecision | None = None,
-    study: DataStudy | None = None,
-) -> str:
-    """Return the page: one HTML text that needs nothing from elsewhere.
+class EvaluationReport:
+    """What a report shows.
 
     Args:
         evaluation: The figures.
@@ -145,33 +76,63 @@ def html(
         decision: Whether it becomes champion, where that was decided.
         study: The data study of the same drawings, where there is one.
     """
-    categories, predictions = evaluation.class_set, evaluation.predictions
-    few = len(categories) <= FEW
-    curves = [each for each in evaluation.scores if each.support and evaluation.calibration]
-    return pages.render(
-        "report.html.j2",
-        header=header,
-        evaluation=evaluation,
-        largest=max(evaluation.scores, key=lambda scores: scores.support).category,
-        training=training,
-        decision=decision,
-        loss_differs=_loss_differs(training),
-        cells={
-            (categories.index(each.category), categories.index(each.predicted)): each
-            for each in (evaluation.confusions if few else ())
-        },
-        confusions=evaluation.confusions[:_CONFUSIONS_SHOWN],
-        slices=_slices(evaluation),
-        learning_curves=[charts.learning_curves(training.history, [name]) for name in _METRICS],
-        reliability=charts.reliability(evaluation.calibration) if evaluation.calibration else (),
-        coverage=charts.coverage(evaluation.coverage) if evaluation.coverage else None,
-        precision_recall={
-            each.category: charts.precision_recall(each.category, predictions)
-            for each in (curves if len(categories) <= _CURVES_UP_TO else ())
-        },
-        **({"many": None} if few else many_categories.shown(evaluation)),
-        **(data_study.shown(study) if study else {"study": None}),
-    )
+
+    evaluation: Evaluation
+    training: Training
+    header: Header
+    decision: PromotionDecision | None = None
+    study: DataStudy | None = None
+
+    def write(self, folder: Path) -> None:
+        """Write page, figures and predictions into a folder that exists."""
+        (folder / PAGE).write_text(self.html(), encoding="utf-8")
+        # A line a figure would make megabytes of a large matrix.
+        indent = 2 if len(self.evaluation.class_set) <= FEW else None
+        write_json(folder / FIGURES, self.figures(), indent=indent)
+        pq.write_table(self.evaluation.predictions, folder / PREDICTIONS, compression="zstd")
+
+    def figures(self) -> dict[str, Any]:
+        """Return the figures that the page shows."""
+        return {
+            **self.header.to_json(),
+            "training": self.training,
+            "evaluation": self.evaluation,
+            **({"promotion": self.decision} if self.decision else {}),
+            **({"data_study": self.study} if self.study else {}),
+        }
+
+    def html(self) -> str:
+        """Return the page: one HTML text that needs nothing from elsewhere."""
+        evaluation, training = self.evaluation, self.training
+        categories, predictions = evaluation.class_set, evaluation.predictions
+        few = len(categories) <= FEW
+        curves = [each for each in evaluation.scores if each.support and evaluation.calibration]
+        return pages.render(
+            "report.html.j2",
+            header=self.header,
+            evaluation=evaluation,
+            largest=max(evaluation.scores, key=lambda scores: scores.support).category,
+            training=training,
+            decision=self.decision,
+            loss_differs=_loss_differs(training),
+            cells={
+                (categories.index(each.category), categories.index(each.predicted)): each
+                for each in (evaluation.confusions if few else ())
+            },
+            confusions=evaluation.confusions[:_CONFUSIONS_SHOWN],
+            slices=_slices(evaluation),
+            learning_curves=[charts.learning_curves(training.history, [name]) for name in _METRICS],
+            reliability=charts.reliability(evaluation.calibration)
+            if evaluation.calibration
+            else (),
+            coverage=charts.coverage(evaluation.coverage) if evaluation.coverage else None,
+            precision_recall={
+                each.category: charts.precision_recall(each.category, predictions)
+                for each in (curves if len(categories) <= _CURVES_UP_TO else ())
+            },
+            **({"many": None} if few else many_categories.shown(evaluation)),
+            **(data_study.shown(self.study) if self.study else {"study": None}),
+        )
 
 
 def _loss_differs(training: Training) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -11,6 +10,7 @@ from qd_pipeline.learning import backend
 from qd_pipeline.learning.data import ClassSetData
 from qd_pipeline.learning.evaluation.evaluate import evaluate
 from qd_pipeline.learning.evaluation.intervals import Proportion
+from qd_pipeline.learning.figures import Figures, write_json
 from qd_pipeline.learning.reports import charts
 from qd_pipeline.learning.reports import page as pages
 from qd_pipeline.learning.training.config import TrainingConfig
@@ -38,7 +38,7 @@ FIGURES: Final = "data_study.json"
 
 
 @dataclass(frozen=True)
-class Trained:
+class Trained(Figures):
     """Test figures of a classifier that was trained on some of the drawings.
 
     Args:
@@ -57,29 +57,15 @@ class Trained:
     unrecognized: Proportion
     seconds: float
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the figures by name."""
-        return {
-            "name": self.name,
-            "drawings": self.drawings,
-            "accuracy": self.accuracy.to_json(),
-            "recognized": self.recognized.to_json(),
-            "unrecognized": self.unrecognized.to_json(),
-            "seconds": self.seconds,
-        }
-
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """Read the JSON object of `to_json`."""
-        accuracies = {
-            name: Proportion(values[name]["hits"], values[name]["count"])
-            for name in ("accuracy", "recognized", "unrecognized")
-        }
-        return cls(values["name"], values["drawings"], **accuracies, seconds=values["seconds"])
+        names = ("accuracy", "recognized", "unrecognized")
+        return cls(**{**values, **{name: Proportion.from_json(values[name]) for name in names}})
 
 
 @dataclass(frozen=True)
-class DataStudy:
+class DataStudy(Figures):
     """The trainings of a study.
 
     Args:
@@ -98,15 +84,6 @@ class DataStudy:
     def trainings(self) -> tuple[Trained, ...]:
         """All trainings, in their order."""
         return (*self.curve, self.only_recognized)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the figures by name."""
-        return {
-            "class_set": list(self.class_set),
-            "config": self.config.to_json(),
-            "curve": [trained.to_json() for trained in self.curve],
-            "only_recognized": self.only_recognized.to_json(),
-        }
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
@@ -135,7 +112,6 @@ def study(
     config: TrainingConfig,
     *,
     shares: Sequence[int] = SHARES,
-    on_training: Callable[[Trained], None] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> DataStudy:
     """Train on rising shares of the drawings, and without the unrecognised ones.
@@ -148,7 +124,6 @@ def study(
         config: The settings of every training, its seed included.
         shares: Percentages of the training and validation drawings, 1–100, rising; 100 is
             always added.
-        on_training: Called after each training.
         on_progress: Called with the drawings processed so far and altogether.
 
     Raises:
@@ -172,8 +147,6 @@ def study(
 
         done.append(_train(name, part, how, progress))
         before += config.epochs * done[-1].drawings
-        if on_training:
-            on_training(done[-1])
     *curve, recognized = done
     return DataStudy(data.class_set, config, tuple(curve), recognized)
 
@@ -194,9 +167,7 @@ def write(folder: Path, done: DataStudy, *, source: str, synthetic: bool) -> Non
         **shown(done),
     )
     (folder / PAGE).write_text(page, encoding="utf-8")
-    figures = {"source": source, "synthetic": synthetic, **done.to_json()}
-    text = json.dumps(figures, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    (folder / FIGURES).write_text(text, encoding="utf-8")
+    write_json(folder / FIGURES, {"source": source, "synthetic": synthetic, **done.to_json()})
 
 
 def shown(done: DataStudy) -> dict[str, Any]:

@@ -8,7 +8,6 @@ does it. A label issue is no proof: a drawing that is hard to recognise looks li
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isqrt
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -18,7 +17,8 @@ import pyarrow.parquet as pq
 
 from qd_pipeline.learning.evaluation.examples import Prediction
 from qd_pipeline.learning.evaluation.intervals import Proportion
-from qd_pipeline.learning.evaluation.predictions_table import probabilities_of
+from qd_pipeline.learning.evaluation.predictions_table import bitmap_of, probabilities_of
+from qd_pipeline.learning.figures import as_json
 from qd_pipeline.learning.reports import page as pages
 
 if TYPE_CHECKING:
@@ -67,12 +67,8 @@ class LabelQuality:
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures by name."""
-        return {
-            "class_set": list(self.class_set),
-            "issues": self.issues.to_json(),
-            "unrecognized": self.unrecognized.to_json(),
-            "categories": {name: issues.to_json() for name, issues in self.categories.items()},
-        }
+        names = ("class_set", "issues", "unrecognized", "categories")
+        return {name: as_json(getattr(self, name)) for name in names}
 
 
 def label_quality(predictions: pa.Table, class_set: Sequence[str]) -> LabelQuality:
@@ -107,7 +103,7 @@ def label_quality(predictions: pa.Table, class_set: Sequence[str]) -> LabelQuali
     shown = zip(
         *(each.take(seen).to_pylist() for each in (predictions["key_id"], category, predicted)),
         probabilities[seen].max(axis=1).tolist(),
-        (_bitmap(ink) for ink in predictions["bitmap"].take(seen).to_pylist()),
+        map(bitmap_of, predictions["bitmap"].take(seen).to_pylist()),
         strict=True,
     )
     return LabelQuality(tuple(class_set), table, tuple(Prediction(*each) for each in shown))
@@ -129,8 +125,3 @@ def write(folder: Path, found: LabelQuality, *, source: str, synthetic: bool) ->
 
 def _issues(table: pa.Table) -> Proportion:
     return Proportion(pc.sum(table["is_label_issue"]).as_py() or 0, len(table))
-
-
-def _bitmap(ink: bytes) -> Any:
-    side = isqrt(len(ink))
-    return np.frombuffer(ink, np.uint8).reshape(side, side)

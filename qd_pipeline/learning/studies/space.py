@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from pydantic import ValidationError
-
-from qd_pipeline.encoding import decode
+from qd_pipeline.encoding import read_toml
 from qd_pipeline.errors import BadSetting
-from qd_pipeline.learning.training.config import setting_types
+from qd_pipeline.learning.training.config import parse_setting, setting_types
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,13 +47,14 @@ class Space:
     axes: Mapping[str, tuple[Value, ...] | Range]
 
     @classmethod
-    def parse(cls, table: Mapping[str, Any]) -> Self:
+    def parse(cls, table: Mapping[str, Any], culprit: str = "space") -> Self:
         """Parse a space from a table, of TOML or of a Dagster run configuration.
 
         The settings are in alphabetical order, whatever order the table has.
 
         Args:
             table: By setting, a list of values, or a mapping with `low`, `high` and optional `log`.
+            culprit: What the message about an empty table calls it.
 
         Raises:
             BadSetting: A setting is unknown, or its values are not valid.
@@ -65,7 +63,7 @@ class Space:
         mappingproxy({'learning_rate': (0.01, 0.1), 'units': Range(low=16, high=64, log=False)})
         """
         if not table:
-            raise BadSetting("space", "varies nothing", "name a setting, as units = [16, 32]")
+            raise BadSetting(culprit, "varies nothing", "name a setting, as units = [16, 32]")
         # By name: a run configuration that goes through Dagster's web server keeps no order.
         axes = {name: _axis(name, given) for name, given in sorted(table.items())}
         return cls(MappingProxyType(axes))
@@ -77,17 +75,7 @@ class Space:
         Raises:
             BadSetting: The file cannot be read, is not TOML, or holds no valid space.
         """
-        culprit = f"space file {path}"
-        try:
-            table = tomllib.loads(decode(path.read_bytes()))
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 or UTF-16"
-            raise BadSetting(culprit, f"cannot be read ({reason})", "name a TOML file") from error
-        except tomllib.TOMLDecodeError as error:
-            raise BadSetting(culprit, f"is not TOML ({error})", _FORM) from error
-        if not table:
-            raise BadSetting(culprit, "varies nothing", "name a setting, as units = [16, 32]")
-        return cls.parse(table)
+        return cls.parse(read_toml(path, "space file", form=_FORM), f"space file {path}")
 
     @property
     def is_grid(self) -> bool:
@@ -160,7 +148,6 @@ def _names() -> tuple[str, ...]:
 
 def _checked(name: str, value: Any) -> Any:
     try:
-        return setting_types()[name].validate_python(value, strict=True)
-    except ValidationError as error:
-        reason = error.errors()[0]["msg"]
-        raise BadSetting(f"space: {name}", f"cannot be {value!r} ({reason})", _FORM) from error
+        return parse_setting(name, value)
+    except BadSetting as error:
+        raise BadSetting(f"space: {name}", error.cause, _FORM) from error

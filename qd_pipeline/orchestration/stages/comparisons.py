@@ -1,6 +1,5 @@
 """The last runs of all class sets side by side; made on request only."""
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -10,6 +9,7 @@ from pydantic import Field, PositiveInt
 
 from qd_pipeline.class_sets import ClassSets
 from qd_pipeline.learning.evaluation.run_comparison import RunComparison
+from qd_pipeline.learning.figures import write_json
 from qd_pipeline.learning.reports import comparison_report
 from qd_pipeline.orchestration.context import MaterializationContext
 from qd_pipeline.orchestration.partitions import By
@@ -42,10 +42,8 @@ def materialize(context: MaterializationContext, config: ComparisonConfig) -> Re
     page = comparison_report.html(found, made=datetime.now(UTC))
     context.path(PAGE).write_text(page, encoding="utf-8")
     metadata = {comparison.key: comparison.to_json() for comparison in found}
-    text = json.dumps(metadata, indent=2, ensure_ascii=False) + "\n"
-    context.path(FIGURES).write_text(text, encoding="utf-8")
-    for name in (PAGE, FIGURES):
-        context.run.log_file(context.path(name))
+    write_json(context.path(FIGURES), metadata)
+    context.log_files(PAGE, FIGURES)
     return Result(
         metadata=metadata,
         metrics={},

@@ -63,8 +63,7 @@ def _write(context: MaterializationContext, done: DataStudy) -> None:
         source=context.provenance.source,
         synthetic=context.provenance.synthetic,
     )
-    for name in (data_study.PAGE, data_study.FIGURES):
-        context.run.log_file(context.path(name))
+    context.log_files(data_study.PAGE, data_study.FIGURES)
     for trained in done.curve:
         figures = {"test_accuracy": trained.accuracy.share or 0.0}
         context.run.log(metrics=figures, step=trained.drawings)

@@ -25,9 +25,7 @@ from qd_pipeline.orchestration.stage import Check, CheckResult, Input, Result, S
 from qd_pipeline.orchestration.stages.drawings import DRAWINGS, log_split, read_drawings
 
 if TYPE_CHECKING:
-    from qd_pipeline.tracking.registry import Version
-
-REPORT: Final = "report.html"
+    from qd_pipeline.tracking.versions import Version
 
 
 class EvaluationConfig(StageConfig):
@@ -67,12 +65,16 @@ def materialize(context: MaterializationContext, config: EvaluationConfig) -> Re
     context.run.describe(candidate.description)
     version = promotion.register(registry, candidate, decision)
     checks.append(_promotion_check(decision, version))
+    matrix = _confusion_matrix(evaluation)
+    context.run.log_content(matrix, "confusion_matrix.png")
     _write(context, classifier, evaluation, decision, model=str(version))
     return Result(
         metadata={"figures": metrics, "model": version.model, "version": version.number},
         metrics=metrics,
         shown={
-            **_shown(context, evaluation),
+            **_shown(evaluation),
+            "confusion matrix": png(matrix, "confusion matrix"),
+            "report": dg.MetadataValue.url(context.run.link_to(report.PAGE)),
             "all runs": dg.MetadataValue.url(context.tracker.run_list(tracking.CLASSIFIERS)),
             "registered": f"{version}, {decision.outcome}",
         },
@@ -87,14 +89,10 @@ def _description(context: MaterializationContext, evaluation: Evaluation) -> str
         f"Tells {listed(evaluation.class_set)} apart: accuracy {evaluation.accuracy} on "
         f"{evaluation.accuracy.count:,} test drawings of the {context.provenance.source}.\n\n"
         f"Its [run]({context.run.link}) has settings, figures and datasets, and the "
-        f"[report]({context.run.link_to(REPORT)})."
+        f"[report]({context.run.link_to(report.PAGE)})."
     )
     synthetic = "**Trained on synthetic drawings.**\n\n" if context.provenance.synthetic else ""
     return synthetic + told
-
-
-def _drawings_read(context: MaterializationContext) -> list[tuple[str, str]]:
-    return [(stage, key) for stage in ("strokes", "bitmaps") for key in context.inputs[stage]]
 
 
 def _write(
@@ -105,19 +103,13 @@ def _write(
     *,
     model: str,
 ) -> None:
-    written = report.write(
-        context.staged.folder,
-        evaluation,
-        classifier.training,
-        _header(context, model),
-        decision=decision,
-        study=_study(context),
+    shown = report.EvaluationReport(
+        evaluation, classifier.training, _header(context, model), decision, _study(context)
     )
-    for path in (written.page, written.figures, written.predictions):
-        context.run.log_file(path)
-    context.run.log_picture(_confusion_matrix(evaluation), "confusion_matrix.png")
+    shown.write(context.staged.folder)
+    context.log_files(report.PAGE, report.FIGURES, report.PREDICTIONS)
     curves = charts.png(charts.learning_curves(classifier.training.history))
-    context.run.log_picture(curves, "learning_curves.png")
+    context.run.log_content(curves, "learning_curves.png")
 
 
 def _header(context: MaterializationContext, model: str) -> report.Header:
@@ -143,10 +135,8 @@ def _header(context: MaterializationContext, model: str) -> report.Header:
 def _study(context: MaterializationContext) -> DataStudy | None:
     """Return the data study of the class set, if it was made from these very drawings."""
     made = context.inputs["data_studies"].get(context.key)
-    now = {
-        f"{stage}/{key}": context.inputs[stage][key].version
-        for stage, key in _drawings_read(context)
-    }
+    read = context.fingerprint["inputs"].items()
+    now = {name: of for name, of in read if name.startswith(("strokes/", "bitmaps/"))}
     same = made is not None and made.fingerprint["inputs"] == now
     return DataStudy.from_json(made.metadata) if made and same else None
 
@@ -159,7 +149,7 @@ def _confusion_matrix(evaluation: Evaluation) -> bytes:
     return charts.png(charts.confusion_matrix(names, counts.tolist()))
 
 
-def _shown(context: MaterializationContext, evaluation: Evaluation) -> Mapping[str, Any]:
+def _shown(evaluation: Evaluation) -> Mapping[str, Any]:
     loss = evaluation.log_loss
     return {
         "accuracy": evaluation.accuracy.share,
@@ -170,8 +160,6 @@ def _shown(context: MaterializationContext, evaluation: Evaluation) -> Mapping[s
         "test drawings": evaluation.accuracy.count,
         "log loss": None if loss is None else round(loss, 4),
         "categories": listed(evaluation.class_set),
-        "confusion matrix": png(_confusion_matrix(evaluation), "confusion matrix"),
-        "report": dg.MetadataValue.url(context.run.link_to(REPORT)),
     }
 
 

@@ -26,8 +26,7 @@ def materialize(context: MaterializationContext, _: StageConfig) -> Result:
         source=context.provenance.source,
         synthetic=context.provenance.synthetic,
     )
-    for name in (label_quality.PAGE, label_quality.TABLE):
-        context.run.log_file(context.path(name))
+    context.log_files(label_quality.PAGE, label_quality.TABLE)
     return Result(
         metadata=found.to_json(),
         metrics={"label_issues": found.issues.hits, "drawings": found.issues.count},

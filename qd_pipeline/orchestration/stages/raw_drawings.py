@@ -1,6 +1,7 @@
 """Stage 1: NDJSON downloads, one partition per category."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, Final
 
 from pydantic import Field, PositiveInt
@@ -70,7 +71,7 @@ def materialize(context: MaterializationContext, config: RawDrawingsConfig) -> R
     if config.wanted and fetched.drawings < config.wanted:
         notes = [f"The source has {fetched.drawings} of the {config.wanted} drawings asked for."]
     return Result(
-        metadata={"fetched": fetched.to_json(), "drawings": fetched.drawings},
+        metadata={"fetched": asdict(fetched), "drawings": fetched.drawings},
         metrics={"drawings": fetched.drawings, "bytes": fetched.bytes},
         shown=_shown(fetched),
         checks=[

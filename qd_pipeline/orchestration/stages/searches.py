@@ -1,7 +1,5 @@
 """Searches for the best settings, one partition per class set; made on request only."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from itertools import islice
 from typing import Any, Final
@@ -10,6 +8,7 @@ import dagster as dg
 from pydantic import Field
 
 from qd_pipeline.class_sets import ClassSets
+from qd_pipeline.learning.figures import write_json
 from qd_pipeline.learning.studies import space
 from qd_pipeline.learning.studies.cross_validation import FOLD_BOUNDS
 from qd_pipeline.learning.studies.search import FOLDS, TRIAL_BOUNDS, Search, Trial, search
@@ -26,6 +25,7 @@ from qd_pipeline.orchestration.stages.training_config import (
     SharedTrainingConfig,
     declared_training,
 )
+from qd_pipeline.storage.partition import digest
 
 FIGURES: Final = "search.json"
 
@@ -78,7 +78,7 @@ def materialize(context: MaterializationContext, config: SearchConfig) -> Result
     data = read_drawings(context, training)
     if config.worker == 0:
         context.log_inputs()
-    study = _study_name(context, config)
+    study = _study_name(context)
     found = search(
         data,
         training,
@@ -94,9 +94,8 @@ def materialize(context: MaterializationContext, config: SearchConfig) -> Result
     )
     if found is None:
         return None
-    text = json.dumps(found.to_json(), indent=2, allow_nan=False) + "\n"
-    context.path(FIGURES).write_text(text, encoding="utf-8")
-    context.run.log_file(context.path(FIGURES))
+    write_json(context.path(FIGURES), found)
+    context.log_files(FIGURES)
     return Result(
         metadata=found.to_json(),
         metrics={**found.best.result.figures, "trials": len(found.trials)},
@@ -104,16 +103,10 @@ def materialize(context: MaterializationContext, config: SearchConfig) -> Result
     )
 
 
-def _study_name(context: MaterializationContext, config: SearchConfig) -> str:
+def _study_name(context: MaterializationContext) -> str:
     """Name the study by all that its trials depend on, so that another begins anew."""
-    inputs = {
-        f"{stage}/{key}": made.version
-        for stage, partitions in context.inputs.items()
-        for key, made in partitions.items()
-    }
-    settings = config.effective(context.key, context.pipeline.class_sets)
-    text = json.dumps([SEARCHES.code_version, settings, inputs], sort_keys=True)
-    return f"{context.key}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    made_from = [context.fingerprint[name] for name in ("code", "settings", "inputs")]
+    return f"{context.key}-{digest(made_from)[:12]}"
 
 
 def _log(

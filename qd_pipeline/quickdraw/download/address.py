@@ -71,7 +71,7 @@ def path_of(category: str) -> str:
     >>> path_of("The Eiffel Tower")
     'full/simplified/The%20Eiffel%20Tower.ndjson'
     """
-    return f"{FOLDER}/{quote(checked_category(category), safe='')}.ndjson"
+    return quote(name_of(category))
 
 
 def checked_mirror(text: str) -> str:

@@ -2,10 +2,9 @@
 
 import secrets
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from qd_pipeline import catalog
 from qd_pipeline.errors import BadSetting
@@ -20,7 +19,7 @@ DEFAULT_LIMITS: Final = Limits()
 
 @dataclass(frozen=True)
 class Fetched:
-    """A downloaded file: where it came from, and what was measured.
+    """A downloaded file: where it came from, and what was measured, as JSON can hold it.
 
     Attributes:
         source: Name of the source (no secrets).
@@ -48,15 +47,6 @@ class Fetched:
     sha256: str
     seconds: float
     resumed_from: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the attributes as JSON can hold them."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, attributes: Mapping[str, Any]) -> "Fetched":
-        """Read what `to_json` returned."""
-        return cls(**attributes)
 
 
 def fetch(

@@ -32,9 +32,9 @@ class Source(ABC):
     def name(self) -> str:
         """The setting's text, without secrets: for tags."""
 
-    @abstractmethod
     def describe(self) -> str:
         """Describe the source in a few words, without secrets: for people."""
+        return f"{'official bucket' if self.is_official else 'mirror'} {self.name}"
 
     @abstractmethod
     def url_of(self, category: str) -> str:

@@ -92,9 +92,9 @@ class Hand:
             ]
         )
 
-    def loop(self, centre: complex, width: float, height: float, start: float = 270) -> None:
+    def loop(self, centre: complex, width: float, height: float) -> None:
         """Draw around an ellipse of these half axes; its ends seldom meet."""
-        begin = start + self.between(-60, 60)
+        begin = 270 + self.between(-60, 60)
         width = self.about(width, 0.07)
         height = self.about(height, 0.07)
         self.arc(centre, width, height, begin, begin + self._direction * self.between(335, 390))

@@ -72,7 +72,7 @@ def evaluation(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
 
 @pytest.fixture(scope="module")
 def page(evaluation: Evaluation) -> str:
-    return report.html(evaluation, training(), HEADER)
+    return report.EvaluationReport(evaluation, training(), HEADER).html()
 
 
 class References(HTMLParser):
@@ -144,7 +144,7 @@ def test_the_page_shows_the_accuracy_with_its_interval_beside_chance(
 
 def test_unequal_categories_are_said_beside_the_headline(tmp_path: Path) -> None:
     evaluation = evaluated(tmp_path, [0, 0, 0], lines=[1])
-    page = report.html(evaluation, training(), HEADER)
+    page = report.EvaluationReport(evaluation, training(), HEADER).html()
     headline = page.partition('class="headline"')[2].partition("</section>")[0]
     assert "75.0\xa0% of the test drawings are of circle" in headline
     assert f"<strong>{pages.percent(evaluation.balanced_accuracy)}</strong>" in headline
@@ -154,13 +154,13 @@ def test_the_champion_stands_beside_the_headline(evaluation: Evaluation) -> None
     before = Champion("quickdraw-2 version 3", evaluation.predictions, synthetic=False)
     decision = decide(before, evaluation.predictions, synthetic=False)
     assert decision.comparison is None
-    page = report.html(evaluation, training(), HEADER, decision=decision)
+    page = report.EvaluationReport(evaluation, training(), HEADER, decision=decision).html()
     assert "<dt>quickdraw-2 version 3</dt><dd>not compared</dd>" in page
     assert "<strong>Not promoted</strong>: its accuracy of 50.0 % (" in page
     same = dataclasses.replace(
         decision, comparison=compare(evaluation.predictions, evaluation.predictions), repeated=True
     )
-    page = report.html(evaluation, training(), HEADER, decision=same)
+    page = report.EvaluationReport(evaluation, training(), HEADER, decision=same).html()
     assert "<dt>quickdraw-2 version 3 on the same drawings</dt>" in page
     assert "<strong>Not promoted when it was first evaluated</strong>" in page
 
@@ -190,7 +190,9 @@ def test_a_count_of_the_confusion_matrix_opens_its_drawings(
 
 def test_settings_are_shown_as_people_read_them(evaluation: Evaluation) -> None:
     config = TrainingConfig(epochs=3, augmentation=0.6, flip_averaging=True)
-    page = report.html(evaluation, dataclasses.replace(training(), config=config), HEADER)
+    page = report.EvaluationReport(
+        evaluation, dataclasses.replace(training(), config=config), HEADER
+    ).html()
     assert "<dt>units</dt><dd>–</dd>" in page
     assert "<dt>flip averaging</dt><dd>yes</dd>" in page
     assert "<dt>augmentation</dt><dd>redrawn each epoch, strength 0.6</dd>" in page
@@ -202,7 +204,7 @@ def test_the_loss_is_told_from_the_log_loss(evaluation: Evaluation, page: str) -
     assert "differs from the log loss" not in page
     config = TrainingConfig(label_smoothing=0.1)
     smoothed = dataclasses.replace(training(), config=config, temperature=0.6)
-    page = report.html(evaluation, smoothed, HEADER)
+    page = report.EvaluationReport(evaluation, smoothed, HEADER).html()
     assert "with labels smoothed by 0.1, before calibration. So it differs from the log" in page
 
 
@@ -214,9 +216,9 @@ def test_figures_that_are_not_numbers_are_dashes_on_the_page_and_null_in_the_jso
         training(), history=({"accuracy": 0.5, "loss": nan}, {"accuracy": 0.5, "loss": nan})
     )
     broken = dataclasses.replace(evaluation, log_loss=None, calibration=None, coverage=(), top={})
-    written = report.write(tmp_path, broken, diverged, HEADER)
-    assert "<dt>log loss</dt><dd>–</dd>" in written.page.read_text(encoding="utf-8")
-    facts = json.loads(written.figures.read_text(encoding="utf-8"))
+    report.EvaluationReport(broken, diverged, HEADER).write(tmp_path)
+    assert "<dt>log loss</dt><dd>–</dd>" in (tmp_path / report.PAGE).read_text(encoding="utf-8")
+    facts = json.loads((tmp_path / report.FIGURES).read_text(encoding="utf-8"))
     assert facts["training"]["history"][1]["loss"] is None
     assert facts["evaluation"]["log_loss"] is None
 
@@ -224,7 +226,7 @@ def test_figures_that_are_not_numbers_are_dashes_on_the_page_and_null_in_the_jso
 def test_a_synthetic_sample_is_called_so_and_real_drawings_are_not(
     evaluation: Evaluation, page: str
 ) -> None:
-    generated = report.html(evaluation, training(), SYNTHETIC)
+    generated = report.EvaluationReport(evaluation, training(), SYNTHETIC).html()
     assert "Synthetic sample" in generated.split("<h1>")[0]
     assert "synthetic" not in page.lower()
 
@@ -241,18 +243,21 @@ def test_a_study_of_the_drawings_has_its_place_on_the_page(
     curve = [Trained(name, 100, right, right, right, 1.0) for name in ("10 %", "all")]
     recognized = Trained("recognised only", 90, right, right, right, 1.0)
     study = DataStudy(CLASS_SET, TrainingConfig(), tuple(curve), recognized)
-    written = report.write(tmp_path, evaluation, training(), SYNTHETIC, study=study)
-    with_study = written.page.read_text(encoding="utf-8")
+    report.EvaluationReport(evaluation, training(), SYNTHETIC, study=study).write(tmp_path)
+    with_study = (tmp_path / report.PAGE).read_text(encoding="utf-8")
     for heading in ("More drawings", "Trained without them"):
         assert heading in with_study
         assert heading not in page
     assert "They are 10.0\xa0% of the training drawings." in with_study
-    assert DataStudy.from_json(json.loads(written.figures.read_text())["data_study"]) == study
+    assert (
+        DataStudy.from_json(json.loads((tmp_path / report.FIGURES).read_text())["data_study"])
+        == study
+    )
 
 
 def test_the_files_hold_the_same_figures(tmp_path: Path, evaluation: Evaluation) -> None:
-    written = report.write(tmp_path, evaluation, training(), SYNTHETIC)
-    assert json.loads(written.figures.read_text(encoding="utf-8")) == json.loads(
+    report.EvaluationReport(evaluation, training(), SYNTHETIC).write(tmp_path)
+    assert json.loads((tmp_path / report.FIGURES).read_text(encoding="utf-8")) == json.loads(
         json.dumps(
             {
                 **SYNTHETIC.to_json(),
@@ -261,14 +266,14 @@ def test_the_files_hold_the_same_figures(tmp_path: Path, evaluation: Evaluation)
             }
         )
     )
-    assert pq.read_table(written.predictions).equals(evaluation.predictions)
-    assert "Synthetic sample" in written.page.read_text(encoding="utf-8")
+    assert pq.read_table(tmp_path / report.PREDICTIONS).equals(evaluation.predictions)
+    assert "Synthetic sample" in (tmp_path / report.PAGE).read_text(encoding="utf-8")
 
 
 def test_a_page_without_mistakes_countries_or_validation_says_so(tmp_path: Path) -> None:
     evaluation = evaluated(tmp_path, [0])
     perfect = Evaluation(**{**vars(evaluation), "confusions": (), "mistakes": ()})
-    page = report.html(perfect, training(1, validated=False), HEADER)
+    page = report.EvaluationReport(perfect, training(1, validated=False), HEADER).html()
     assert "every test drawing was classified correctly" in page
     assert "No country has 30 test drawings" in page
     assert "Most confident mistakes" not in page
@@ -287,5 +292,5 @@ def test_the_page_draws_confidence_against_accuracy(evaluation: Evaluation, page
 
 def test_the_page_tells_a_temperature_that_was_fitted(evaluation: Evaluation) -> None:
     calibrated = dataclasses.replace(training(), temperature=0.625)
-    page = report.html(evaluation, calibrated, HEADER)
+    page = report.EvaluationReport(evaluation, calibrated, HEADER).html()
     assert "temperature of 0.62, fitted on the validation drawings" in page

@@ -53,14 +53,16 @@ def evaluation(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
 
 
 @pytest.fixture(scope="module")
-def written(evaluation: Evaluation, tmp_path_factory: pytest.TempPathFactory) -> report.Report:
-    return report.write(tmp_path_factory.mktemp("report"), evaluation, TRAINING, HEADER)
+def written(evaluation: Evaluation, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    report.EvaluationReport(evaluation, TRAINING, HEADER).write(folder)
+    return folder
 
 
-def test_the_files_stay_small(written: report.Report) -> None:
-    assert written.page.stat().st_size < 3_000_000
-    assert written.figures.stat().st_size < 1_000_000
-    figures = json.loads(written.figures.read_text(encoding="utf-8"))["evaluation"]
+def test_the_files_stay_small(written: Path) -> None:
+    assert (written / report.PAGE).stat().st_size < 3_000_000
+    assert (written / report.FIGURES).stat().st_size < 1_000_000
+    figures = json.loads((written / report.FIGURES).read_text(encoding="utf-8"))["evaluation"]
     assert len(figures["category_pairs"]) == 50
     assert set(figures["top"]) == {"2", "3", "5"}
     interval = figures["intervals"]["map_at_3"]
@@ -68,9 +70,9 @@ def test_the_files_stay_small(written: report.Report) -> None:
 
 
 def test_predictions_keep_the_ten_most_probable_and_can_be_compared(
-    written: report.Report, evaluation: Evaluation
+    written: Path, evaluation: Evaluation
 ) -> None:
-    kept = pq.read_table(written.predictions)
+    kept = pq.read_table(written / report.PREDICTIONS)
     assert kept.num_rows == TESTED * len(CATEGORIES)
     assert class_set_of(kept) == evaluation.class_set
     first = kept.slice(0, 1).to_pylist()[0]
@@ -92,8 +94,8 @@ def test_predictions_keep_the_ten_most_probable_and_can_be_compared(
     np.testing.assert_array_equal(probabilities[rows, true], kept["probability_of_true"])
 
 
-def test_the_page_needs_nothing_from_elsewhere(written: report.Report) -> None:
-    page = written.page.read_text(encoding="utf-8")
+def test_the_page_needs_nothing_from_elsewhere(written: Path) -> None:
+    page = (written / report.PAGE).read_text(encoding="utf-8")
     assert not re.search(r'@import|<link|src="(?!data:)|url\("(?!data:)|https?://(?!www.w3)', page)
     targets = set(re.findall(r'href="#([^"]+)"', page))
     assert targets <= set(re.findall(r' id="([^"]+)"', page))
@@ -101,14 +103,12 @@ def test_the_page_needs_nothing_from_elsewhere(written: report.Report) -> None:
 
 @needs_browser
 @pytest.mark.parametrize("width", [1100, 390])
-def test_categories_can_be_found_sorted_pointed_at_and_opened(
-    written: report.Report, width: int
-) -> None:
+def test_categories_can_be_found_sorted_pointed_at_and_opened(written: Path, width: int) -> None:
     with launched() as browser:
         page = browser.new_page(viewport={"width": width, "height": 800})
         complaints: list[str] = []
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(Path(written.page).as_uri())
+        page.goto((written / report.PAGE).as_uri())
         assert page.evaluate("document.documentElement.scrollWidth") == width
         shown = page.locator("#many details:visible summary span:first-child")
         page.get_by_label("Find").fill("zebr")

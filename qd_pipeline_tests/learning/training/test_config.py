@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from qd_pipeline.errors import BadSetting
-from qd_pipeline.learning.training.config import BOUNDS, TrainingConfig
+from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline.learning.training.presets import PRESETS, from_preset
 
 
@@ -32,6 +32,8 @@ from qd_pipeline.learning.training.presets import PRESETS, from_preset
         ({"optimizer": "adamw", "beta_2": 1.0}, "beta 2 is 1.0"),
         ({"label_smoothing": 1.0}, "label smoothing is 1.0"),
         ({"augmentation": -1.0}, "augmentation is -1.0"),
+        ({"warp": -1.0}, "warp is -1.0"),
+        ({"units": 0}, "units is 0"),
         ({"traced": 0.6}, "traced is 0.6"),
         ({"augmentation": float("nan")}, "augmentation is nan"),
         ({"network": "vgg"}, "network 'vgg' is not known"),
@@ -90,19 +92,3 @@ def test_only_settings_that_have_an_effect_are_effective() -> None:
     default = PRESETS["default"](8)
     assert TrainingConfig.from_json(default.effective()) == default
     assert default.effective() != default.with_settings(seed=1).effective()
-
-
-def test_forms_can_take_over_the_bounds() -> None:
-    assert {name: bounds.constraints for name, bounds in BOUNDS.items()} == {
-        "epochs": {"ge": 1},
-        "batch_size": {"ge": 1},
-        "learning_rate": {"gt": 0},
-        "seed": {"ge": 0, "le": 2**32 - 1},
-        "units": {"ge": 1},
-        "beta_2": {"ge": 0, "lt": 1},
-        "weight_decay": {"ge": 0},
-        "label_smoothing": {"ge": 0, "lt": 1},
-        "augmentation": {"ge": 0},
-        "warp": {"ge": 0},
-        "traced": {"ge": 0, "le": 0.5},
-    }

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
 
@@ -174,7 +175,7 @@ def test_progress_counts_drawings_or_bytes(mirror: Mirror, home: Path) -> None:
 
 def test_fetched_goes_through_json(mirror: Mirror, home: Path) -> None:
     _, fetched = get(mirror.url, home, 10)
-    assert Fetched.from_json(json.loads(json.dumps(fetched.to_json()))) == fetched
+    assert Fetched(**json.loads(json.dumps(asdict(fetched)))) == fetched
 
 
 def test_the_version_at_the_source_changes_with_the_file_and_costs_no_download(

@@ -56,9 +56,6 @@ class CloudSource(Source):
     def name(self) -> str:
         return self.url.rstrip("/")
 
-    def describe(self) -> str:
-        return f"{'official bucket' if self.is_official else 'mirror'} {self.name}"
-
     def url_of(self, category: str) -> str:
         return f"{self.name}/{name_of(category)}"
 

@@ -26,9 +26,6 @@ class FileSource(Source):
     def name(self) -> str:
         return self.folder.as_uri()
 
-    def describe(self) -> str:
-        return f"mirror {self.name}"
-
     def url_of(self, category: str) -> str:
         return f"{self.name.rstrip('/')}/{path_of(category)}"
 

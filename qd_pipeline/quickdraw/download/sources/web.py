@@ -28,9 +28,6 @@ class HttpSource(Source):
     def name(self) -> str:
         return masked(self.url)
 
-    def describe(self) -> str:
-        return f"mirror {self.name}"
-
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name})"
 
