@@ -84,7 +84,6 @@ def cross_validate(
 def label_quality(
     class_set: ClassSetArgument,
     folds: Annotated[int, typer.Option(help="Folds; as many trainings.")] = 5,
-    workers: WorkersOption = None,
     *,
     training: dict[str, Any],
     source: SourceOption = None,
@@ -102,7 +101,7 @@ def label_quality(
         "cross_validations",
         class_set,
         training,
-        {"folds": folds, "workers": _workers(settings, workers)},
+        {"folds": folds, "workers": _workers(settings, None)},
         followed_by="label_quality",
     )
     made = runner.store.read("label_quality", validated.key)
@@ -161,14 +160,8 @@ def search(
     settings = load(source=source, home=home, class_sets=class_sets)
     axes = Space.load(space) if space else NOTEBOOK
     training["preset"] = preset
-    if workers is None and settings.studies_storage is None:
-        workers = 1
-    own = {
-        "space": axes.to_json(),
-        "trials": trials,
-        "folds": folds,
-        "workers": _workers(settings, workers),
-    }
+    at_once = _workers(settings, workers, shared=settings.studies_storage is not None)
+    own = {"space": axes.to_json(), "trials": trials, "folds": folds, "workers": at_once}
     made, _, console = _make(settings, "searches", class_set, training, own)
     table = Table("trial", "settings", "accuracy ± SD", "folds", "training")
     trials_made = made.metadata["trials"]
@@ -272,10 +265,10 @@ def _make(
     return runner.store.read(stage, key), runner, console
 
 
-def _workers(settings: "Settings", chosen: int | None) -> int:
+def _workers(settings: "Settings", chosen: int | None, *, shared: bool = True) -> int:
     if chosen is not None:
         return chosen
-    return 1 if settings.engine == "local" else settings.engine_trainings
+    return settings.engine_trainings if shared and settings.engine != "local" else 1
 
 
 def _shares(text: str) -> list[int]:
