@@ -160,8 +160,10 @@ def kill_training(servers: Deployment, command: Popen[bytes], log: Path) -> None
     wait_until(lambda: bool(servers.postgres.ask(NAME, training)), command, log, 300)
     run_id = servers.postgres.ask(NAME, training)
     processes = psutil.process_iter(["cmdline"])
-    (trains,) = [each for each in processes if run_id in " ".join(each.info["cmdline"] or ())]
-    trains.kill()
+    trains = [each for each in processes if run_id in " ".join(each.info["cmdline"] or ())]
+    assert trains
+    for each in trains:
+        each.kill()
 
 
 def test_runs_whose_node_or_process_is_killed_are_made_again(
