@@ -90,7 +90,8 @@ def test_studies_are_made_on_request_only(chain: PipelineRunner) -> None:
 def test_a_cross_validation_is_logged_with_its_mean_and_spread(
     chain: PipelineRunner, validated: Partition
 ) -> None:
-    (mlflow_run,) = logged(chain, "cross_validations")
+    of = validated.metadata["mlflow_run"]
+    (mlflow_run,) = [each for each in logged(chain, "cross_validations") if each.info.run_id == of]
     assert mlflow_run.info.status == "FINISHED"
     assert mlflow_run.data.metrics["cv_accuracy"] == validated.metadata["cv_accuracy"]
     assert mlflow_run.data.metrics["cv_accuracy_sd"] == validated.metadata["cv_accuracy_sd"]
