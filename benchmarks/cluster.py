@@ -1,7 +1,8 @@
 """Two one-core Ray nodes over one, and a run's start-up: `make bench-cluster`.
 
 PostgreSQL, an S3 server and MLflow's server run on the same cores as the nodes, so the ratio of two
-nodes over one is lower than where each has a machine.
+nodes over one is lower than where each has a machine. Data stages are timed from a run's first
+partition on, without its start-up; cross-validations whole.
 
     python -m benchmarks.cluster
 """
@@ -9,6 +10,7 @@ nodes over one is lower than where each has a machine.
 import json
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import islice
@@ -27,6 +29,7 @@ from qd_pipeline.cli.terminal import terminal
 from qd_pipeline.orchestration.batches import Batch
 from qd_pipeline.orchestration.engine_runner import EngineRunner
 from qd_pipeline.orchestration.partitions import By
+from qd_pipeline.orchestration.stages.training_config import SharedTrainingConfig
 from qd_pipeline.settings import Settings
 from qd_pipeline_tests.cluster.deployment import Deployment, deployment
 from qd_pipeline_tests.cluster.engine import engine_over
@@ -34,6 +37,10 @@ from qd_pipeline_tests.cluster.services import program, running, wait_until
 from qd_pipeline_tests.tracking.server import free_port
 
 _CATEGORIES: Final = 16
+_FOLDS: Final = 4
+_TRAINING: Final = {"preset": "notebook", "epochs": 6, "folds": _FOLDS}
+_VALIDATED: Final = "four"
+
 _DRAWINGS: Final = 10_000
 _ROUNDS: Final = 3
 _WHOLE: Final = len(catalog.CATEGORIES) * 146_000
@@ -51,21 +58,48 @@ class _Runs:
 
     def run(self, stages: tuple[str, ...], keys: tuple[str, ...], at_once: int) -> list[Any]:
         """Materialize stages of some categories in so many runs; return Dagster's records."""
-        runner = EngineRunner(self.pipeline, {})
-        runner.pipeline.settings = self.settings.model_copy(update={"engine_runs": at_once})
         chosen = tuple(self.pipeline.stages[name] for name in stages)
         configs = {stage.name: self.pipeline.config(stage) for stage in chosen}
         batch = Batch(keys, chosen, configs)
         size = len(keys) // at_once
-        parts = [replace(batch, keys=keys[i : i + size]) for i in range(0, len(keys), size)]
-        submitted = [runner.submission.submit(part) for part in parts]
+        return self._follow(
+            replace(batch, keys=keys[i : i + size]) for i in range(0, len(keys), size)
+        )
+
+    def cross_validate(self, workers: int) -> list[Any]:
+        """Cross-validate with so many workers."""
+        stage = self.pipeline.stages["cross_validations"]
+        config = self.pipeline.config(stage, **_TRAINING, workers=workers)
+        assert isinstance(config, SharedTrainingConfig)  # noqa: S101 (for mypy)
+        return self._follow(
+            Batch((_VALIDATED,), (stage,), {stage.name: share})
+            for share in config.shares(self.settings)
+        )
+
+    def _follow(self, batches: Iterable[Batch]) -> list[Any]:
+        """Submit runs, and wait until they have ended."""
+        runner = EngineRunner(self.pipeline, {})
+        submitted = [runner.submission.submit(batch) for batch in batches]
         runner.submission.follow(submitted, lambda _: None)
         if runner.submission.failures:
             raise RuntimeError("; ".join(runner.submission.failures.values()))
         return list(runner.instance.get_run_records(dg.RunsFilter(run_ids=submitted)))
 
+    def worked(self, records: list[Any]) -> float:
+        """Return the seconds that the longest run took for its partitions, without its start-up.
 
-def _worked(records: list[Any]) -> float:
+        The first partition counts as long as the others took.
+        """
+        instance, kind = EngineRunner(self.pipeline, {}).instance, dg.DagsterEventType
+        seconds = []
+        for record in records:
+            logs = instance.all_logs(record.dagster_run.run_id, kind.ASSET_MATERIALIZATION)
+            made = [entry.timestamp for entry in logs]
+            seconds.append((max(made) - min(made)) * len(made) / (len(made) - 1))
+        return max(seconds)
+
+
+def _lasted(records: list[Any]) -> float:
     """Return the seconds from the start of the first run to the end of the last."""
     return float(max(each.end_time for each in records) - min(each.start_time for each in records))
 
@@ -101,7 +135,7 @@ def _mirror(folder: Path, drawings: int) -> dict[str, str]:
         (files / f"{name}.ndjson").write_bytes(b"".join(lines))
     return {
         "QD_SOURCE": folder.as_uri(),
-        "QD_CLASS_SETS": json.dumps({"all": names}),
+        "QD_CLASS_SETS": json.dumps({_VALIDATED: names[:4], "all": names}),
         "QD_DRAWINGS": str(drawings),
     }
 
@@ -121,8 +155,9 @@ def measure(folder: Path, drawings: int) -> list[Row]:
         stages = ("strokes", "bitmaps")
         alone, together = [], []
         for _ in range(_ROUNDS):
-            alone.append(_worked(runs.run(stages, runs.keys, 1)))
-            together.append(_worked(runs.run(stages, runs.keys, 2)))
+            alone.append(runs.worked(runs.run(stages, runs.keys, 1)))
+            together.append(runs.worked(runs.run(stages, runs.keys, 2)))
+        one, two = (_lasted(runs.cross_validate(workers)) for workers in (1, 2))
     ratios = tuple(one / two for one, two in zip(alone, together, strict=True))
     starts = tuple(ray / own for ray, own in zip(on_ray, local, strict=True))
     what = f"raw drawings to bitmaps, {_CATEGORIES} × {drawings:,}"
@@ -133,6 +168,13 @@ def measure(folder: Path, drawings: int) -> list[Row]:
             f"{what}: two one-core nodes / one", ratios, 1.6, 1.9, note="servers on the same cores"
         ),
         Row(f"{what}: drawings a second of one node", (rate,)),
+        Row(
+            f"cross-validation of {_FOLDS} folds: two one-core nodes / one",
+            (one / two,),
+            1.6,
+            1.9,
+            note="servers on the same cores",
+        ),
         Row("start-up of a run: Ray / local daemon", starts, 1.5, 1.0, at_most=True),
         Row("start-up of a run on Ray, seconds", on_ray),
         Row(

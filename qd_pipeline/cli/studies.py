@@ -40,8 +40,8 @@ _MOST_ROWS: Final = 20
 WorkersOption = Annotated[
     int | None,
     typer.Option(
-        help="Trainings at once on an engine. (default: QD_ENGINE_TRAININGS where "
-        "QD_STUDIES_STORAGE is set, else 1)"
+        help="Trainings at once on an engine. (default: QD_ENGINE_TRAININGS; for a search, where "
+        "QD_STUDIES_STORAGE is set)"
     ),
 ]
 
@@ -52,6 +52,7 @@ ClassSetArgument = Annotated[str, typer.Argument(help="Class set, as 8.")]
 def cross_validate(
     class_set: ClassSetArgument,
     folds: Annotated[int, typer.Option(help="Folds; as many trainings.")] = 5,
+    workers: WorkersOption = None,
     *,
     training: dict[str, Any],
     source: SourceOption = None,
@@ -63,7 +64,8 @@ def cross_validate(
     The drawings are those that `qd run` materialized. The test split takes no part.
     """
     settings = load(source=source, home=home, class_sets=class_sets)
-    made, _, console = _make(settings, "cross_validations", class_set, training, {"folds": folds})
+    own = {"folds": folds, "workers": _workers(settings, workers)}
+    made, _, console = _make(settings, "cross_validations", class_set, training, own)
     table = Table("fold", "accuracy (95 % interval)", "log loss", "training")
     for number, fold in enumerate(made.metadata["folds"], start=1):
         table.add_row(
@@ -99,7 +101,7 @@ def label_quality(
         "cross_validations",
         class_set,
         training,
-        {"folds": folds},
+        {"folds": folds, "workers": _workers(settings, None)},
         followed_by="label_quality",
     )
     made = runner.store.read("label_quality", validated.key)
@@ -158,7 +160,7 @@ def search(
     settings = load(source=source, home=home, class_sets=class_sets)
     axes = Space.load(space) if space else NOTEBOOK
     training["preset"] = preset
-    at_once = _workers(settings) if workers is None else workers
+    at_once = _workers(settings, workers, shared=settings.studies_storage is not None)
     own = {"space": axes.to_json(), "trials": trials, "folds": folds, "workers": at_once}
     made, _, console = _make(settings, "searches", class_set, training, own)
     table = Table("trial", "settings", "accuracy ± SD", "folds", "training")
@@ -263,9 +265,10 @@ def _make(
     return runner.store.read(stage, key), runner, console
 
 
-def _workers(settings: "Settings") -> int:
-    shared = settings.engine != "local" and settings.studies_storage
-    return settings.engine_trainings if shared else 1
+def _workers(settings: "Settings", chosen: int | None, *, shared: bool = True) -> int:
+    if chosen is not None:
+        return chosen
+    return settings.engine_trainings if shared and settings.engine != "local" else 1
 
 
 def _shares(text: str) -> list[int]:

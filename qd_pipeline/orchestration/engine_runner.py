@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from qd_pipeline.errors import BadSetting
 from qd_pipeline.orchestration import instance as instances
 from qd_pipeline.orchestration import progress
 from qd_pipeline.orchestration.batches import Batch
@@ -60,20 +59,10 @@ class EngineRunner(PipelineRunner):
             self._follow()
 
     def _parts(self, batch: Batch) -> list[Batch]:
-        """Divide a batch, so that each of the engine's places has a run.
-
-        Raises:
-            BadSetting: Trainings that several runs share have no database.
-        """
+        """Divide a batch, so that each of the engine's places has a run."""
         config = batch.configs[batch.stages[0].name]
         if isinstance(config, SharedTrainingConfig) and config.workers > 1:
-            if self.pipeline.settings.studies_storage is None:
-                raise BadSetting(
-                    f"{config.workers} workers",
-                    "need a database that they share",
-                    "set QD_STUDIES_STORAGE to an address like postgresql://user@host/studies",
-                )
-            shares = config.shares()
+            shares = config.shares(self.pipeline.settings)
             return [replace(batch, configs={batch.stages[0].name: share}) for share in shares]
         size = math.ceil(len(batch.keys) / self.pipeline.settings.engine_runs)
         keys = batch.keys

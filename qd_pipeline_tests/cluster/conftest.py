@@ -25,9 +25,9 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
 
 @pytest.fixture(scope="session")
 def one_machine(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Run the chain and a search with the embedded defaults; return the URL of their store."""
+    """Run the chain and its studies with the embedded defaults; return the URL of their store."""
     folder = tmp_path_factory.mktemp("one")
-    for command in (CHAIN, SEARCH):
+    for command in (CHAIN, SEARCH, FOLDS):
         qd(folder, {"QD_HOME": str(folder / "home")}, *command)
     return (folder / "home" / "store").as_uri()
 
@@ -41,3 +41,10 @@ SEARCH = (
     *("--network", "dense_baseline", "--space", str(Path(__file__).with_name("space.toml"))),
 )
 """A search that two workers share."""
+
+
+FOLDS = (
+    *("cross-validate", "2", "--folds", "4", "--epochs", "1"),
+    *("--network", "dense_baseline"),
+)
+"""A cross-validation: an engine shares its folds, one machine trains them one after another."""

@@ -6,11 +6,13 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import Popen
 
+import psutil
 import pytest
 
 from qd_pipeline.storage import PartitionStore
-from qd_pipeline_tests.cluster.conftest import CHAIN, SEARCH
+from qd_pipeline_tests.cluster.conftest import CHAIN, FOLDS, SEARCH
 from qd_pipeline_tests.cluster.deployment import STAGES, Deployment, contents, qd, rows, trials
 from qd_pipeline_tests.cluster.services import PASSWORD, SECRET_KEY, program, running, wait_until
 
@@ -76,6 +78,18 @@ def test_two_nodes_give_bit_for_bit_what_one_machine_gives(
     assert not any((engine.cluster.folder / name / "store").exists() for name in ("head", "worker"))
 
 
+def test_a_classifier_that_a_node_has_trained_answers_where_it_is_asked(
+    engine: Engine, followed: str, tmp_path: Path
+) -> None:
+    assert followed
+    drawing = tmp_path / "drawing.ndjson"
+    drawing.write_text('{"drawing": [[[0, 120, 255], [10, 200, 0]], [[30, 60], [200, 90]]]}\n')
+    (answer,) = json.loads(qd(tmp_path, engine.settings, "predict", "--json", str(drawing)))
+    assert answer["classifier"].endswith("champion")
+    assert {each["category"] for each in answer["categories"]} == {"cow", "panda"}
+    assert "champion" in qd(tmp_path, engine.settings, "status")
+
+
 def test_two_nodes_share_a_search_and_its_trials_are_those_of_one_machine(
     engine: Engine, store: PartitionStore, servers: Deployment, one_machine: str, tmp_path: Path
 ) -> None:
@@ -92,6 +106,22 @@ def test_two_nodes_share_a_search_and_its_trials_are_those_of_one_machine(
     )
     assert servers.postgres.ask("studies", ended) == len(own)
     assert store.read("searches", "2").sequence == 1
+
+
+def test_two_nodes_share_the_folds_of_a_cross_validation_to_what_one_machine_finds(
+    engine: Engine, store: PartitionStore, one_machine: str, tmp_path: Path
+) -> None:
+    before = {job["submission_id"] for job in engine.jobs()}
+    qd(tmp_path, engine.settings, *FOLDS)
+    nodes = {job["driver_node_id"] for job in engine.jobs() if job["submission_id"] not in before}
+    assert len(nodes) == 2
+    found = store.read("cross_validations", "2")
+    own = PartitionStore(one_machine).read("cross_validations", "2")
+    assert found.files["predictions.parquet"] == own.files["predictions.parquet"]
+    assert found.fingerprint == own.fingerprint
+    # Each was trained once.
+    folds = [store.read(f"cross_validation_fold_{number}", "2") for number in range(4)]
+    assert [fold.sequence for fold in folds] == [1, 1, 1, 1]
 
 
 def test_credentials_are_in_no_description_of_a_job_and_no_log_of_a_node(
@@ -121,7 +151,22 @@ def test_doctor_says_that_all_can_be_used(engine: Engine, followed: str, tmp_pat
     assert PASSWORD not in said
 
 
-def test_a_run_whose_node_is_killed_is_made_again_on_another_one(
+def kill_training(servers: Deployment, command: Popen[bytes], log: Path) -> None:
+    """Kill the process that trains, as a node does that has no memory left."""
+    training = (
+        "SELECT max(run_id) FROM runs JOIN event_logs USING (run_id) WHERE status = 'STARTED' "
+        "AND step_key = 'classifiers' AND dagster_event_type = 'STEP_START'"
+    )
+    wait_until(lambda: bool(servers.postgres.ask(NAME, training)), command, log, 300)
+    run_id = servers.postgres.ask(NAME, training)
+    processes = psutil.process_iter(["cmdline"])
+    trains = [each for each in processes if run_id in " ".join(each.info["cmdline"] or ())]
+    assert trains
+    for each in trains:
+        each.kill()
+
+
+def test_runs_whose_node_or_process_is_killed_are_made_again(
     engine: Engine,
     followed: str,
     servers: Deployment,
@@ -143,6 +188,7 @@ def test_a_run_whose_node_is_killed_is_made_again_on_another_one(
 
         wait_until(lambda: running_jobs() == 2, process, log, 300)
         kill(worker)
+        kill_training(servers, process, log)
         assert process.wait(500) == 0, log.read_text()
     store = servers.store(NAME, monkeypatch, tmp_path)
     for key in ("cow", "panda"):
@@ -150,6 +196,7 @@ def test_a_run_whose_node_is_killed_is_made_again_on_another_one(
         made = store.read("bitmaps", key)
         store.open_all(made)
         assert made.sequence == 2
+    assert store.read("classifiers", "2").sequence == 2
     said = subprocess.run(
         [*program("qd"), "status"],
         check=True,
@@ -159,7 +206,7 @@ def test_a_run_whose_node_is_killed_is_made_again_on_another_one(
         cwd=tmp_path,
     ).stdout
     assert "stale" not in said
-    assert rows(servers.postgres, NAME).count("dagster/auto_retry_run_id") >= 1
+    assert rows(servers.postgres, NAME).count("dagster/auto_retry_run_id") >= 2
 
 
 def test_ctrl_c_pressed_twice_ends_the_runs(

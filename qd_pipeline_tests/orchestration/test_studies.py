@@ -1,6 +1,7 @@
 """Studies and the comparison over a small chain, with a real instance and MLflow store."""
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +14,16 @@ from mlflow import MlflowClient
 
 from qd_pipeline.cli.chain import searched_settings
 from qd_pipeline.orchestration.partitions import By
+from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.resources import MLflowResource
 from qd_pipeline.orchestration.run_comparisons import last_runs
 from qd_pipeline.orchestration.runner import PipelineRunner
 from qd_pipeline.orchestration.stages.training_config import TrainingStageConfig
 from qd_pipeline.orchestration.staleness import Staleness
+from qd_pipeline.settings import Settings
 from qd_pipeline.storage import Partition
 from qd_pipeline.tracking import STUDIES
+from qd_pipeline_tests.commands import start
 from qd_pipeline_tests.orchestration.chain import run, runner
 
 STUDY_ASSETS = ("cross_validations", "label_quality", "searches", "data_studies", "comparisons")
@@ -86,7 +90,8 @@ def test_studies_are_made_on_request_only(chain: PipelineRunner) -> None:
 def test_a_cross_validation_is_logged_with_its_mean_and_spread(
     chain: PipelineRunner, validated: Partition
 ) -> None:
-    (mlflow_run,) = logged(chain, "cross_validations")
+    of = validated.metadata["mlflow_run"]
+    (mlflow_run,) = [each for each in logged(chain, "cross_validations") if each.info.run_id == of]
     assert mlflow_run.info.status == "FINISHED"
     assert mlflow_run.data.metrics["cv_accuracy"] == validated.metadata["cv_accuracy"]
     assert mlflow_run.data.metrics["cv_accuracy_sd"] == validated.metadata["cv_accuracy_sd"]
@@ -234,3 +239,43 @@ def test_a_training_without_some_drawings_says_so_wherever_the_file_lies(
     assert "excluded key ids changed from 22" in str(
         Staleness(chain.pipeline, chain.store, elsewhere).reason(stage, "2")
     )
+
+
+FOLDS = {**TINY, "folds": 3, "workers": 2}
+SOON: dict[str, Any] = {"abandoned_after": 3}
+
+
+def share_until_killed(home: Path) -> None:
+    """Be the second worker of a cross-validation, for as long as one is let."""
+    made = runner(home, settings=SOON)
+    stage = made.pipeline.stages["cross_validations"]
+    made.configs = {stage.name: made.pipeline.config(stage, **FOLDS, worker=1)}
+    made.materialize("2", [stage])
+
+
+def test_folds_of_a_killed_worker_are_used_and_trained_on_to_what_one_worker_finds(
+    chain: PipelineRunner, validated: Partition
+) -> None:
+    assert validated.key == "2"
+    home = chain.pipeline.settings.home
+    other = start(share_until_killed, home)
+    first = "cross_validation_fold_1"
+    while chain.store.find(first, "2") is None:
+        assert other.is_alive()
+        time.sleep(0.05)
+    other.kill()
+    other.join()
+    soon = replace(chain, pipeline=Pipeline(Settings.load(home=home, **SOON)))
+    shared = study(soon, "cross_validations", **FOLDS)
+    folds = [chain.store.read(f"cross_validation_fold_{number}", "2") for number in range(3)]
+    assert [each.sequence for each in folds] == [1, 1, 1]
+    runs = [each.metadata["dagster_run_id"] for each in folds]
+    assert runs[0] != runs[1]
+    alone = study(chain, "cross_validations", **TINY, folds=3)
+    assert shared.files["predictions.parquet"] == alone.files["predictions.parquet"]
+
+    def figures(made: Partition) -> list[object]:
+        return [(fold["accuracy"], fold["loss"]) for fold in made.metadata["folds"]]
+
+    assert figures(shared) == figures(alone)
+    assert shared.fingerprint == alone.fingerprint

@@ -170,8 +170,7 @@ def _each_fold(
     on_progress: Callable[[int, int], None] | None,
 ) -> Iterator[tuple[Fold, pa.Table]]:
     """Train and evaluate fold by fold; yield figures and the predictions of held-out drawings."""
-    FOLD_BOUNDS.check("folds", count)
-    parts = [hold_out(data, fold, count) for fold in range(count)]
+    parts = hold_out_each(data, count)
     drawings = [len(training_drawings(part, config)) for part in parts]
     total = config.epochs * sum(drawings)
     before = 0
@@ -181,19 +180,51 @@ def _each_fold(
             if on_progress:
                 on_progress(before + done, total)
 
-        classifier = train(part, config, on_progress=progress)
-        measured = evaluate(classifier, part)
-        fold = Fold(
-            measured.accuracy,
-            nan if measured.log_loss is None else measured.log_loss,
-            classifier.training.seconds,
-            learned,
-        )
-        recognized = pa.array(part.test.column("recognized"))
-        yield fold, measured.predictions.append_column("recognized", recognized)
+        yield train_fold(part, config, on_progress=progress)
         before += config.epochs * learned
-        # Keras would keep the graphs of every network that a search trains.
-        backend.keras.utils.clear_session()
+
+
+def train_fold(
+    part: ClassSetData,
+    config: TrainingConfig,
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> tuple[Fold, pa.Table]:
+    """Train on the other folds, and evaluate on the one held out.
+
+    Args:
+        part: The drawings as `hold_out` returns them.
+        config: The settings of the training.
+        on_progress: Called with the drawings processed so far and altogether.
+
+    Returns:
+        Its figures, and its part of `CrossValidation.predictions`.
+
+    Raises:
+        TrainingDiverged: The training diverged.
+    """
+    classifier = train(part, config, on_progress=on_progress)
+    measured = evaluate(classifier, part)
+    fold = Fold(
+        measured.accuracy,
+        nan if measured.log_loss is None else measured.log_loss,
+        classifier.training.seconds,
+        len(training_drawings(part, config)),
+    )
+    recognized = pa.array(part.test.column("recognized"))
+    # Keras would keep the graphs of every network that a search trains.
+    backend.keras.utils.clear_session()
+    return fold, measured.predictions.append_column("recognized", recognized)
+
+
+def hold_out_each(data: ClassSetData, count: int) -> list[ClassSetData]:
+    """Return the drawings with each fold held out in turn, as `hold_out` does.
+
+    Raises:
+        BadSetting: The number of folds is out of range, or there are too few drawings.
+    """
+    FOLD_BOUNDS.check("folds", count)
+    return [hold_out(data, fold, count) for fold in range(count)]
 
 
 def hold_out(data: ClassSetData, fold: int, count: int) -> ClassSetData:

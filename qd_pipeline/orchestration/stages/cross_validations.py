@@ -15,20 +15,22 @@ from qd_pipeline.learning.studies.cross_validation import (
     CrossValidation,
     Fold,
     cross_validate,
+    hold_out_each,
 )
 from qd_pipeline.orchestration import pool
 from qd_pipeline.orchestration.context import MaterializationContext
 from qd_pipeline.orchestration.partitions import By
+from qd_pipeline.orchestration.shared_folds import SharedFolds
 from qd_pipeline.orchestration.stage import Result, Stage
 from qd_pipeline.orchestration.stages.drawings import DRAWINGS, read_drawings
-from qd_pipeline.orchestration.stages.training_config import TrainingStageConfig, declared_training
+from qd_pipeline.orchestration.stages.training_config import SharedTrainingConfig, declared_training
 
 FIGURES: Final = "cross_validation.json"
 PREDICTIONS: Final = "predictions.parquet"
 """Out-of-fold predictions of every drawing of the training and validation splits."""
 
 
-class CrossValidationConfig(TrainingStageConfig):
+class CrossValidationConfig(SharedTrainingConfig):
     """What to train, and on how many folds."""
 
     folds: int = Field(
@@ -43,18 +45,27 @@ class CrossValidationConfig(TrainingStageConfig):
         return {**super().effective(key, class_sets), "folds": self.folds}
 
 
-def materialize(context: MaterializationContext, config: CrossValidationConfig) -> Result:
+def materialize(context: MaterializationContext, config: CrossValidationConfig) -> Result | None:
     """Train on folds of the training drawings, each held out in turn."""
     training = config.training(len(context.class_set))
     data = read_drawings(context, training)
-    context.log_inputs()
-    result = cross_validate(
-        data,
-        training,
-        count=config.folds,
-        on_fold=lambda number, fold: context.run.log(metrics=fold_metrics(fold), step=number + 1),
-        on_progress=context.on_progress("drawings"),
-    )
+    if config.worker == 0:
+        context.log_inputs()
+
+    def log(number: int, fold: Fold) -> None:
+        context.run.log(metrics=fold_metrics(fold), step=number + 1)
+
+    result: CrossValidation | None
+    if config.workers > 1:
+        shared = SharedFolds(context, training, hold_out_each(data, config.folds))
+        result = shared.train(config.workers, config.worker, log)
+    else:
+        progress = context.on_progress("drawings")
+        result = cross_validate(
+            data, training, count=config.folds, on_fold=log, on_progress=progress
+        )
+    if result is None:
+        return None
     text = json.dumps(result.to_json(), indent=2, allow_nan=False) + "\n"
     context.path(FIGURES).write_text(text, encoding="utf-8")
     context.run.log_file(context.path(FIGURES))

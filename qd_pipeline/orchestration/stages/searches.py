@@ -1,13 +1,14 @@
 """Searches for the best settings, one partition per class set; made on request only."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import dagster as dg
 from pydantic import Field
 
 from qd_pipeline.class_sets import ClassSets
+from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning.figures import write_json
 from qd_pipeline.learning.studies import space
 from qd_pipeline.learning.studies.cross_validation import FOLD_BOUNDS
@@ -25,6 +26,7 @@ from qd_pipeline.orchestration.stages.training_config import (
     SharedTrainingConfig,
     declared_training,
 )
+from qd_pipeline.settings import Settings
 from qd_pipeline.storage.partition import digest
 
 FIGURES: Final = "search.json"
@@ -70,6 +72,20 @@ class SearchConfig(SharedTrainingConfig):
         if self.workers > 1:
             own["workers"] = self.workers
         return {**super().effective(key, class_sets), **own}
+
+    def shares(self, settings: Settings) -> Sequence[Self]:
+        """Return the configuration of each worker's run, the first one's first.
+
+        Raises:
+            BadSetting: The trials have no database that several workers reach.
+        """
+        if settings.studies_storage is None:
+            raise BadSetting(
+                f"{self.workers} workers",
+                "need a database that they share",
+                "set QD_STUDIES_STORAGE to an address like postgresql://user@host/studies",
+            )
+        return super().shares(settings)
 
 
 def materialize(context: MaterializationContext, config: SearchConfig) -> Result | None:

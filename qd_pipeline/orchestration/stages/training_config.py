@@ -117,8 +117,12 @@ class SharedTrainingConfig(TrainingStageConfig):
         default=0, ge=0, description="Which of the workers this run is; the first one publishes."
     )
 
-    def shares(self) -> Sequence[Self]:
-        """Return the configuration of each worker's run, the first one's first."""
+    def shares(self, _: Settings) -> Sequence[Self]:
+        """Return the configuration of each worker's run, the first one's first.
+
+        Raises:
+            BadSetting: The workers lack something that they share.
+        """
         return [self.model_copy(update={"worker": number}) for number in range(self.workers)]
 
 
