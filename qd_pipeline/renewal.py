@@ -19,7 +19,7 @@ def renewing(renew: Callable[[], object], every: timedelta = RENEWED_EVERY) -> I
     """Call a function regularly in the background while the block runs.
 
     A call that fails is tried again at the next time. Each lease has a thread of its own: a server
-    that hangs keeps no other, and a forked process does not renew what its parent holds.
+    that hangs holds up no other, and a forked process does not renew what its parent holds.
 
     Args:
         renew: The function.
@@ -37,8 +37,8 @@ def renewing(renew: Callable[[], object], every: timedelta = RENEWED_EVERY) -> I
                 except Exception as error:  # noqa: BLE001 (whatever it raises, the next may do)
                     _LOG.debug("A lease could not be renewed: %s", error)
 
-    threading.Thread(target=call_regularly, name="lease", daemon=True).start()
     try:
+        threading.Thread(target=call_regularly, name="lease", daemon=True).start()
         yield
     finally:
         ended.set()

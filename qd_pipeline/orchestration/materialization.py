@@ -51,6 +51,7 @@ def materialize(
     try:
         config = pipeline.config(stage, **context.op_execution_context.op_config)
         key = key_of(context)
+        config.effective(key, pipeline.class_sets)  # refused before anything is written
         take_ownership(pipeline, context)
         with sigint.redelivered():
             made = materialize_partition(stage, key, config, pipeline, context)

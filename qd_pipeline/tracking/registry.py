@@ -216,7 +216,7 @@ class Registry:
         """
         if name not in self._kept(version.run):
             raise MissingPartition(str(version), f"has lost {name}", _if_lost(version))
-        with _downloaded(version, f"runs:/{version.run}/{name}") as path:
+        with self._downloaded(version, f"runs:/{version.run}/{name}") as path:
             yield path
 
     @contextmanager
@@ -226,7 +226,7 @@ class Registry:
         Raises:
             TrackingFailed: MLflow does not return its files.
         """
-        with _downloaded(version, f"models:/{version.model}/{version.number}/{FILES}") as path:
+        with self._downloaded(version, f"models:/{version.model}/{version.number}/{FILES}") as path:
             yield path
 
     def _kept(self, run: str) -> set[str]:
@@ -238,6 +238,17 @@ class Registry:
                 if _is_missing(error):
                     return set()
                 raise
+
+    @contextmanager
+    def _downloaded(self, version: Version, uri: str) -> Iterator[Path]:
+        """Yield the path of what MLflow keeps of a version; it exists within the block."""
+        cause, store = "has files that MLflow does not return", self._client.tracking_uri
+        with tempfile.TemporaryDirectory() as folder:
+            with translate_errors(str(version), cause, _if_lost(version)):
+                path = mlflow.artifacts.download_artifacts(
+                    uri, dst_path=folder, tracking_uri=store, registry_uri=store
+                )
+            yield Path(path)
 
     def _another(self, version: Version, categories: Collection[str]) -> str:
         """Return how to make another version of some categories the champion."""
@@ -260,16 +271,6 @@ class Registry:
     def _tag(self, version: Version, tags: Mapping[str, str]) -> None:
         for key, value in tags.items():
             self._client.set_model_version_tag(version.model, str(version.number), key, value)
-
-
-@contextmanager
-def _downloaded(version: Version, uri: str) -> Iterator[Path]:
-    """Yield the path of what MLflow keeps of a version; it exists within the block."""
-    cause = "has files that MLflow does not return"
-    with tempfile.TemporaryDirectory() as folder:
-        with translate_errors(str(version), cause, _if_lost(version)):
-            path = Path(mlflow.artifacts.download_artifacts(uri, dst_path=folder))
-        yield path
 
 
 def _is_missing(error: MlflowException) -> bool:

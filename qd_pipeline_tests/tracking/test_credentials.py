@@ -59,7 +59,9 @@ def test_a_users_own_credentials_in_the_environment_stay(
     assert tracking_uri.split_credentials("http://host/x") == ("http://host/x", None, None)
 
 
-def test_a_whole_chain_shows_and_keeps_no_password(port: int, tmp_path: Path) -> None:
+def test_a_whole_chain_shows_and_keeps_no_password(
+    port: int, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     home, output = tmp_path / "home", tmp_path / "output.txt"
     environment = {"MLFLOW_TRACKING_URI": f"http://{IN_URI}127.0.0.1:{port}"}
     with Mirror(tmp_path / "mirror") as mirror:
@@ -77,7 +79,9 @@ def test_a_whole_chain_shows_and_keeps_no_password(port: int, tmp_path: Path) ->
             assert failed.end() == 1
     with qd(tmp_path / "send.txt", "send", "--home", str(home), environment=environment) as sent:
         assert sent.end() == 0, sent.printed
-    kept = [path for path in tmp_path.rglob("*") if path.is_file()]
+    server = tmp_path_factory.getbasetemp().glob("server*/**/*")
+    kept = [path for path in (*tmp_path.rglob("*"), *server) if path.is_file()]
+    assert any(path.name == "confusion_matrix.png" for path in kept)
     assert any("dagster" in path.parts for path in kept)
     secrets = (b"s3cr3t", b"topsecret", b"alsosecret")
     assert [path for path in kept if any(each in path.read_bytes() for each in secrets)] == []

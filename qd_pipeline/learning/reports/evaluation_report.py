@@ -88,11 +88,10 @@ class EvaluationReport:
         (folder / PAGE).write_text(self.html(), encoding="utf-8")
         # A line a figure would make megabytes of a large matrix.
         indent = 2 if len(self.evaluation.class_set) <= FEW else None
-        write_json(folder / FIGURES, self.figures(), indent=indent)
+        write_json(folder / FIGURES, self._figures(), indent=indent)
         pq.write_table(self.evaluation.predictions, folder / PREDICTIONS, compression="zstd")
 
-    def figures(self) -> dict[str, Any]:
-        """Return the figures that the page shows."""
+    def _figures(self) -> dict[str, Any]:
         return {
             **self.header.to_json(),
             "training": self.training,
