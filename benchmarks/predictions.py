@@ -56,36 +56,36 @@ MILLISECONDS: Final = 50
 def main() -> None:
     """Measure, print the table, and write `bench/predictions.json` into the home."""
     settings = Settings.load()
-    shelf, store = ModelCache(settings), PartitionStore(settings.store_url)
-    held = shelf.get(sys.argv[1]) if sys.argv[1:] else shelf.largest()
-    class_set = held.predictor.classifier.class_set
+    models, store = ModelCache(settings), PartitionStore(settings.store_url)
+    loaded = models.get(sys.argv[1]) if sys.argv[1:] else models.largest()
+    class_set = loaded.predictor.classifier.class_set
     test = _test_side(store, class_set)
     random = np.random.default_rng(0)
     count = int(sys.argv[2]) if sys.argv[2:] else DRAWINGS
     chosen = np.sort(random.permutation(len(test))[:count])
     labels, drawings = test.labels[chosen], list(_drawings(test, chosen))
-    classifier = held.predictor.classifier
-    guesses = classifier.predict(test.inputs(chosen, classifier.spec)).argmax(axis=1)
-    own = Proportion(int((guesses == labels).sum()), len(labels))
+    classifier = loaded.predictor.classifier
+    predicted = classifier.predict(test.inputs(chosen, classifier.spec)).argmax(axis=1)
+    own = Proportion(int((predicted == labels).sum()), len(labels))
     measured = [Row("top-1, drawings", (own.share or 0.0,), note=str(own))]
     for render, share in SHARES.items():
-        found, seconds = _top_1(held.predictor, drawings, labels, render, random)
+        found, seconds = _top_1(loaded.predictor, drawings, labels, render, random)
         what = f"top-1, {render.__name__.replace('_', ' ')} / drawings"
         note = f"{found}; {1000 * seconds / len(labels):.0f} ms a picture"
         measured.append(Row(what, (found.hits / max(own.hits, 1),), share, AIM, note=note))
-    answered = page.milliseconds(shelf, held.key, drawings[:ON_THE_PAGE])
+    answered = page.milliseconds(models, loaded.key, drawings[:ON_THE_PAGE])
     note = f"median of {len(answered)} drawings"
     measured.append(Row("ms to the page's answer", answered, MILLISECONDS, at_most=True, note=note))
     synthetic = _is_synthetic(store, class_set)
     kind = "synthetic sample" if synthetic else "people's"
-    title = f"Class set {held.key} ({held.origin}), {len(labels):,} test drawings ({kind})"
+    title = f"Class set {loaded.key} ({loaded.origin}), {len(labels):,} test drawings ({kind})"
     console = terminal()
     console.print(rows.table(measured, title))
     facts = {
         "synthetic": synthetic,
         "cores": core_count(),
         "class_set": list(class_set),
-        "classifier": held.origin,
+        "classifier": loaded.origin,
         "drawings": len(labels),
     }
     console.print(f"Written to {rows.write('predictions', measured, facts)}", highlight=False)

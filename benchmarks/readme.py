@@ -25,19 +25,24 @@ def table(published: Mapping[str, Any]) -> str:
     """
     rows = [
         f"| `{name}` "
-        f"| {100 * each['test_error']:.1f} ± {100 * each['test_error_sampling_sd']:.1f} % "
+        f"| {100 * each['test_error']:.1f} % "
+        f"| {100 * each['test_error_seed_sd']:.1f}, {100 * each['test_error_sampling_sd']:.1f} "
         f"| {each['calibration_error']:.3f} | {each['seconds']:.0f} s "
         f"| {each['error_over_notebook']:.2f} | {each['time_over_notebook']:.2f} |"
         for name, each in published["presets"].items()
     ]
-    heads = "preset", "test error", "ECE", "training", "error / notebook's", "time / notebook's"
+    heads = (
+        *("preset", "test error", "± by seed, by drawings", "ECE", "training"),
+        *("error / notebook's", "time / notebook's"),
+    )
     lines = ["| " + " | ".join(heads) + " |", "|---|" + "--:|" * (len(heads) - 1), *rows]
     drawings = f"{len(published['class_set'])} categories × {published['drawings_per_category']}"
     source = "synthetic" if published["synthetic"] else "people's"
     told = (
         f"Means of {published['seeds']} seeds, on {drawings} {source} drawings "
         f"({published['test_drawings']:,} test drawings), {published['cores']} cores, "
-        f"{published['date']}."
+        f"{published['date']}. Standard deviations of the error, in points: over the seeds, and by "
+        "the choice of the drawings tested on, which the seeds share."
     )
     return "\n".join([*lines, "", told]) + "\n"
 

@@ -191,9 +191,11 @@ def _print(
 def _half_blocks(bitmap: "NDArray[np.uint8]", *, coloured: bool) -> Text:
     """Convert a bitmap to text, two rows of pixels a line, in black and white without colours."""
     lines = []
-    for upper, lower in zip(bitmap[::2], bitmap[1::2], strict=True):
+    rows = bitmap.tolist()
+    rows += [[0] * len(rows)] * (len(rows) % 2)
+    for upper, lower in zip(rows[::2], rows[1::2], strict=True):
         line = Text(no_wrap=True)
-        for above, below in zip(upper.tolist(), lower.tolist(), strict=True):
+        for above, below in zip(upper, lower, strict=True):
             if coloured:
                 line.append("▀", f"rgb({above},{above},{above}) on rgb({below},{below},{below})")
             else:

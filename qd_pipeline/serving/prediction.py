@@ -84,8 +84,8 @@ class Predictor:
         """Average the probabilities over the readings of a picture, as they are and varied."""
         readings = to_column([sketch.strokes, *sketch.tracings])
         config, random = self.classifier.training.config, np.random.default_rng(0)
-        spec, variants = self.classifier.spec, pa.concat_arrays([readings] * VARIANTS)
-        inputs = prepare(readings, spec), augment(variants, spec, config, random)
-        answers = np.concatenate([self.classifier.predict(each) for each in inputs])
-        mean: NDArray[np.float32] = answers.mean(axis=0)
+        spec, repeated = self.classifier.spec, pa.concat_arrays([readings] * VARIANTS)
+        plain, varied = prepare(readings, spec), augment(repeated, spec, config, random)
+        probabilities = [self.classifier.predict(inputs) for inputs in (plain, varied)]
+        mean: NDArray[np.float32] = np.concatenate(probabilities).mean(axis=0)
         return mean

@@ -80,7 +80,7 @@ def large_picture_and_strokes(
 
     The bitmap is read as in `deep_cnn`, with twice its width, and the strokes with three times the
     width of `picture_and_strokes`. 3,109,384 parameters with 8 classes, 3.5 million with 345.
-    Its speed on a GPU stands in RELIABILITY.md; on a CPU it is slow.
+    Its speed on a GPU stands in docs/presets.md; on a CPU it is slow.
     """
     seen = features((64, 96, 192, 384), repeats=2)
     widths = tuple(width * 3 for width in _WIDTHS)

@@ -5,7 +5,7 @@ from qd_pipeline.quickdraw.sketches.ink import find_ink
 from qd_pipeline.quickdraw.sketches.simplify import Points, Stroke, simplify
 from qd_pipeline.quickdraw.sketches.skeleton import strokes_of_ink
 from qd_pipeline.quickdraw.sketches.sketch import Sketch
-from qd_pipeline.quickdraw.sketches.svg import strokes_of_svg
+from qd_pipeline.quickdraw.sketches.svg import lines_or_ink
 from qd_pipeline.quickdraw.sketches.turned import turned_strokes
 
 
@@ -26,15 +26,15 @@ def sketch_of_picture(data: bytes) -> Sketch:
         BadDrawing: It is no such picture, is damaged or too large, or shows no ink.
     """
     if data.lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n")[:1] == b"<":
-        strokes, warnings = strokes_of_svg(data)
-        return Sketch(_simplified(strokes), warnings)
-    picture, opened = open_picture(data)
-    ink = find_ink(picture)
-    return Sketch(
-        _simplified(strokes_of_ink(ink.mask)),
-        opened + ink.warnings,
-        tracings=tuple(map(_simplified, turned_strokes(ink.mask))),
-    )
+        found, warnings = lines_or_ink(data)
+        if isinstance(found, list):
+            return Sketch(_simplified(found), warnings)
+    else:
+        picture, opened = open_picture(data)
+        found, noted = find_ink(picture)
+        warnings = opened + noted
+    tracings = tuple(map(_simplified, turned_strokes(found)))
+    return Sketch(_simplified(strokes_of_ink(found)), warnings, tracings=tracings)
 
 
 def _simplified(strokes: list[Points]) -> list[Stroke]:

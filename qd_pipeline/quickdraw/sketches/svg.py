@@ -14,10 +14,9 @@ from PIL import ImageColor
 from svgelements import SVG, Close, CubicBezier, Line, Move, Path, Rect, Shape
 
 from qd_pipeline.errors import BadDrawing
-from qd_pipeline.quickdraw.sketches.ground import Ground, contrast_to, flat_colour
+from qd_pipeline.quickdraw.sketches.ground import Ground, Mask, contrast_to, flat_colour
 from qd_pipeline.quickdraw.sketches.ink import find_ink
 from qd_pipeline.quickdraw.sketches.simplify import Points
-from qd_pipeline.quickdraw.sketches.skeleton import strokes_of_ink
 from qd_pipeline.quickdraw.sketches.svg_paint import page_colour, paint
 from qd_pipeline.quickdraw.sketches.svg_styles import put_styles
 from qd_pipeline.quickdraw.sketches.svg_tree import local_name, paint_values, parse
@@ -46,13 +45,14 @@ _QUADRILATERAL = {4, 5}
 _ONES = {"1", "1.0", "100%"}
 
 
-def strokes_of_svg(data: bytes) -> tuple[list[Points], tuple[str, ...]]:
-    """Find the strokes of an SVG, as a browser shows it on a white page.
+def lines_or_ink(data: bytes) -> tuple[list[Points] | Mask, tuple[str, ...]]:
+    """Find the lines of an SVG, as a browser shows it on a white page, or its ink.
 
     Text and linked pictures are left out. What is light throughout is shown on a black page.
 
     Returns:
-        `float64 (points, 2)` each, y downwards, and warnings.
+        Of an SVG of plain lines these, `float64 (points, 2)` each, y downwards; of another the
+        mask of its ink, painted, as `find_ink` returns it; and warnings.
 
     Raises:
         BadDrawing: The SVG is damaged, too large, holds entities, or shows nothing.
@@ -75,7 +75,7 @@ def strokes_of_svg(data: bytes) -> tuple[list[Points], tuple[str, ...]]:
             if error.culprit != "the picture":
                 raise
             continue
-        return strokes_of_ink(ink.mask), warnings + notes + ink.warnings
+        return ink.mask, warnings + notes + ink.warnings
     if damaged:
         raise BadDrawing("the SVG", "is damaged", "export it again with plain paths")
     cause = "; ".join(("holds no visible lines or shapes", *warnings))

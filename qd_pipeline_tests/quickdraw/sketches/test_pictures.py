@@ -121,6 +121,13 @@ def test_hairlines_are_whole_however_the_picture_is_turned(side: int, width: int
     assert [len(strokes) for strokes in tracings] == [1] * 4
 
 
+def test_an_svg_that_is_painted_is_traced_as_other_pictures_are_and_plain_lines_are_not() -> None:
+    plain = svg('<path d="M 20 20 L 80 60" fill="none" stroke="#000"/>')
+    painted_over = svg('<path d="M 20 20 L 80 60" fill="none" stroke="#000" opacity="0.9"/>')
+    assert [len(strokes) for strokes in sketch_of_picture(painted_over).tracings] == [1] * 4
+    assert sketch_of_picture(plain).tracings == ()
+
+
 def test_pictures_of_fine_dots_are_read() -> None:
     for place in range(20):
         picture = Image.new("L", (1000, 1000), 255)
