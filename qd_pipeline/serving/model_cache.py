@@ -7,19 +7,17 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from qd_pipeline import stores, tracking_uri
-from qd_pipeline.class_sets import listed
-from qd_pipeline.errors import BadSetting, MissingPartition, QdError
+from qd_pipeline.class_sets import checked_key, listed
+from qd_pipeline.errors import MissingPartition, QdError
 from qd_pipeline.learning.classifier import Classifier
 from qd_pipeline.serving.prediction import Predictor
 from qd_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from qd_pipeline.tracking import Tracker
-
-_NONE_YET: Final = "has no classifier yet"
 
 
 @dataclass(frozen=True)
@@ -91,17 +89,11 @@ class ModelCache:
             MissingPartition: It has no classifier yet.
             QdError: It has one, which cannot be loaded.
         """
-        loaded = self._loaded.get(key)
-        if loaded is None:
-            with self._lock:
-                self._update(key)
-                loaded = self._loaded.get(key)
-        if loaded is not None:
+        if loaded := self._find(checked_key(key, self._settings.class_sets)):
             return loaded
-        if key not in self._settings.class_sets:
-            known = ", ".join(self._settings.class_sets)
-            raise BadSetting(f"class set {key[:80]!r}", "is not known", f"give one of {known}")
-        raise MissingPartition(f"class set {key}", _NONE_YET, "train one with `qd run`")
+        raise MissingPartition(
+            f"class set {key}", "has no classifier yet", "train one with `qd run`"
+        )
 
     def largest(self) -> LoadedModel:
         """Return the classifier of the largest class set that has one.
@@ -114,10 +106,10 @@ class ModelCache:
         class_sets, others = self._settings.class_sets, None
         for key in sorted(class_sets, key=lambda key: -len(class_sets[key])):
             try:
-                return self.get(key)
+                if loaded := self._find(key):
+                    return loaded
             except MissingPartition as error:
-                if error.cause != _NONE_YET:
-                    others = others or error
+                others = others or error
         raise others or MissingPartition(
             str(self._settings.home), "holds no classifier yet", "train one with `qd run`"
         )
@@ -125,6 +117,17 @@ class ModelCache:
     @cached_property
     def _tracker(self) -> "Tracker":
         return stores.tracker(self._settings)
+
+    def _find(self, key: str) -> LoadedModel | None:
+        """Return the classifier of a class set, loaded if it was not; None if it has none.
+
+        Raises:
+            QdError: There are some, and none can be loaded or is of its categories.
+        """
+        if key not in self._loaded:
+            with self._lock:
+                self._update(key)
+        return self._loaded.get(key)
 
     def _update(self, key: str) -> None:
         """Load a class set's present classifier, or forget the one of before.
@@ -148,8 +151,6 @@ class ModelCache:
             MissingPartition: There are only some of other categories than the class set has now.
             QdError: None can be loaded.
         """
-        if key not in self._settings.class_sets:
-            return None
         loaded, failure, others = self._loaded.get(key), None, ""
         for find in (self._champion, self._newest_stored):
             try:

@@ -82,10 +82,12 @@ class Predictor:
 
     def _of_picture(self, sketch: Sketch) -> NDArray[np.float32]:
         """Average the probabilities over the readings of a picture, as they are and varied."""
+        config, spec = self.classifier.training.config, self.classifier.spec
         readings = to_column([sketch.strokes, *sketch.tracings])
-        config, random = self.classifier.training.config, np.random.default_rng(0)
-        spec, repeated = self.classifier.spec, pa.concat_arrays([readings] * VARIANTS)
-        plain, varied = prepare(readings, spec), augment(repeated, spec, config, random)
-        probabilities = [self.classifier.predict(inputs) for inputs in (plain, varied)]
+        probabilities = [self.classifier.predict(prepare(readings, spec))]
+        if config.augmentation or config.warp:
+            repeated = pa.concat_arrays([readings] * VARIANTS)
+            varied = augment(repeated, spec, config, np.random.default_rng(0))
+            probabilities.append(self.classifier.predict(varied))
         mean: NDArray[np.float32] = np.concatenate(probabilities).mean(axis=0)
         return mean

@@ -1,6 +1,5 @@
 """Cross-validations, one partition per class set; made on request only."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -9,6 +8,7 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from qd_pipeline.class_sets import ClassSets
+from qd_pipeline.learning.figures import write_json
 from qd_pipeline.learning.studies.cross_validation import (
     FOLD_BOUNDS,
     FOLDS,
@@ -66,9 +66,8 @@ def materialize(context: MaterializationContext, config: CrossValidationConfig) 
         )
     if result is None:
         return None
-    text = json.dumps(result.to_json(), indent=2, allow_nan=False) + "\n"
-    context.path(FIGURES).write_text(text, encoding="utf-8")
-    context.run.log_file(context.path(FIGURES))
+    write_json(context.path(FIGURES), result)
+    context.log_files(FIGURES)
     pq.write_table(result.predictions, context.path(PREDICTIONS), compression="zstd")
     return Result(metadata=result.to_json(), metrics=result.figures, shown=_shown(result))
 
