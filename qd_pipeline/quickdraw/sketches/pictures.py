@@ -2,7 +2,7 @@
 
 from qd_pipeline.quickdraw.sketches.image_file import open_picture
 from qd_pipeline.quickdraw.sketches.ink import find_ink
-from qd_pipeline.quickdraw.sketches.simplify import Points, Stroke, simplify
+from qd_pipeline.quickdraw.sketches.simplify import simplify_points
 from qd_pipeline.quickdraw.sketches.skeleton import strokes_of_ink
 from qd_pipeline.quickdraw.sketches.sketch import Sketch
 from qd_pipeline.quickdraw.sketches.svg import lines_or_ink
@@ -28,14 +28,10 @@ def sketch_of_picture(data: bytes) -> Sketch:
     if data.lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n")[:1] == b"<":
         found, warnings = lines_or_ink(data)
         if isinstance(found, list):
-            return Sketch(_simplified(found), warnings)
+            return Sketch(simplify_points(found), warnings)
     else:
         picture, opened = open_picture(data)
         found, noted = find_ink(picture)
         warnings = opened + noted
-    tracings = tuple(map(_simplified, turned_strokes(found)))
-    return Sketch(_simplified(strokes_of_ink(found)), warnings, tracings=tracings)
-
-
-def _simplified(strokes: list[Points]) -> list[Stroke]:
-    return simplify([points.T for points in strokes])
+    tracings = tuple(map(simplify_points, turned_strokes(found)))
+    return Sketch(simplify_points(strokes_of_ink(found)), warnings, tracings=tracings)

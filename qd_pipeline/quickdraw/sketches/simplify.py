@@ -53,15 +53,29 @@ def simplify(strokes: Sequence[RawStroke]) -> list[Stroke]:
     drawn = [points for points in map(_points, strokes) if len(points)]
     if not drawn:
         raise BadDrawing("the drawing", "has no strokes", "draw at least one")
-    ends = np.cumsum([len(points) for points in drawn])
-    scaled = np.split(_scaled(np.concatenate(drawn)), ends[:-1])
-    if sum(np.hypot(*np.diff(points, axis=0).T).sum() for points in scaled) > MAX_LENGTH:
+    return simplify_points(drawn)
+
+
+def simplify_points(strokes: Sequence[Points]) -> list[Stroke]:
+    """Simplify strokes that are finite points already, as `simplify` does.
+
+    Args:
+        strokes: One or more, each `float64 (points, 2)`, of at least one point.
+
+    Raises:
+        BadDrawing: There is more ink than `MAX_LENGTH`.
+    """
+    ends = np.cumsum([len(points) for points in strokes])
+    scaled = _scaled(np.concatenate(strokes))
+    if _length(scaled, ends) > MAX_LENGTH:
         raise BadDrawing(
             "the drawing",
             f"holds more than {MAX_LENGTH:,} pixels of ink",
             "draw it with shorter strokes",
         )
-    return [(x.copy(), y.copy()) for x, y in (_simplified(points).T for points in scaled)]
+    xs, ys, kept = _simplified(scaled, ends)
+    begins = [0, *kept[:-1].tolist()]
+    return [(xs[a:b], ys[a:b]) for a, b in zip(begins, kept.tolist(), strict=True)]
 
 
 def _points(stroke: RawStroke) -> Points:
@@ -95,10 +109,34 @@ def _scaled(points: Points) -> Points:
 
 
 @kernel
-def _simplified(points: Points) -> npt.NDArray[np.uint8]:
-    kept = ramer_douglas_peucker(resample(points), EPSILON)
-    rounded: npt.NDArray[np.uint8] = np.rint(kept).astype(np.uint8)
-    return rounded
+def _length(points: Points, ends: npt.NDArray[np.int64]) -> float:
+    """Measure the ink of strokes, which end before `ends`."""
+    length = 0.0
+    first = 0
+    for end in ends:
+        for i in range(first + 1, end):
+            length += np.hypot(points[i, 0] - points[i - 1, 0], points[i, 1] - points[i - 1, 1])
+        first = end
+    return length
+
+
+@kernel
+def _simplified(
+    points: Points, ends: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """Resample and simplify strokes, which end before `ends`; return them and their ends."""
+    most = int(_length(points, ends)) + 3 * len(ends)  # resampled: a point a unit, and both ends
+    xs, ys = np.empty(most, np.uint8), np.empty(most, np.uint8)
+    kept_ends = np.empty_like(ends)
+    first = count = 0
+    for stroke, end in enumerate(ends):
+        kept = ramer_douglas_peucker(resample(points[first:end]), EPSILON)
+        xs[count : count + len(kept)] = np.rint(kept[:, 0])
+        ys[count : count + len(kept)] = np.rint(kept[:, 1])
+        count += len(kept)
+        kept_ends[stroke] = count
+        first = end
+    return xs[:count], ys[:count], kept_ends
 
 
 @kernel

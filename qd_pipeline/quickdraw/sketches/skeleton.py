@@ -51,13 +51,12 @@ def _from_above(path: Points) -> Points:
 def _hollowed(mask: Mask) -> Mask:
     """Reduce each filled area to a contour as wide as the pen's lines."""
     depth = _depth(mask)
-    ridge = mask & (depth == ndimage.maximum_filter(depth, 3))
-    pen = min(2 * float(np.median(depth[ridge])), MAX_PEN_WIDTH * max(mask.shape))
+    pen = min(2 * float(np.median(_ridge(depth))), MAX_PEN_WIDTH * max(mask.shape))
     # Distances are counted from the nearest pixel without ink, not from the ink's edge.
     radius = SOLID * pen / 2 + 1
-    solid = depth > radius
-    if not solid.any():
+    if depth.max() <= radius:
         return mask
+    solid = depth > radius
     area = ndimage.distance_transform_edt(~solid) <= radius
     hollowed: Mask = mask & ~(area & (depth > pen))
     return hollowed
@@ -92,6 +91,31 @@ def _depth(mask: Mask) -> npt.NDArray[np.float64]:
                 beside += 1
             depth[y, x] = np.sqrt(nearest)
     return depth
+
+
+@kernel
+def _ridge(depth: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the depths that none of their eight neighbours exceeds, of ink.
+
+    Args:
+        depth: As `_depth` returns it.
+    """
+    height, width = depth.shape
+    found = np.empty(depth.size)
+    count = 0
+    for y in range(1, height - 1):
+        for x in range(1, width - 1):
+            here = depth[y, x]
+            if here == 0:
+                continue
+            highest = 0.0
+            for j in range(y - 1, y + 2):
+                for i in range(x - 1, x + 2):
+                    highest = max(highest, depth[j, i])
+            if here == highest:
+                found[count] = here
+                count += 1
+    return found[:count]
 
 
 @kernel

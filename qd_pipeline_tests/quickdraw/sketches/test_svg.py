@@ -166,19 +166,19 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_style_sheet_is_read_as_fast_as_any(name: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     sketch_of_picture(svg(f"<style>{HOSTILE[name]}</style>{SVG_FACE}"))
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_hostile_numbers_are_read_as_fast_as_any() -> None:
-    began = time.monotonic()
+    began = time.process_time()
     points = f'<polyline points="{"1" * 50_000}"/>'
     turned = f'<g transform="{"scale(" * 20_000}"/>'
     sketch_of_picture(
         svg(points + turned + SVG_FACE, f'<svg xmlns="{NAMESPACE}" width="1{" " * 50_000}x">')
     )
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize(
