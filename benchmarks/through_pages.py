@@ -166,10 +166,11 @@ def _empty_assets(settings: dict[str, str]) -> Iterator[int]:
         home, port = Path(name), _free_port()
         instance.prepare(home)
         module = ["-m", "benchmarks.empty_assets"]
-        pages = [*program("dagster-webserver"), *module, "--port", str(port)]
-        with Servers(home / "logs", {**os.environ, **settings}) as servers:
-            servers.start(Server("dagster-webserver", pages, port))
-            servers.wait_until_up()
+        command = [*program("dagster-webserver"), *module, "--port", str(port)]
+        pages = Server("dagster-webserver", command, port)
+        with Servers(home / "logs", lambda: {**os.environ, **settings}) as servers:
+            servers.start(pages)
+            servers.wait_until_up(pages)
             servers.start(Server("dagster-daemon", [*program("dagster-daemon"), "run", *module]))
             yield port
 

@@ -24,6 +24,13 @@ def end(leaders: Collection[int], seconds: float) -> None:
     psutil.wait_procs(stubborn, timeout=seconds)
 
 
+def has_children(process: int) -> bool:
+    """Return whether a process has started others that have not ended."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return bool(psutil.Process(process).children())
+    return False
+
+
 def _processes(leaders: Collection[int]) -> list[psutil.Process]:
     found: dict[int, psutil.Process] = {}
     for process in psutil.process_iter():

@@ -1,8 +1,8 @@
 """`qd ui`: the web servers of Dagster and MLflow over one data directory."""
 
 import ipaddress
-import itertools
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -14,14 +14,17 @@ from qd_pipeline.cli.options import (
     SourceOption,
     load,
 )
-from qd_pipeline.cli.servers import Server, Servers, Stopped, program
+from qd_pipeline.cli.servers import Server, Servers, Stopped, ensure_ports, program
 from qd_pipeline.cli.terminal import terminal
-from qd_pipeline.errors import BadSetting
 
 if TYPE_CHECKING:
+    import dagster as dg
+
     from qd_pipeline.settings import Settings
 
-_OURS: Final = ("-w", str(Path(__file__).parents[1] / "workspace.yaml"))
+_OURS: Final = ("-w", str(Path(__file__).with_name("workspace.yaml")))
+# Dagster's own variable, which the workspace names too.
+_SOCKET: Final = "DAGSTER_CODE_SERVER_SOCKET"
 _OPEN: Final = (
     "QD_UI_HOST is {}: the web servers ask for no password, so anyone who can reach this machine "
     "can start and stop runs, and read and delete all data. Keep them in a network that you trust, "
@@ -46,39 +49,60 @@ def ui(
     settings = load(
         source=source, home=home, class_sets=class_sets, drawings=drawings, epochs=epochs
     )
-    servers_to_start = _servers(settings)
-    _ensure_ports_differ(servers_to_start)
-    # Dagster and MLflow take seconds to import.
-    from qd_pipeline import stores  # noqa: PLC0415
-    from qd_pipeline.orchestration import engine, instance, observations, recovery  # noqa: PLC0415
-    from qd_pipeline.orchestration.pipeline import Pipeline  # noqa: PLC0415
-    from qd_pipeline.tracking import CLASSIFIERS, EXPERIMENTS  # noqa: PLC0415
+    dagster_ui, *mlflow_ui = _servers(settings)
+    ensure_ports([dagster_ui, *mlflow_ui])
+    # Dagster takes seconds to import.
+    from qd_pipeline.orchestration import engine, instance  # noqa: PLC0415
 
     settings.export_secrets()
-    config = engine.rendered_config(settings)
-    pipeline, dagster = Pipeline(settings), instance.of(settings.home, config)
-    store, tracker = stores.partition_store(settings), stores.tracker(settings)
-    recovery.recover(pipeline, store, tracker, dagster)
-    observations.report_settings(pipeline, dagster, store)
-    # All of them are there from the start, with their views.
-    runs = {name: tracker.run_list(name) for name in EXPERIMENTS}
+    dagster = instance.of(settings.home, engine.rendered_config(settings))
     console = terminal()
     try:
-        with Servers(settings.home / "logs", settings.child_environment()) as servers:
-            for server in servers_to_start:
-                servers.start(server)
+        with (
+            TemporaryDirectory(prefix="qd-ui-") as folder,
+            Servers(
+                settings.home / "logs",
+                lambda: {**settings.child_environment(), _SOCKET: f"{folder}/socket"},
+            ) as servers,
+        ):
+            code = _code_server(Path(folder))
+            servers.start(code)
+            runs = _recover(settings, dagster)
             with console.status("Starting Dagster and MLflow …"):
-                servers.wait_until_up()
+                for server in mlflow_ui:
+                    servers.start(server)
+                servers.wait_until_up(code)
+                servers.start(dagster_ui)
+                servers.wait_until_up(dagster_ui, *mlflow_ui)
             # The web servers have the processor to themselves until they are up.
             servers.start(_daemon())
             console.print(f"Dagster  {settings.dagster_ui}{_CHAIN}")
-            console.print(f"MLflow   {runs[CLASSIFIERS]}")
+            console.print(f"MLflow   {runs}")
             if not ipaddress.ip_address(settings.ui_host).is_loopback:
                 console.warn(_OPEN.format(settings.ui_host))
             console.print("Ctrl-C stops both.")
             servers.watch()
     except Stopped:
         console.print("Stopped.")
+
+
+def _recover(settings: "Settings", dagster: "dg.DagsterInstance") -> str:
+    """Clean up after processes that were killed; return the address of the trainings in MLflow.
+
+    This takes some seconds, in which the code server loads the definitions; it starts no run.
+    """
+    # MLflow takes seconds to import.
+    from qd_pipeline import stores  # noqa: PLC0415
+    from qd_pipeline.orchestration import observations, recovery  # noqa: PLC0415
+    from qd_pipeline.orchestration.pipeline import Pipeline  # noqa: PLC0415
+    from qd_pipeline.tracking import CLASSIFIERS, EXPERIMENTS  # noqa: PLC0415
+
+    pipeline = Pipeline(settings)
+    store, tracker = stores.partition_store(settings), stores.tracker(settings)
+    recovery.recover(pipeline, store, tracker, dagster)
+    observations.report_settings(pipeline, dagster, store)
+    # All of them are there from the start, with their views.
+    return {name: tracker.run_list(name) for name in EXPERIMENTS}[CLASSIFIERS]
 
 
 def _servers(settings: "Settings") -> list[Server]:
@@ -113,19 +137,26 @@ def _servers(settings: "Settings") -> list[Server]:
     return servers
 
 
-def _ensure_ports_differ(servers: list[Server]) -> None:
-    """Refuse web servers that are set to the same port.
+def _code_server(folder: Path) -> Server:
+    """Return the process that loads the definitions, once for the web server and the daemon.
 
-    Raises:
-        BadSetting: Two are.
+    The daemon would start one of its own, and another each minute. It answers on a socket that
+    only this user reaches.
     """
-    for first, second in itertools.combinations(servers, 2):
-        if first.port == second.port:
-            raise BadSetting(
-                f"{first.setting} and {second.setting}",
-                f"are both {first.port}",
-                "set one of them to another port",
-            )
+    command = [
+        *program("dagster"),
+        "code-server",
+        "start",
+        "--module-name",
+        "qd_pipeline.definitions",
+        # An empty folder, or it adds the one that we run in to where modules are looked for.
+        "--working-directory",
+        str(folder),
+        "--location-name",
+        "qd_pipeline",
+        "--inject-env-vars-from-instance",
+    ]
+    return Server("dagster-code-server", command, socket=folder / "socket", has_worker=True)
 
 
 def _daemon() -> Server:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,15 @@ class Ui:
         """Return it and every process that it has started."""
         command = psutil.Process(self.process.pid)
         return [command, *command.children(recursive=True)]
+
+    def code_servers(self) -> list[psutil.Process]:
+        """Return the processes that have loaded the definitions for Dagster's pages and daemon."""
+        found = []
+        for process in self.family():
+            with suppress(psutil.NoSuchProcess):  # one that ends meanwhile
+                if {"api", "grpc"} <= {*process.cmdline()}:
+                    found.append(process)
+        return found
 
 
 def free_ports(count: int) -> list[int]:
@@ -157,7 +166,9 @@ LAUNCH = """mutation ($params: ExecutionParams!) {
 def ask(ui: Ui, query: str, **variables: Any) -> dict[str, Any]:
     """Ask Dagster as its pages do."""
     body = {"query": query, "variables": variables}
-    reply = json.loads(urllib3.request("POST", f"{ui.dagster}/graphql", json=body).data)
+    # Until definitions are loaded again takes seconds.
+    answer = urllib3.request("POST", f"{ui.dagster}/graphql", json=body, timeout=60)
+    reply = json.loads(answer.data)
     assert "errors" not in reply, reply
     return dict(reply["data"])
 

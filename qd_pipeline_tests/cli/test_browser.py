@@ -222,6 +222,22 @@ def test_every_partition_is_shown_as_missing_up_to_date_or_stale(
     assert staleness(made, "classifiers", "2") == ["STALE"]
 
 
+RELOAD = """mutation { reloadRepositoryLocation(repositoryLocationName: "qd_pipeline") {
+  ... on WorkspaceLocationEntry { locationOrLoadError { __typename } } } }"""
+
+
+def test_one_process_has_the_definitions_from_the_start_until_they_are_loaded_again(
+    made: Ui,
+) -> None:
+    (first,) = made.code_servers()
+    assert first.create_time() < made.said.stat().st_mtime  # since it said that it is up
+    reloaded = ask(made, RELOAD)["reloadRepositoryLocation"]["locationOrLoadError"]
+    assert reloaded == {"__typename": "RepositoryLocation"}
+    wait_for(lambda: not first.is_running())
+    (second,) = made.code_servers()
+    assert second != first
+
+
 FAILURES = """query ($id: ID!) { runOrError(runId: $id) { ... on Run { status eventConnection {
   events { ... on ExecutionStepFailureEvent { error { message } } } } } } }"""
 
