@@ -88,7 +88,13 @@ class Servers:
         sessions.end({started.pid for _, started in self._started}, _SECONDS_TO_END)
 
     def start(self, server: Server) -> None:
-        """Start one."""
+        """Start one.
+
+        Raises:
+            BadSetting: Its port is taken, or it cannot listen there.
+        """
+        if server.port is not None:
+            _ensure_free(server, server.port)
         with (self._logs / f"{server.name}.log").open("wb") as log:
             process = subprocess.Popen(
                 server.command,

@@ -50,6 +50,7 @@ def ui(
         source=source, home=home, class_sets=class_sets, drawings=drawings, epochs=epochs
     )
     dagster_ui, *mlflow_ui = _servers(settings)
+    # Each start asks again, some of them seconds later.
     ensure_ports([dagster_ui, *mlflow_ui])
     # Dagster takes seconds to import.
     from qd_pipeline.orchestration import engine, instance  # noqa: PLC0415
