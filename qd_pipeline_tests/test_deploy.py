@@ -1,5 +1,6 @@
 """The files of `deploy/`: what they refer to is there, and they set what there is to set."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from qd_pipeline import tracking  # noqa: F401 (it sets MLflow's own settings)
 from qd_pipeline.orchestration.engine import node_variables
 from qd_pipeline.settings import Settings
 
@@ -111,27 +113,49 @@ def test_the_settings_of_a_deployment_on_ray_make_an_engine(
     assert {name for name in needed if filled_in(given[name])} - told - own <= {"QD_SOURCE"}
 
 
-def compose() -> list[str] | None:
-    """Return the command of Docker's compose, where there is one."""
-    for command in (["docker", "compose"], ["docker-compose"]):
-        if (
-            shutil.which(command[0])
-            and not subprocess.run(
-                [*command, "version"], check=False, capture_output=True
-            ).returncode
-        ):
-            return command
-    return None
+def test_the_server_of_mlflow_is_set_as_the_one_that_we_start() -> None:
+    ours = SERVICES["mlflow"]["environment"]
+    for name in ("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "MLFLOW_DISABLE_TELEMETRY"):
+        assert os.environ[name] == ours[name]
 
 
-def test_compose_takes_the_file() -> None:
-    command = compose()
-    if command is None:
-        pytest.skip("needs docker compose")
+def test_the_image_is_built_once_and_asked_of_no_registry() -> None:
+    ours = {
+        name: service
+        for name, service in {**SERVICES, **RAY["services"]}.items()
+        if service.get("image") == "qd_pipeline"
+    }
+    assert {service["pull_policy"] for service in ours.values()} == {"never"}
+    assert [name for name, service in SERVICES.items() if "build" in service] == ["qd"]
+
+
+def test_no_server_is_cut_off_while_it_ends_what_it_has_started() -> None:
+    # `qd ui` waits ten seconds twice; Docker would kill it after ten.
+    assert SERVICES["qd"]["stop_grace_period"] == "60s"
+    assert all(service["init"] for service in (SERVICES["qd"], RAY["services"]["ray-worker"]))
+
+
+def test_the_database_counts_as_up_when_others_can_reach_it() -> None:
+    # While its image makes the databases, it answers on its socket.
+    assert "--host=127.0.0.1" in SERVICES["postgres"]["healthcheck"]["test"]
+
+
+def has_compose() -> bool:
+    """Return whether Docker's compose is there; version 1, `docker-compose`, knows less."""
+    command = ["docker", "compose", "version"]
+    return (
+        bool(shutil.which("docker"))
+        and not subprocess.run(command, check=False, capture_output=True).returncode
+    )
+
+
+@pytest.mark.skipif(not has_compose(), reason="needs docker compose")
+@pytest.mark.parametrize("names", [["compose.yaml"], ["compose.yaml", "compose.ray.yaml"]])
+def test_compose_takes_the_files(names: list[str]) -> None:
+    files = [f"--file={DEPLOY / name}" for name in names]
+    secrets = dict.fromkeys([*SECRETS, "RAY_AUTH_TOKEN"], "x")
     subprocess.run(
-        [*command, "--file", str(DEPLOY / "compose.yaml"), "config", "--quiet"],
-        check=True,
-        env={"PATH": "/usr/local/bin:/usr/bin:/bin", **dict.fromkeys(SECRETS, "x")},
+        ["docker", "compose", *files, "config", "--quiet"], check=True, env=os.environ | secrets
     )
 
 

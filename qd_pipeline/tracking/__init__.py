@@ -25,6 +25,8 @@ _DEFAULTS: Final = {
     "MLFLOW_UV_AUTO_DETECT": "false",
     # A server that we start would run five processes more, for jobs that we have none of.
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    # Nor does Dagster tell its makers what is done here.
+    "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 """MLflow's settings, where the environment has none. It reads some of them when imported."""
 
