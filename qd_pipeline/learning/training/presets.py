@@ -53,7 +53,7 @@ def default(class_count: int) -> TrainingConfig:
         weight_decay=0.02,
         label_smoothing=0.1,
         augmentation=0.6,
-        traced=0.25,
+        traced=0.35,
         flip_averaging=True,
         calibrated=True,
     )
