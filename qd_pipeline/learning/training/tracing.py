@@ -74,14 +74,13 @@ def _paint(
     ink = np.zeros((_SIDE, _SIDE), np.bool_)
     half = width / 2
     for stroke in range(len(xs_of) - 1):
-        to_x = xs[xs_of[stroke]] * _SCALE + _MARGIN
-        to_y = ys[ys_of[stroke]] * _SCALE + _MARGIN
         for i in range(xs_of[stroke + 1] - xs_of[stroke]):
-            x, y = to_x, to_y
-            to_x = xs[xs_of[stroke] + i] * _SCALE + _MARGIN
-            to_y = ys[ys_of[stroke] + i] * _SCALE + _MARGIN
+            at_x, at_y = xs_of[stroke] + i, ys_of[stroke] + i
+            back = min(i, 1)  # the first point is a dot
+            x, y = xs[at_x - back] * _SCALE + _MARGIN, ys[at_y - back] * _SCALE + _MARGIN
+            to_x, to_y = xs[at_x] * _SCALE + _MARGIN, ys[at_y] * _SCALE + _MARGIN
             dx, dy = to_x - x, to_y - y
-            squared = max(dx * dx + dy * dy, 1e-9)  # the first point is a dot
+            squared = max(dx * dx + dy * dy, 1e-9)
             for row in range(ceil(min(y, to_y) - half), floor(max(y, to_y) + half) + 1):
                 for column in range(ceil(min(x, to_x) - half), floor(max(x, to_x) + half) + 1):
                     along = ((column - x) * dx + (row - y) * dy) / squared

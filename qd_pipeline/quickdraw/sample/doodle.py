@@ -49,8 +49,8 @@ def doodle(animal: str, chances: np.random.Generator) -> Doodle:
     points = _posed(hand, habit, np.array([*chain(*hand.strokes)]), squashed=mishap == "squashed")
     shake = 3.5 if mishap == "shaky" else habit.haste * hand.between(0.4, 1.5)
     inked = trace(points, starts, chances.random((len(lengths), CHANCES_PER_STROKE)), shake)
-    xs, ys, bounds = (array.tolist() for array in simplify_traced(*inked))
-    strokes = [[xs[a:b], ys[a:b]] for a, b in pairwise(bounds)]
+    xs, ys, ends = (array.tolist() for array in simplify_traced(*inked))
+    strokes = [[xs[a:b], ys[a:b]] for a, b in pairwise([0, *ends])]
     return Doodle(country, mishap is None, strokes)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qd_pipeline.quickdraw.kernels import kernel
-from qd_pipeline.quickdraw.sketches.simplify import EPSILON, SIDE, ramer_douglas_peucker, resample
+from qd_pipeline.quickdraw.sketches.simplify import SIDE, simplify_scaled
 
 CHANCES_PER_STROKE = 12
 """How many uniform numbers the imprecision of one stroke takes."""
@@ -103,7 +103,7 @@ def simplify_traced(
         starts: `int64 (strokes + 1,)`, as `trace` takes them.
 
     Returns:
-        x and y, each `uint8 (m,)`, and the starts of the strokes in them.
+        x and y, each `uint8 (m,)`, and the ends of the strokes in them.
     """
     left, top = points.real.min(), points.imag.min()
     size = max(points.real.max() - left, points.imag.max() - top)
@@ -111,14 +111,6 @@ def simplify_traced(
     scaled = np.empty((len(points), 2))
     scaled[:, 0] = (points.real - left) * scale
     scaled[:, 1] = (points.imag - top) * scale
-    most = 3 * len(starts) + int(scale * np.abs(np.diff(points)).sum())
-    xs, ys = np.empty(most, np.uint8), np.empty(most, np.uint8)
-    ends = np.zeros(len(starts), np.int64)
-    for stroke in range(len(starts) - 1):
-        kept = ramer_douglas_peucker(resample(scaled[starts[stroke] : starts[stroke + 1]]), EPSILON)
-        begin = ends[stroke]
-        end = begin + len(kept)
-        xs[begin:end] = np.rint(kept[:, 0]).astype(np.uint8)
-        ys[begin:end] = np.rint(kept[:, 1]).astype(np.uint8)
-        ends[stroke + 1] = end
-    return xs[: ends[-1]], ys[: ends[-1]], ends
+    length = scale * np.abs(np.diff(points)).sum()
+    xs, ys, ends = simplify_scaled(scaled, starts[1:], length)
+    return xs, ys, ends

@@ -67,13 +67,14 @@ def simplify_points(strokes: Sequence[Points]) -> list[Stroke]:
     """
     ends = np.cumsum([len(points) for points in strokes])
     scaled = _scaled(np.concatenate(strokes))
-    if _length(scaled, ends) > MAX_LENGTH:
+    length = sum(map(_length, np.split(scaled, ends[:-1])))
+    if length > MAX_LENGTH:
         raise BadDrawing(
             "the drawing",
             f"holds more than {MAX_LENGTH:,} pixels of ink",
             "draw it with shorter strokes",
         )
-    xs, ys, kept = _simplified(scaled, ends)
+    xs, ys, kept = simplify_scaled(scaled, ends, length)
     begins = [0, *kept[:-1].tolist()]
     return [(xs[a:b], ys[a:b]) for a, b in zip(begins, kept.tolist(), strict=True)]
 
@@ -109,30 +110,36 @@ def _scaled(points: Points) -> Points:
 
 
 @kernel
-def _length(points: Points, ends: npt.NDArray[np.int64]) -> float:
-    """Measure the ink of strokes, which end before `ends`."""
+def _length(points: Points) -> float:
     length = 0.0
-    first = 0
-    for end in ends:
-        for i in range(first + 1, end):
-            length += np.hypot(points[i, 0] - points[i - 1, 0], points[i, 1] - points[i - 1, 1])
-        first = end
+    for i in range(1, len(points)):
+        length += np.hypot(points[i, 0] - points[i - 1, 0], points[i, 1] - points[i - 1, 1])
     return length
 
 
 @kernel
-def _simplified(
-    points: Points, ends: npt.NDArray[np.int64]
+def simplify_scaled(
+    points: Points, ends: npt.NDArray[np.int64], length: float
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """Resample and simplify strokes, which end before `ends`; return them and their ends."""
-    most = int(_length(points, ends)) + 3 * len(ends)  # resampled: a point a unit, and both ends
+    """Resample strokes that are aligned and scaled already, simplify and round them.
+
+    Args:
+        points: `float64 (n, 2)`, in 0-`SIDE`.
+        ends: `int64 (strokes,)`, before which points the strokes end, each of one point at least.
+        length: That of all strokes together, or more.
+
+    Returns:
+        x and y, each `uint8 (m,)`, and the ends of the strokes in them. Compiled, and may be
+        called from kernels.
+    """
+    most = int(length) + 3 * len(ends)  # resampled: a point a unit, and both ends
     xs, ys = np.empty(most, np.uint8), np.empty(most, np.uint8)
     kept_ends = np.empty_like(ends)
     first = count = 0
     for stroke, end in enumerate(ends):
         kept = ramer_douglas_peucker(resample(points[first:end]), EPSILON)
-        xs[count : count + len(kept)] = np.rint(kept[:, 0])
-        ys[count : count + len(kept)] = np.rint(kept[:, 1])
+        xs[count : count + len(kept)] = np.rint(kept[:, 0]).astype(np.uint8)
+        ys[count : count + len(kept)] = np.rint(kept[:, 1]).astype(np.uint8)
         count += len(kept)
         kept_ends[stroke] = count
         first = end
@@ -153,11 +160,8 @@ def resample(points: Points) -> Points:
     >>> resample(np.array([[0.0, 0.0], [2.5, 0.0]])).tolist()
     [[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [2.5, 0.0]]
     """
-    length = 0.0
-    for i in range(1, len(points)):
-        length += np.hypot(points[i, 0] - points[i - 1, 0], points[i, 1] - points[i - 1, 1])
     # Rounding differs from the sum below, so one point more may be taken.
-    taken = np.empty((int(length) + 3, 2))
+    taken = np.empty((int(_length(points)) + 3, 2))
     taken[0] = points[0]
     count = 1
     walked = 0.0
