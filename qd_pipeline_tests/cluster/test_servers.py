@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,7 +16,7 @@ import pytest
 from qd_pipeline.storage import PartitionStore
 from qd_pipeline_tests.cluster.conftest import CHAIN
 from qd_pipeline_tests.cluster.deployment import AN_HOUR_AHEAD, Deployment, contents, qd, rows
-from qd_pipeline_tests.cluster.services import PASSWORD, SECRET_KEY, wait_until
+from qd_pipeline_tests.cluster.services import PASSWORD, SECRET_KEY
 from qd_pipeline_tests.tracking.server import Gate
 
 NAME = "dagster"
@@ -74,48 +74,47 @@ def test_credentials_are_in_no_database_bucket_log_or_file(
 def test_a_database_that_is_restarted_while_a_step_is_at_work_costs_nothing(
     servers: Deployment, home: Path, tmp_path: Path
 ) -> None:
-    started = (
-        "SELECT count(*) FROM runs JOIN event_logs USING (run_id) "
-        "WHERE status = 'STARTED' AND dagster_event_type = 'STEP_START'"
-    )
-
     def restart() -> None:
-        wait_until(lambda: servers.postgres.ask(NAME, started) == 1)
         servers.postgres.stop()
         servers.postgres.start()
 
-    restarting = threading.Thread(target=restart)
-    restarting.start()
-    settings = {**servers.settings(NAME), "QD_HOME": str(home)}
-    said = qd(tmp_path, settings, "make", "bitmaps", "cow")
-    restarting.join()
+    assert "bitmaps cow is materialized." in bitmaps_made_while(restart, servers, home, tmp_path)
     assert servers.postgres.ask(
         NAME, "SELECT pg_postmaster_start_time() > now() - '5 min'::interval"
     )
-    assert "bitmaps cow is materialized." in said
 
 
 def test_a_bucket_that_is_away_for_twenty_seconds_is_waited_for(
     servers: Deployment, home: Path, tmp_path: Path
 ) -> None:
+    said = bitmaps_made_while(lambda: time.sleep(20), servers, home, tmp_path)
+    assert "bitmaps cow is materialized." in said
+
+
+def bitmaps_made_while(
+    happens: Callable[[], None], servers: Deployment, home: Path, folder: Path
+) -> str:
+    """Run a step; when it stores its first file, shut the bucket until something has happened.
+
+    Meanwhile the step waits, and asks no server anything.
+    """
     port = urlsplit(servers.bucket["AWS_ENDPOINT_URL"]).port
     assert port is not None
     gate, opened = Gate(port), threading.Event()
-    # It is shut by the first file that is stored.
     gate.shut_at = b"PUT /drawings/dagster/content/"
 
     def open_again() -> None:
         while gate.shut_at:
             time.sleep(0.1)
-        time.sleep(20)
+        happens()
         gate.open()
         opened.set()
 
     threading.Thread(target=open_again, daemon=True).start()
     settings = {**servers.settings(NAME), "QD_HOME": str(home), "AWS_ENDPOINT_URL": gate.url}
-    said = qd(tmp_path, settings, "make", "bitmaps", "cow")
+    said = qd(folder, settings, "make", "bitmaps", "cow")
     assert opened.is_set()
-    assert "bitmaps cow is materialized." in said
+    return said
 
 
 @pytest.mark.skipif(shutil.which("faketime") is None, reason="needs Debian's package faketime")
