@@ -24,6 +24,7 @@ from qd_pipeline.quickdraw.sketches.files import sketches_of
 from qd_pipeline.quickdraw.sketches.points import strokes_of_points
 from qd_pipeline.quickdraw.sketches.simplify import Stroke
 from qd_pipeline.quickdraw.sketches.sketch import Sketch
+from qd_pipeline.serving import page_ink
 from qd_pipeline.serving.model_cache import LoadedModel, ModelCache
 from qd_pipeline.serving.own_drawings import OwnDrawings
 from qd_pipeline.serving.page_requests import drawing_of, file_of
@@ -114,16 +115,8 @@ def _described(loaded: LoadedModel) -> dict[str, Any]:
 
 def _answer(models: ModelCache, content: Mapping[str, Any]) -> dict[str, Any]:
     loaded = models.get(content["class_set"])
-    (ranking,) = loaded.predictor.predict([_sketch(content)])
+    (ranking,) = loaded.predictor.predict([Sketch(_strokes(content), ink=content["ink"])])
     return _as_json(ranking)
-
-
-def _sketch(content: Mapping[str, Any]) -> Sketch:
-    tracings = (
-        strokes_of_points(strokes, simplified=True, layout="columns")
-        for strokes in content.get("tracings", ())
-    )
-    return Sketch(_strokes(content), tracings=tuple(tracings))
 
 
 def _strokes(content: Mapping[str, Any]) -> list[Stroke]:
@@ -145,7 +138,7 @@ def _sketches(data: bytes, name: str) -> dict[str, Any]:
         "sketches": [
             {
                 "strokes": _lists(sketch.strokes),
-                "tracings": [_lists(strokes) for strokes in sketch.tracings],
+                "ink": None if sketch.ink is None else page_ink.encode(sketch.ink),
                 "warnings": [
                     f"{name}: {warning}; see the bitmap that the network saw."
                     for warning in sketch.warnings

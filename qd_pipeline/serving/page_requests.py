@@ -6,7 +6,7 @@ from typing import Any, Final
 from starlette.requests import Request
 
 from qd_pipeline.errors import BadDrawing
-from qd_pipeline.quickdraw.sketches.turned import TURNS
+from qd_pipeline.serving import page_ink
 
 MOST_BYTES: Final = 1_000_000
 """Bytes of the largest drawing taken: some 60,000 points."""
@@ -19,7 +19,7 @@ MOST_STROKES: Final = 2_000
 
 
 async def drawing_of(request: Request) -> dict[str, Any]:
-    """Return a drawing with the class set that it is of, as the page sends it.
+    """Return a drawing with the class set that it is of, as the page sends it, its ink decoded.
 
     Raises:
         BadDrawing: It is not what the page sends.
@@ -35,14 +35,10 @@ async def drawing_of(request: Request) -> dict[str, Any]:
         raise BadDrawing("the request", "names no class set or no strokes", f"send {form}")
     if not isinstance(content.get("simplified", False), bool):
         raise BadDrawing("simplified", "is neither true nor false", "give one of them")
-    tracings = content.get("tracings", [])
-    if not isinstance(tracings, list) or not all(isinstance(each, list) for each in tracings):
-        raise BadDrawing("tracings", "are no lists of strokes", "send those of a picture")
-    if len(tracings) > len(TURNS):
-        raise BadDrawing("the drawing", "has too many tracings", f"send at most {len(TURNS)}")
-    if max(map(len, [strokes, *tracings])) > MOST_STROKES:
+    if len(strokes) > MOST_STROKES:
         raise BadDrawing("the drawing", "has too many strokes", f"draw at most {MOST_STROKES:,}")
-    return content
+    ink = content.get("ink")
+    return {**content, "ink": None if ink is None else page_ink.decode(ink)}
 
 
 async def file_of(request: Request) -> bytes:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from qd_pipeline.learning.inputs import prepare
-from qd_pipeline.learning.training.augmentation import augment
 from qd_pipeline.quickdraw.raster import rasterize
+from qd_pipeline.quickdraw.sketches.ink_bitmap import rasterize_ink
+from qd_pipeline.quickdraw.sketches.simplify import simplify_points
+from qd_pipeline.quickdraw.sketches.skeleton import strokes_of_ink
 from qd_pipeline.quickdraw.sketches.sketch import to_column
+from qd_pipeline.quickdraw.sketches.turned import turned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,10 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from qd_pipeline.learning.classifier import Classifier
+    from qd_pipeline.quickdraw.sketches.ground import Mask
     from qd_pipeline.quickdraw.sketches.sketch import Sketch
-
-VARIANTS: Final = 5
-"""Random maps of each reading of a picture over which its probabilities are averaged."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,10 +52,8 @@ class Predictor:
 
         Args:
             drawings: Sketches, or list<struct<x: list<uint8>, y: list<uint8>>>, simplified, as
-                `qd_pipeline.quickdraw.sketches` reads them. A picture's probabilities are means
-                over its strokes and its tracings, as they are and under `VARIANTS` maps of the
-                training's augmentation; this makes one to two of a hundred pictures more right
-                (`make bench-predict`).
+                `qd_pipeline.quickdraw.sketches` reads them. Of a picture, the bitmap is that of
+                its ink, and the probabilities are means over the ink as it is and turned.
 
         Raises:
             BadDrawing: They cannot be drawn.
@@ -64,12 +63,12 @@ class Predictor:
         column = drawings if given else to_column([sketch.strokes for sketch in sketches])
         inputs = prepare(column, self.classifier.spec)
         probabilities = self.classifier.predict(inputs)
-        for place, sketch in enumerate(sketches):
-            if sketch.tracings:
-                probabilities[place] = self._of_picture(sketch)
         bitmaps = inputs.bitmaps
         if bitmaps is None:
             bitmaps = rasterize(column, self.classifier.side)
+        for place, sketch in enumerate(sketches):
+            if sketch.ink is not None:
+                probabilities[place], bitmaps[place] = self._of_picture(sketch.ink)
         orders = np.argsort(-probabilities, axis=1, kind="stable")
         return [
             Ranking(
@@ -80,14 +79,12 @@ class Predictor:
             for order, chances, bitmap in zip(orders, probabilities, bitmaps, strict=True)
         ]
 
-    def _of_picture(self, sketch: Sketch) -> NDArray[np.float32]:
-        """Average the probabilities over the readings of a picture, as they are and varied."""
-        config, spec = self.classifier.training.config, self.classifier.spec
-        readings = to_column([sketch.strokes, *sketch.tracings])
-        probabilities = [self.classifier.predict(prepare(readings, spec))]
-        if config.augmentation or config.warp:
-            repeated = pa.concat_arrays([readings] * VARIANTS)
-            varied = augment(repeated, spec, config, np.random.default_rng(0))
-            probabilities.append(self.classifier.predict(varied))
-        mean: NDArray[np.float32] = np.concatenate(probabilities).mean(axis=0)
-        return mean
+    def _of_picture(self, ink: Mask) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """Return the mean probabilities of a picture, and its bitmap."""
+        inks = turned(ink)
+        bitmaps = np.stack([rasterize_ink(each, self.classifier.side) for each in inks])
+        strokes = to_column([simplify_points(strokes_of_ink(each)) for each in inks])
+        inputs = prepare(strokes, self.classifier.spec)
+        if inputs.bitmaps is not None:
+            inputs = replace(inputs, bitmaps=bitmaps)
+        return self.classifier.predict(inputs).mean(axis=0), bitmaps[0]

@@ -1,7 +1,8 @@
 """The page's server over HTTP."""
 
+import io
 import json
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection, HTTPResponse
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from qd_pipeline.cli import app
@@ -19,6 +21,7 @@ from qd_pipeline.learning.evaluation.intervals import Proportion
 from qd_pipeline.quickdraw import strokes as stroke_tables
 from qd_pipeline.quickdraw.sketches.points import strokes_of_points
 from qd_pipeline.quickdraw.sketches.sketch import Sketch
+from qd_pipeline.serving import page_ink
 from qd_pipeline.serving.own_drawings import OwnDrawings
 from qd_pipeline.serving.page_requests import MOST_BYTES, MOST_STROKES
 from qd_pipeline.serving.prediction import Predictor
@@ -82,15 +85,21 @@ def test_strokes_are_answered_with_all_probabilities_the_highest_first(
     assert (bitmap == ranking.bitmap).all()
 
 
-def test_a_picture_is_answered_with_its_tracings(port: int, classifier: Classifier) -> None:
-    first, *others = (strokes_of_points(each, layout="columns") for each in (SMALL, RAW, RAW[:1]))
-    sketch = Sketch(first, tracings=tuple(others))
+def test_a_picture_is_answered_by_its_ink(port: int, classifier: Classifier) -> None:
+    ink = np.zeros((60, 200), bool)
+    ink[20:26] = ink[:, 90:97] = True
+    sketch = Sketch(strokes_of_points(SMALL, layout="columns"), ink=ink)
     (ranking,) = Predictor(classifier).predict([sketch])
-    tracings = [[[x.tolist(), y.tolist()] for x, y in each] for each in sketch.tracings]
-    asked = {"class_set": "4", "strokes": SMALL, "tracings": tracings}
+    asked = {"class_set": "4", "strokes": SMALL, "ink": page_ink.encode(ink)}
     _, answer = predict(port, asked)
     chances = [each["probability"] for each in answer["categories"]]
     assert chances == pytest.approx(ranking.probabilities, abs=1e-6)
+
+
+def png(picture: Image.Image) -> str:
+    content = io.BytesIO()
+    picture.save(content, "PNG")
+    return b64encode(content.getvalue()).decode()
 
 
 def test_only_class_sets_with_a_classifier_are_offered(port: int) -> None:
@@ -120,11 +129,11 @@ GOOD = {"class_set": "4", "strokes": SMALL}
         ({**GOOD, "strokes": [[[1, 300], [1, 1]]], "simplified": True}, 400, "is not simplified"),
         ({**GOOD, "simplified": "yes"}, 400, "neither true nor false"),
         ({**GOOD, "strokes": SMALL * (MOST_STROKES + 1)}, 400, "too many strokes"),
-        ({**GOOD, "tracings": [SMALL * (MOST_STROKES + 1)]}, 400, "too many strokes"),
-        ({**GOOD, "tracings": [SMALL] * 5}, 400, "too many tracings"),
-        ({**GOOD, "tracings": 7}, 400, "no lists of strokes"),
-        ({**GOOD, "tracings": ["strokes"]}, 400, "no lists of strokes"),
-        ({**GOOD, "tracings": [[[[1, 2], [3]]]]}, 400, "is not simplified"),
+        ({**GOOD, "ink": 7}, 400, "ink was not found in a picture"),
+        ({**GOOD, "ink": "no base64"}, 400, "ink was not found in a picture"),
+        ({**GOOD, "ink": png(Image.new("1", (9, 9)))}, 400, "ink was not found in a picture"),
+        ({**GOOD, "ink": png(Image.new("L", (9, 9), 9))}, 400, "ink was not found in a picture"),
+        ({**GOOD, "ink": png(Image.new("1", (9, 321), 1))}, 400, "ink was not found in a picture"),
         (b" " * (MOST_BYTES + 1), 400, "is too large"),
     ],
 )

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from qd_pipeline.orchestration.runner import PipelineRunner
 from qd_pipeline.quickdraw.sketches.files import read_sketches
+from qd_pipeline.serving import page_ink
 from qd_pipeline.serving.own_drawings import OwnDrawings
 from qd_pipeline.tracking.versions import DecidedBy
 from qd_pipeline_tests.browser import launched, needs_browser
@@ -206,8 +207,8 @@ def test_a_dropped_picture_is_read_as_on_the_command_line(page: Page, tmp_path: 
     )
     with page.expect_request("**/predictions") as asked:
         page.dispatch_event("#paper", "drop", {"dataTransfer": data})
-    read = [[[x.tolist(), y.tolist()] for x, y in each] for each in sketch.tracings]
-    assert (asked.value.post_data_json or {})["tracings"] == read
+    sent = page_ink.decode((asked.value.post_data_json or {})["ink"])
+    assert (sent == sketch.ink).all()
     expect(page.locator("#notice")).to_contain_text(
         f"face.png: {warning}; see the bitmap that the network saw."
     )

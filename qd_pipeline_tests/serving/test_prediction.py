@@ -1,9 +1,15 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
+from qd_pipeline.learning import networks
+from qd_pipeline.learning.classifier import Classifier, Training
+from qd_pipeline.learning.inputs import prepare
+from qd_pipeline.learning.training.config import TrainingConfig
+from qd_pipeline.quickdraw.sketches.ink_bitmap import rasterize_ink
+from qd_pipeline.quickdraw.sketches.simplify import simplify_points
+from qd_pipeline.quickdraw.sketches.skeleton import strokes_of_ink
 from qd_pipeline.quickdraw.sketches.sketch import to_column
+from qd_pipeline.quickdraw.sketches.turned import turned
 from qd_pipeline.serving.drawing_forms import sketch_of
 from qd_pipeline.serving.prediction import Predictor, Ranking
 from qd_pipeline_tests.learning.shapes import reader_of_marks
@@ -40,28 +46,33 @@ def test_the_most_probable_category_comes_first() -> None:
     assert sum(ranking.probabilities) == pytest.approx(1)
 
 
-def test_a_picture_is_answered_by_the_mean_over_its_tracings() -> None:
-    ink = np.random.default_rng(0).normal(0, 0.02, (28 * 28, 3))
-    # Without augmentation in its training, so that nothing is varied.
-    predictor = Predictor(reader_of_marks(("line", "circle", "square"), ink.tolist()))
+def test_a_picture_is_answered_by_the_mean_over_its_turns_and_shown_as_its_ink() -> None:
+    marks = np.random.default_rng(0).normal(0, 0.02, (28 * 28, 3))
+    predictor = Predictor(reader_of_marks(("line", "circle", "square"), marks.tolist()))
     picture, line = sketch_of(CROSS), sketch_of(HOOK)
-    alone = predictor.predict(to_column([picture.strokes, *picture.tracings]))
-    together = predictor.predict([line, picture, line])
-    assert chances(together[1]) == pytest.approx(np.mean([*map(chances, alone)], axis=0))
-    assert (together[1].bitmap == alone[0].bitmap).all()
-    assert together[0].probabilities == together[2].probabilities
-    assert len({each.probabilities for each in alone}) > 1
+    assert picture.ink is not None
+    bitmaps = np.stack([rasterize_ink(ink, 28) for ink in turned(picture.ink)])
+    alone = predictor.classifier.predict(bitmaps)
+    first, second, third = predictor.predict([line, picture, line])
+    assert (second.bitmap == bitmaps[0]).all()
+    names = predictor.classifier.class_set
+    found = dict(zip(second.categories, second.probabilities, strict=True))
+    assert [found[name] for name in names] == pytest.approx(alone.mean(axis=0))
+    assert first.probabilities == third.probabilities
+    assert len(set(map(tuple, alone.tolist()))) == 5
     assert predictor.predict([]) == []
 
 
-def test_a_picture_is_varied_as_in_the_training_and_a_drawing_is_not() -> None:
-    ink = np.random.default_rng(0).normal(0, 0.02, (28 * 28, 3))
-    plain = reader_of_marks(("line", "circle", "square"), ink.tolist())
-    config = plain.training.config.with_settings(augmentation=1.0)
-    varying = replace(plain, training=replace(plain.training, config=config))
-    sketches = [sketch_of(CROSS), sketch_of(HOOK)]
-    before, after = (Predictor(each).predict(sketches) for each in (plain, varying))
-    assert chances(after[0]) != pytest.approx(chances(before[0]), abs=1e-4)
-    assert chances(after[1]) == chances(before[1])
-    (alone,) = Predictor(varying).predict(sketches[:1])
-    assert alone.probabilities == after[0].probabilities
+def test_the_strokes_of_a_picture_are_traced_at_each_turn_for_networks_of_sequences() -> None:
+    class_set = ("line", "circle")
+    network = networks.build("stroke_cnn", len(class_set))
+    predictor = Predictor(Classifier(network, class_set, Training(TrainingConfig(), (), 0, 0, 0)))
+    picture = sketch_of(CROSS)
+    assert picture.ink is not None
+    traced = to_column([simplify_points(strokes_of_ink(ink)) for ink in turned(picture.ink)])
+    inputs = prepare(traced, predictor.classifier.spec)
+    (ranking,) = predictor.predict([picture])
+    found = dict(zip(ranking.categories, ranking.probabilities, strict=True))
+    expected = predictor.classifier.predict(inputs).mean(axis=0)
+    assert [found[name] for name in class_set] == pytest.approx(expected)
+    assert (ranking.bitmap == rasterize_ink(picture.ink, 28)).all()

@@ -99,7 +99,7 @@ CROSS_VALIDATIONS: Final = Stage(
     description="How a configuration does on folds of the training drawings, each held out in "
     "turn: mean and spread.",
     by=By.CLASS_SET,
-    code_version="6",
+    code_version="7",
     materialize=materialize,
     inputs=DRAWINGS,
     config=CrossValidationConfig,

@@ -95,7 +95,7 @@ DATA_STUDIES: Final = Stage(
     description="What more drawings bring and unrecognised ones cost, for the evaluation's "
     "report too.",
     by=By.CLASS_SET,
-    code_version="5",
+    code_version="6",
     materialize=materialize,
     inputs=DRAWINGS,
     config=DataStudyConfig,

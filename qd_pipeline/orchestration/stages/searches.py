@@ -189,7 +189,7 @@ SEARCHES: Final = Stage(
     description="The best settings of a space, found trial by trial; an interrupted search goes "
     "on.",
     by=By.CLASS_SET,
-    code_version="5",
+    code_version="6",
     materialize=materialize,
     inputs=DRAWINGS,
     config=SearchConfig,

@@ -6,7 +6,6 @@ from qd_pipeline.quickdraw.sketches.simplify import simplify_points
 from qd_pipeline.quickdraw.sketches.skeleton import strokes_of_ink
 from qd_pipeline.quickdraw.sketches.sketch import Sketch
 from qd_pipeline.quickdraw.sketches.svg import lines_or_ink
-from qd_pipeline.quickdraw.sketches.turned import turned_strokes
 
 
 def sketch_of_picture(data: bytes) -> Sketch:
@@ -20,7 +19,8 @@ def sketch_of_picture(data: bytes) -> Sketch:
         data: The picture's bytes.
 
     Returns:
-        The strokes, simplified as the dataset's are, and warnings about what was left out.
+        The strokes, simplified as the dataset's are, warnings about what was left out, and the
+        ink, unless it is an SVG of plain lines.
 
     Raises:
         BadDrawing: It is no such picture, is damaged or too large, or shows no ink.
@@ -33,5 +33,4 @@ def sketch_of_picture(data: bytes) -> Sketch:
         picture, opened = open_picture(data)
         found, noted = find_ink(picture)
         warnings = opened + noted
-    tracings = tuple(map(simplify_points, turned_strokes(found)))
-    return Sketch(simplify_points(strokes_of_ink(found)), warnings, tracings=tracings)
+    return Sketch(simplify_points(strokes_of_ink(found)), warnings, ink=found)

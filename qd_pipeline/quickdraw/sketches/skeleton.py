@@ -8,19 +8,20 @@ from skimage.morphology import skeletonize
 from qd_pipeline.quickdraw.kernels import kernel
 from qd_pipeline.quickdraw.sketches.ground import Mask
 from qd_pipeline.quickdraw.sketches.simplify import Points
+from qd_pipeline.quickdraw.sketches.skeleton_strokes import strokes_of_skeleton
 
 MAX_PEN_WIDTH = 0.06
 """Widest line of a pen, as a share of the drawing's longer side."""
 
+THINNEST = 2.0
+"""Width that is measured of a line one pixel wide, in pixels."""
+
 SOLID = 2.0
 """Width, in pen widths, from which ink is a filled area, not a line or a crossing of lines."""
 
-LOOK_BACK = 6
-"""Pixels of a path over which its direction is measured."""
-
 
 def strokes_of_ink(mask: Mask) -> list[Points]:
-    """Return the strokes of ink: the paths along its skeleton.
+    """Return the strokes of ink, as they run along its skeleton.
 
     Args:
         mask: `bool (height, width)`, not empty of ink.
@@ -30,14 +31,14 @@ def strokes_of_ink(mask: Mask) -> list[Points]:
         stroke goes straight on. A picture does not tell the order in which it was drawn:
         strokes come by their highest points, from the top, and begin at their upper ends.
 
-    >>> strokes_of_ink(np.array([[1, 1, 1, 1], [0, 0, 0, 0], [0, 1, 0, 0]], bool))
-    [array([[0., 0.],
-           [1., 0.],
-           [2., 0.],
-           [3., 0.]]), array([[1., 2.]])]
+    >>> tee = np.array([[1, 1, 1, 1, 1], [0, 0, 1, 0, 0], [0, 0, 1, 0, 0], [0, 0, 1, 0, 0]], bool)
+    >>> [stroke[[0, -1]].tolist() for stroke in strokes_of_ink(tee)]
+    [[[0.0, 0.0], [4.0, 0.0]], [[2.0, 0.0], [2.0, 3.0]]]
     """
-    skeleton = skeletonize(_hollowed(np.pad(mask, 1)))
-    points, ends = _traced_paths(skeleton)
+    padded = np.pad(mask, 1)
+    depth = _depth(padded)
+    pen = _pen_width(depth, max(mask.shape))
+    points, ends = strokes_of_skeleton(skeletonize(_hollowed(padded, depth, pen)), pen)
     paths = [_from_above(path) for path in np.split(points - 1, ends[:-1])]
     return sorted(paths, key=lambda path: (path[:, 1].min(), -len(path)))
 
@@ -48,10 +49,17 @@ def _from_above(path: Points) -> Points:
     return path[::-1] if (last_y, last_x) < (first_y, first_x) else path
 
 
-def _hollowed(mask: Mask) -> Mask:
+def pen_width(mask: Mask) -> float:
+    """Return the usual width of the lines of ink, in pixels, at most `MAX_PEN_WIDTH`."""
+    return _pen_width(_depth(np.pad(mask, 1)), max(mask.shape))
+
+
+def _pen_width(depth: npt.NDArray[np.float64], side: int) -> float:
+    return min(2 * float(np.median(_ridge(depth))), max(MAX_PEN_WIDTH * side, THINNEST))
+
+
+def _hollowed(mask: Mask, depth: npt.NDArray[np.float64], pen: float) -> Mask:
     """Reduce each filled area to a contour as wide as the pen's lines."""
-    depth = _depth(mask)
-    pen = min(2 * float(np.median(_ridge(depth))), MAX_PEN_WIDTH * max(mask.shape))
     # Distances are counted from the nearest pixel without ink, not from the ink's edge.
     radius = SOLID * pen / 2 + 1
     if depth.max() <= radius:
@@ -116,85 +124,3 @@ def _ridge(depth: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
                 found[count] = here
                 count += 1
     return found[:count]
-
-
-@kernel
-def _traced_paths(skeleton: Mask) -> tuple[Points, npt.NDArray[np.int64]]:
-    """Trace every pixel of a skeleton once, from endpoints first, straight on at crossings.
-
-    Args:
-        skeleton: Without ink on its edge.
-
-    Returns:
-        The paths' points one after another, and the position in them where each path ends.
-        A path that meets another begins or ends with a pixel of that.
-    """
-    height, width = skeleton.shape
-    untraced = skeleton.copy()
-    ink = skeleton.sum()
-    points = np.empty((3 * ink, 2))
-    ends = np.empty(ink, np.int64)
-    count = 0
-    paths = 0
-    for endpoints_only in (True, False):
-        for row in range(1, height - 1):
-            for column in range(1, width - 1):
-                if not untraced[row, column]:
-                    continue
-                neighbours = untraced[row - 1 : row + 2, column - 1 : column + 2].sum() - 1
-                if endpoints_only and neighbours != 1:
-                    continue
-                start = count
-                met_y, met_x = _traced_neighbour(skeleton, untraced, row, column, -9, -9)
-                if met_y >= 0:
-                    points[count] = met_x, met_y
-                    count += 1
-                y, x = row, column
-                last_y, last_x = -9, -9
-                before_y, before_x = met_y, met_x
-                while y >= 0:
-                    untraced[y, x] = False
-                    points[count] = x, y
-                    count += 1
-                    before_y, before_x = last_y, last_x
-                    last_y, last_x = y, x
-                    back = max(start, count - LOOK_BACK)
-                    y, x = _straight_on(untraced, y, x, y - points[back, 1], x - points[back, 0])
-                met_y, met_x = _traced_neighbour(
-                    skeleton, untraced, last_y, last_x, before_y, before_x
-                )
-                if met_y >= 0:
-                    points[count] = met_x, met_y
-                    count += 1
-                ends[paths] = count
-                paths += 1
-    return points[:count], ends[:paths]
-
-
-@kernel
-def _straight_on(untraced: Mask, y: int, x: int, dy: float, dx: float) -> tuple[int, int]:
-    """Return the untraced neighbour that is nearest to a direction, or (-1, -1)."""
-    best = -np.inf
-    best_y, best_x = -1, -1
-    for j in range(y - 1, y + 2):
-        for i in range(x - 1, x + 2):
-            if not untraced[j, i]:
-                continue
-            along = ((j - y) * dy + (i - x) * dx) / np.hypot(j - y, i - x)
-            if along > best:
-                best = along
-                best_y, best_x = j, i
-    return best_y, best_x
-
-
-@kernel
-def _traced_neighbour(
-    skeleton: Mask, untraced: Mask, y: int, x: int, before_y: int, before_x: int
-) -> tuple[int, int]:
-    """Return a traced neighbour that does not touch the pixel before, or (-1, -1)."""
-    for j in range(y - 1, y + 2):
-        for i in range(x - 1, x + 2):
-            near = abs(j - before_y) <= 1 and abs(i - before_x) <= 1
-            if skeleton[j, i] and not untraced[j, i] and not near and (j != y or i != x):
-                return j, i
-    return -1, -1

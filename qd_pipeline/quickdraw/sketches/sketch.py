@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from qd_pipeline.quickdraw.raster import DRAWING
+from qd_pipeline.quickdraw.sketches.ground import Mask
 from qd_pipeline.quickdraw.sketches.simplify import Stroke
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sketch:
     """A drawing in the dataset's geometry, and what a person should know of how it was read.
 
@@ -17,15 +18,14 @@ class Sketch:
         strokes: Simplified as the dataset's are.
         warnings: Clauses such as "a frame around the drawing was left out": what was guessed,
             or left out. Where there are any, the bitmap should be shown.
-        tracings: Of a picture, its strokes as they are traced when it is turned a little: where
-            strokes begin and end depends on single pixels, and an answer should not.
         number: Its place in its file, from 1: the line of an NDJSON file.
+        ink: Of a picture, `bool (height, width)`: it shows more than the strokes traced from it.
     """
 
     strokes: list[Stroke]
     warnings: tuple[str, ...] = ()
     number: int = 1
-    tracings: tuple[list[Stroke], ...] = ()
+    ink: Mask | None = None
 
 
 def to_column(drawings: Sequence[Sequence[Stroke]]) -> pa.Array:

@@ -1,4 +1,4 @@
-"""Strokes of ink that was turned before it was traced."""
+"""Ink turned a little, to be traced anew: answers should not depend on single pixels."""
 
 from typing import Final
 
@@ -6,11 +6,9 @@ import numpy as np
 from PIL import Image
 
 from qd_pipeline.quickdraw.sketches.ground import Mask
-from qd_pipeline.quickdraw.sketches.simplify import Points
-from qd_pipeline.quickdraw.sketches.skeleton import strokes_of_ink
 
 TURNS: Final = (-12, -6, 6, 12)
-"""Degrees, counter-clockwise, by which a picture is turned for its tracings."""
+"""Degrees, counter-clockwise, by which a picture is turned."""
 
 _SIDE: Final = 160
 """Pixels of the longer side, where the ink has more: as wide as training paints, and a half."""
@@ -19,30 +17,24 @@ _COVERED: Final = 40
 """Of 255, from which a pixel is ink: lines one pixel wide stay whole when they are halved."""
 
 
-def turned_strokes(mask: Mask) -> list[list[Points]]:
-    """Trace ink as it lies when it is turned, by each of `TURNS`, and turn its strokes back.
+def turned(mask: Mask) -> list[Mask]:
+    """Turn ink by each of `TURNS`.
 
     Args:
-        mask: As `strokes_of_ink` takes it.
+        mask: `bool (height, width)`, not empty of ink.
 
     Returns:
-        For each turn what `strokes_of_ink` does, but in the pixels of a picture of another size and
-        place. Turns at which no ink is left, where it was single pixels, are left out.
+        The ink as it is, and turned, in pictures of other sizes. Turns at which no ink is left,
+        where it was single pixels, are left out.
 
     >>> line = np.zeros((9, 100), bool)
     >>> line[4] = True
-    >>> [[bool(np.ptp(stroke[:, 1]) < 3) for stroke in each] for each in turned_strokes(line)]
-    [[True], [True], [True], [True]]
+    >>> [int(ink.any(axis=1).sum()) for ink in turned(line)]
+    [1, 23, 13, 13, 23]
     """
     scale = min(1, _SIDE / max(mask.shape))
     height, width = (max(1, round(length * scale)) for length in mask.shape)
     picture = Image.fromarray(mask).convert("L").resize((width, height), Image.Resampling.BOX)
-    tracings = []
-    for degrees in TURNS:
-        turned = picture.rotate(degrees, Image.Resampling.BILINEAR, expand=True)
-        ink = np.asarray(turned) > _COVERED
-        angle = np.deg2rad(degrees)
-        back = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-        if ink.any():
-            tracings.append([points @ back for points in strokes_of_ink(ink)])
-    return tracings
+    pictures = (picture.rotate(each, Image.Resampling.BILINEAR, expand=True) for each in TURNS)
+    inks = [np.asarray(each) > _COVERED for each in pictures]
+    return [mask, *(ink for ink in inks if ink.any())]

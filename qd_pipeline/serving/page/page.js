@@ -159,11 +159,11 @@ async function open(file) {
 
 function replay(number) {
   place = number;
-  const { strokes, tracings, warnings } = opened[number];
+  const { strokes, ink, warnings } = opened[number];
   part("next").hidden = opened.length < 2;
   const counted = opened.length < 2 ? [] : [`Drawing ${number + 1} of ${opened.length}.`];
   notice([...counted, ...warnings].join(" "));
-  load([...strokes], true, tracings);
+  load([...strokes], true, ink);
 }
 
 function save() {

@@ -19,8 +19,8 @@ let pointer = null;
 let listener = () => {};
 let speaker = () => {};
 
-// The `tracings` of a picture are answered with its strokes, until these are changed.
-export const drawing = { strokes: [], simplified: false, tracings: [] };
+// The `ink` of a picture is answered with its strokes, until these are changed.
+export const drawing = { strokes: [], simplified: false, ink: null };
 
 // Calls `changed` after each change, and `say` with what a screen reader should tell.
 export function listen(changed, say) {
@@ -32,16 +32,16 @@ export function isPressed() {
   return pointer !== null || pen.down;
 }
 
-export function load(strokes, simplified, tracings = []) {
+export function load(strokes, simplified, ink = null) {
   lift();
-  Object.assign(drawing, { strokes, simplified, tracings });
+  Object.assign(drawing, { strokes, simplified, ink });
   changed();
 }
 
 export function undo() {
   lift();
   drawing.strokes.pop();
-  drawing.tracings = [];
+  drawing.ink = null;
   changed();
 }
 
@@ -94,7 +94,7 @@ function colour(name) {
 function begin(x, y) {
   drawing.strokes = drawing.strokes.map(toUnits);
   drawing.simplified = false;
-  drawing.tracings = [];
+  drawing.ink = null;
   drawing.strokes.push([[], []]);
   put(x, y);
 }

@@ -12,6 +12,8 @@ from PIL import Image, ImageDraw, ImageOps
 from benchmarks.renderings import paint_program, phone_photo
 from qd_pipeline.errors import BadDrawing
 from qd_pipeline.quickdraw.sketches.pictures import sketch_of_picture
+from qd_pipeline.quickdraw.sketches.skeleton import strokes_of_ink
+from qd_pipeline.quickdraw.sketches.turned import turned
 from qd_pipeline_tests.quickdraw.sketches.face import (
     CIRCLE,
     FACE,
@@ -117,15 +119,16 @@ def test_strokes_come_from_the_top_and_begin_at_their_upper_ends() -> None:
 
 @pytest.mark.parametrize(("side", "width"), [(400, 1), (1900, 2)])
 def test_hairlines_are_whole_however_the_picture_is_turned(side: int, width: int) -> None:
-    tracings = sketch_of_picture(encoded(painted(CIRCLE, side, width))).tracings
-    assert [len(strokes) for strokes in tracings] == [1] * 4
+    ink = sketch_of_picture(encoded(painted(CIRCLE, side, width))).ink
+    assert ink is not None
+    assert [len(strokes_of_ink(each)) for each in turned(ink)] == [1] * 5
 
 
-def test_an_svg_that_is_painted_is_traced_as_other_pictures_are_and_plain_lines_are_not() -> None:
+def test_an_svg_that_is_painted_has_ink_as_other_pictures_have_and_plain_lines_have_none() -> None:
     plain = svg('<path d="M 20 20 L 80 60" fill="none" stroke="#000"/>')
     painted_over = svg('<path d="M 20 20 L 80 60" fill="none" stroke="#000" opacity="0.9"/>')
-    assert [len(strokes) for strokes in sketch_of_picture(painted_over).tracings] == [1] * 4
-    assert sketch_of_picture(plain).tracings == ()
+    assert sketch_of_picture(painted_over).ink is not None
+    assert sketch_of_picture(plain).ink is None
 
 
 def test_pictures_of_fine_dots_are_read() -> None:
