@@ -1,7 +1,7 @@
 """`qd run` and `qd make`: the whole chain, or one partition of one stage."""
 
 import hashlib
-import os
+import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
@@ -95,6 +95,8 @@ def make(
     console = terminal()
     recorded = _recorded(runner, chosen, key, console)
     given = download_options(drawings)
+    if chosen.external and source is None and (before := _recorded_source(runner, key, console)):
+        runner = runner_of(pipeline_of(load(source=before, home=home, class_sets=class_sets)))
     runner.configs = {stage: runner.pipeline.config(chosen, **(given or recorded))}
     with Screen(console) as screen:
         screen.partition(f"{stage} {key}", 0, 1)
@@ -204,7 +206,7 @@ def keep_excluded(settings: "Settings", training: dict[str, Any]) -> None:
     kept = folder / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.csv"
     try:
         folder.mkdir(exist_ok=True)
-        draft = kept.with_suffix(f".{os.getpid()}")
+        draft = kept.with_suffix(f".{secrets.token_hex(8)}")
         draft.write_text(text)
         draft.replace(kept)
     except OSError as error:
@@ -233,11 +235,8 @@ def _recorded(
     """Return the configuration that a published partition was made with, empty without one.
 
     Raises:
-        BadSetting: It is of another source than the default, and none was named; or it is a
-            classifier of which no record says how it was trained.
+        BadSetting: It is a classifier of which no record says how it was trained.
     """
-    from qd_pipeline.orchestration.stages.raw_drawings import require_same_source  # noqa: PLC0415 (imports Dagster)
-
     try:
         made = runner.store.find(stage.name, key)
     except DamagedPartition:
@@ -248,8 +247,24 @@ def _recorded(
             "materialized with the defaults of the settings."
         )
         return {}
-    if made is None:
-        return {}
-    if stage.external and "source" not in runner.pipeline.settings.model_fields_set:
-        require_same_source(made, runner.source.source())
-    return runner.pipeline.recorded(stage, made)
+    return {} if made is None else runner.pipeline.recorded(stage, made)
+
+
+def _recorded_source(runner: "PipelineRunner", key: str, console: Terminal) -> str | None:
+    """Return the source that a category was downloaded from, if it is not that of the settings.
+
+    Raises:
+        BadSetting: What is recorded of it hides a password.
+    """
+    from qd_pipeline.orchestration.stages.raw_drawings import require_same_source  # noqa: PLC0415 (imports Dagster)
+
+    source = runner.source.source()
+    try:
+        made = runner.store.find("raw_drawings", key)
+    except DamagedPartition:
+        console.warn(f"The source of {key} is no longer known: it is {source.describe()} now.")
+        return None
+    recorded = made.metadata.get("fetched", {}).get("source") if made else None
+    if made and recorded and "***" in recorded:
+        require_same_source(made, source)
+    return None if recorded == source.name else recorded

@@ -1,6 +1,7 @@
 """Provenance: where drawings come from, whatever the setting says by now."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,16 +64,27 @@ def test_a_schedule_does_not_put_another_source_s_drawings_in_their_place(
     assert Automation(now).requests() == []
 
 
-def test_neither_does_the_remedy_for_a_damaged_partition(
-    now: PipelineRunner, mirror: Mirror, tmp_path: Path
+def test_making_it_again_takes_the_source_that_it_came_from(
+    now: PipelineRunner, tmp_path: Path
 ) -> None:
-    before = now.store.read("raw_drawings", "cow").version
+    before = now.store.read("raw_drawings", "cow")
+    for file in before.files:
+        now.store.open_local(before, file).unlink()
     ask = ("make", "raw_drawings", "cow", "--home", str(now.pipeline.settings.home))
-    output = tmp_path / "output.txt"
-    with qd(output, *ask) as refused:
-        assert refused.end() == 1
-    assert "was downloaded from" in refused.said
-    with qd(output, *ask, "--source", mirror.url) as healed:
+    with qd(tmp_path / "output.txt", *ask) as healed:
         assert healed.end() == 0, healed.printed
     # As many of them as before, too.
-    assert now.store.read("raw_drawings", "cow").version == before
+    assert now.store.read("raw_drawings", "cow").version == before.version
+
+
+def test_where_no_record_of_the_source_is_left_the_one_that_is_taken_is_told(
+    now: PipelineRunner, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(now.pipeline.settings.home, home)
+    for manifest in home.glob("store/manifests/raw_drawings/cow/*.json"):
+        manifest.write_text("{")
+    ask = ("make", "raw_drawings", "cow", "--home", str(home))
+    with qd(tmp_path / "output.txt", *ask) as healed:
+        assert healed.end() == 0, healed.printed
+    assert "The source of cow is no longer known: it is synthetic sample" in healed.said

@@ -197,6 +197,12 @@ def test_commands_dagsters_ui_and_automation_agree_on_what_is_stale(
     assert requests(after, "2", set()) == []
 
 
+def test_a_classifier_of_other_categories_under_its_key_is_stale_and_says_which(home: Home) -> None:
+    made = home.runner(class_sets={"2": ("panda", "cow")})
+    reason = Staleness(made.pipeline, made.store).reason(made.pipeline.stages["classifiers"], "2")
+    assert reason == "class set changed from cow, panda to panda, cow"
+
+
 def test_a_fingerprint_of_another_schema_is_stale_with_one_sentence(home: Home) -> None:
     made = home.runner()
     before = made.store.read("strokes", "cow")
@@ -236,3 +242,6 @@ def test_a_new_optional_setting_with_its_default_makes_nothing_stale() -> None:
     assert difference(before, now) is None
     reason = difference(before, fingerprint(stage, {"epochs": 15, "warm_up": 3}))
     assert reason == "warm up changed from the default to 3"
+    # A setting that there is no longer, too.
+    removed = difference(fingerprint(stage, {"epochs": 15, "warm_up": 3}), before)
+    assert removed == "warm up changed from 3 to the default"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-import os
+import secrets
 import time
 import zipfile
 from contextlib import suppress
@@ -96,7 +96,7 @@ class Checkpoint:
             return
         record = json.dumps({"history": list(history), "seconds": seconds})
         arrays = {str(place): np.asarray(each) for place, each in enumerate(_variables(network))}
-        draft = self._path.with_suffix(f".{os.getpid()}")
+        draft = self._path.with_suffix(f".{secrets.token_hex(8)}")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with draft.open("wb") as file:
