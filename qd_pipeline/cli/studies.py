@@ -63,6 +63,8 @@ def cross_validate(
 
     The drawings are those that `qd run` materialized. The test split takes no part.
     """
+    from qd_pipeline.learning.evaluation.metrics import imbalance_note  # noqa: PLC0415 (see `options`)
+
     settings = load(source=source, home=home, class_sets=class_sets)
     own = {"folds": folds, "workers": _workers(settings, workers)}
     made, _, console = _make(settings, "cross_validations", class_set, training, own)
@@ -76,7 +78,8 @@ def cross_validate(
     console.print(
         f"Accuracy {facts['cv_accuracy'] * 100:.1f} % ± {facts['cv_accuracy_sd'] * 100:.1f}, "
         f"log loss {_figure(facts['cv_loss'])} ± {_figure(facts['cv_loss_sd'])} "
-        f"(mean and standard deviation of {len(facts['folds'])} folds)."
+        f"(mean and standard deviation of {len(facts['folds'])} folds)"
+        f"{imbalance_note(facts, len(settings.class_sets[class_set]), prefix='cv')}."
     )
 
 
@@ -197,6 +200,8 @@ def study(
     The drawings are those that `qd run` materialized. The evaluation's report, if there is one,
     is written again with the results.
     """
+    from qd_pipeline.learning.studies.data_study import DataStudy  # noqa: PLC0415 (see `options`)
+
     settings = load(source=source, home=home, class_sets=class_sets)
     own = {"shares": _shares(shares)}
     made, runner, console = _make(
@@ -204,13 +209,19 @@ def study(
     )
     headings = ("trained on", "drawings", "accuracy", "recognised", "not recognised", "training")
     table = Table(*headings)
-    for trained in (*made.metadata["curve"], made.metadata["only_recognized"]):
-        accuracies = ("accuracy", "recognized", "unrecognized")
+    done = DataStudy.from_json(made.metadata)
+    for trained in done.trainings:
+        unequal = (
+            f"\nbalanced {trained.balanced_accuracy * 100:.1f} %, "
+            f"macro F1 {trained.macro_f1 * 100:.1f} %"
+        )
         table.add_row(
-            trained["name"],
-            f"{trained['drawings']:,}",
-            *(_proportion(trained[name]) for name in accuracies),
-            _time(trained),
+            trained.name,
+            f"{trained.drawings:,}",
+            str(trained.accuracy) + unequal * done.is_imbalanced,
+            str(trained.recognized),
+            str(trained.unrecognized),
+            f"{trained.seconds:.1f} s",
         )
     console.print(table)
     page = runner.store.open_local(made, "data_study.html")

@@ -65,16 +65,28 @@ def headline(figures: Mapping[str, float]) -> str:
     drawings = round(figures["test_drawings"])
     accuracy = str(Proportion(round(figures["test_accuracy"] * drawings), drawings))
     categories = sum(name.startswith(_RECALL) for name in figures)
-    if not are_imbalanced(figures["test_chance"], categories):
-        return accuracy
+    return accuracy + imbalance_note(figures, categories, prefix="test")
+
+
+def imbalance_note(figures: Mapping[str, float], categories: int, *, prefix: str) -> str:
+    """Return what is to be said after an accuracy: nothing where categories are about equal.
+
+    Args:
+        figures: Those whose names begin with `prefix`: chance, balanced accuracy, macro F1.
+        categories: Number of categories.
+        prefix: `test`, or `cv` for the means over folds.
+
+    >>> figures = {"cv_chance": 0.9, "cv_balanced_accuracy": 0.55, "cv_macro_f1": 0.5}
+    >>> imbalance_note(figures, 2, prefix="cv")
+    '; unequal categories: balanced accuracy 55.0 %, macro F1 50.0 %, chance 90.0 %'
+    """
+    if not are_imbalanced(figures[f"{prefix}_chance"], categories):
+        return ""
     balanced, f1, chance = (
-        f"{figures[f'test_{name}'] * 100:.1f} %"
+        f"{figures[f'{prefix}_{name}'] * 100:.1f} %"
         for name in ("balanced_accuracy", "macro_f1", "chance")
     )
-    return (
-        f"{accuracy}; unequal categories: balanced accuracy {balanced}, macro F1 {f1}, "
-        f"chance {chance}"
-    )
+    return f"; unequal categories: balanced accuracy {balanced}, macro F1 {f1}, chance {chance}"
 
 
 def are_imbalanced(chance: float, categories: int) -> bool:

@@ -45,31 +45,27 @@ class Fold:
         loss: Log loss on them.
         seconds: Wall time of the training.
         training_drawings: Drawings trained on.
+        chance: Accuracy of always naming the fold's largest category.
+        balanced_accuracy: Mean recall of the categories.
+        macro_f1: Mean F1 of the categories.
     """
 
     accuracy: Proportion
     loss: float
     seconds: float
     training_drawings: int
+    chance: float
+    balanced_accuracy: float
+    macro_f1: float
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures by name."""
-        return {
-            "accuracy": self.accuracy.to_json(),
-            "loss": self.loss,
-            "seconds": self.seconds,
-            "training_drawings": self.training_drawings,
-        }
+        return {**vars(self), "accuracy": self.accuracy.to_json()}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """Read the JSON object of `to_json`."""
-        return cls(
-            accuracy=Proportion(values["accuracy"]["hits"], values["accuracy"]["count"]),
-            loss=values["loss"],
-            seconds=values["seconds"],
-            training_drawings=values["training_drawings"],
-        )
+        return cls(**{**values, "accuracy": Proportion.from_json(values["accuracy"])})
 
 
 @dataclass(frozen=True)
@@ -97,11 +93,11 @@ class CrossValidation:
 
         The seconds are the sum over all folds. The standard deviation of a single fold is 0.
 
-        >>> fold = Fold(Proportion(8, 10), 0.5, 2.0, 40)
-        >>> both = CrossValidation((fold, Fold(Proportion(9, 10), 0.5, 2.5, 40)))
+        >>> fold = Fold(Proportion(8, 10), 0.5, 2.0, 40, 0.5, 0.8, 0.79)
+        >>> both = CrossValidation((fold, Fold(Proportion(9, 10), 0.5, 2.5, 40, 0.5, 0.9, 0.89)))
         >>> {name: round(value, 4) for name, value in both.figures.items()}
         {'cv_accuracy': 0.85, 'cv_accuracy_sd': 0.0707, 'cv_loss': 0.5, 'cv_loss_sd': 0.0, \
-'training_seconds': 4.5}
+'cv_chance': 0.5, 'cv_balanced_accuracy': 0.85, 'cv_macro_f1': 0.84, 'training_seconds': 4.5}
         """
         if not self.folds:
             return {}
@@ -111,6 +107,9 @@ class CrossValidation:
             "cv_accuracy_sd": _spread(self.accuracies),
             "cv_loss": fmean(losses),
             "cv_loss_sd": _spread(losses),
+            "cv_chance": fmean(fold.chance for fold in self.folds),
+            "cv_balanced_accuracy": fmean(fold.balanced_accuracy for fold in self.folds),
+            "cv_macro_f1": fmean(fold.macro_f1 for fold in self.folds),
             "training_seconds": sum(fold.seconds for fold in self.folds),
         }
 
@@ -210,6 +209,9 @@ def train_fold(
         nan if measured.log_loss is None else measured.log_loss,
         classifier.training.seconds,
         len(training_drawings(part, config)),
+        measured.chance,
+        measured.balanced_accuracy,
+        measured.macro_f1,
     )
     recognized = pa.array(part.test.column("recognized"))
     # Keras would keep the graphs of every network that a search trains.

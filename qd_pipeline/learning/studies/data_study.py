@@ -10,6 +10,7 @@ from qd_pipeline.learning import backend
 from qd_pipeline.learning.data import ClassSetData
 from qd_pipeline.learning.evaluation.evaluate import evaluate
 from qd_pipeline.learning.evaluation.intervals import Proportion
+from qd_pipeline.learning.evaluation.metrics import are_imbalanced
 from qd_pipeline.learning.figures import Figures, write_json
 from qd_pipeline.learning.reports import charts
 from qd_pipeline.learning.reports import page as pages
@@ -45,6 +46,9 @@ class Trained(Figures):
         name: Which drawings it was trained on.
         drawings: How many.
         accuracy: Of all test drawings.
+        balanced_accuracy: Mean recall of the categories.
+        macro_f1: Mean F1 of the categories.
+        chance: Accuracy of always naming the largest category.
         recognized: Of those that the game recognised.
         unrecognized: Of the others.
         seconds: Wall time of the training.
@@ -53,6 +57,9 @@ class Trained(Figures):
     name: str
     drawings: int
     accuracy: Proportion
+    balanced_accuracy: float
+    macro_f1: float
+    chance: float
     recognized: Proportion
     unrecognized: Proportion
     seconds: float
@@ -84,6 +91,11 @@ class DataStudy(Figures):
     def trainings(self) -> tuple[Trained, ...]:
         """All trainings, in their order."""
         return (*self.curve, self.only_recognized)
+
+    @property
+    def is_imbalanced(self) -> bool:
+        """Whether accuracy misleads, for the categories are unequal."""
+        return are_imbalanced(self.only_recognized.chance, len(self.class_set))
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
@@ -218,6 +230,9 @@ def _train(
         name,
         classifier.training.training_drawings,
         measured.accuracy,
+        measured.balanced_accuracy,
+        measured.macro_f1,
+        measured.chance,
         recognized,
         unrecognized,
         classifier.training.seconds,

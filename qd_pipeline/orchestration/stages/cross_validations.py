@@ -87,6 +87,9 @@ def _shown(result: CrossValidation) -> dict[str, object]:
     return {
         "accuracy": figures["cv_accuracy"],
         "accuracy, standard deviation": figures["cv_accuracy_sd"],
+        "balanced accuracy": figures["cv_balanced_accuracy"],
+        "macro F1": figures["cv_macro_f1"],
+        "chance": figures["cv_chance"],
         "log loss": figures["cv_loss"],
         "log loss, standard deviation": figures["cv_loss_sd"],
         "training seconds": round(figures["training_seconds"], 2),

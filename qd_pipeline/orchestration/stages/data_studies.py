@@ -85,7 +85,8 @@ def _noise(done: DataStudy) -> dict[str, float]:
 
 def _sentence(trained: Trained) -> str:
     return (
-        f"{trained.drawings:,} drawings: accuracy {trained.accuracy}; "
+        f"{trained.drawings:,} drawings: accuracy {trained.accuracy}, balanced "
+        f"{trained.balanced_accuracy * 100:.1f} %, macro F1 {trained.macro_f1 * 100:.1f} %; "
         f"recognised {trained.recognized}; not recognised {trained.unrecognized}"
     )
 

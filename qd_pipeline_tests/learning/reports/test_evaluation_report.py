@@ -240,8 +240,10 @@ def test_a_study_of_the_drawings_has_its_place_on_the_page(
     tmp_path: Path, evaluation: Evaluation, page: str
 ) -> None:
     right = Proportion(9, 10)
-    curve = [Trained(name, 100, right, right, right, 1.0) for name in ("10 %", "all")]
-    recognized = Trained("recognised only", 90, right, right, right, 1.0)
+    curve = [
+        Trained(name, 100, right, 0.9, 0.9, 0.5, right, right, 1.0) for name in ("10 %", "all")
+    ]
+    recognized = Trained("recognised only", 90, right, 0.9, 0.9, 0.5, right, right, 1.0)
     study = DataStudy(CLASS_SET, TrainingConfig(), tuple(curve), recognized)
     report.EvaluationReport(evaluation, training(), SYNTHETIC, study=study).write(tmp_path)
     with_study = (tmp_path / report.PAGE).read_text(encoding="utf-8")

@@ -96,6 +96,26 @@ def test_mean_spread_and_predictions_are_those_of_the_folds(
     assert right == sum(fold.accuracy.hits for fold in result.folds)
 
 
+def test_each_fold_says_what_accuracy_hides_where_categories_are_unequal(
+    validated: Reported,
+) -> None:
+    result = validated.result
+    assert result.predictions is not None
+    rows = result.predictions.to_pylist()
+    for fold in result.folds:
+        held, rows = rows[: fold.accuracy.count], rows[fold.accuracy.count :]
+        by_category: dict[str, list[bool]] = {}
+        for row in held:
+            by_category.setdefault(row["true"], []).append(row["true"] == row["predicted"])
+        recalls = [fmean(right) for right in by_category.values()]
+        assert fold.balanced_accuracy == pytest.approx(fmean(recalls))
+        assert fold.chance == max(map(len, by_category.values())) / len(held)
+        assert 0 < fold.macro_f1 <= 1
+    for name in ("balanced_accuracy", "macro_f1", "chance"):
+        mean = fmean(getattr(fold, name) for fold in result.folds)
+        assert result.figures[f"cv_{name}"] == pytest.approx(mean)
+
+
 def test_the_same_seed_gives_the_same_figures(shapes: ClassSetData, validated: Reported) -> None:
     again = each_fold(shapes, CONFIG, count=2)
     assert [(fold.accuracy.hits, fold.loss) for fold in again] == [

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,17 @@ def test_a_study_is_written_as_a_page_and_as_figures(
     assert [each["drawings"] for each in facts["curve"]] == [
         trained.drawings for trained in result.curve
     ]
+
+
+def test_unequal_categories_have_their_balanced_figures_on_the_page(
+    done: tuple[DataStudy, list[tuple[int, int]]], tmp_path: Path
+) -> None:
+    result, _ = done
+    for chance, is_said in ((1 / 3, False), (0.9, True)):
+        last = replace(result.only_recognized, chance=chance)
+        shown = replace(result, only_recognized=last)
+        write(tmp_path, shown, source="synthetic sample", synthetic=True)
+        assert ("macro F1" in (tmp_path / "data_study.html").read_text()) == is_said
 
 
 @pytest.mark.parametrize("shares", [(30, 10), (10, 10), (0, 50), (50, 101)])
