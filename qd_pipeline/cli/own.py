@@ -23,7 +23,8 @@ def evaluate_own(
     settings = load(home=home, class_sets=class_sets)
     known = settings.class_sets
     keys = [checked_key(class_set, known)] if class_set else list(known)
-    # It is slow to import, and the other commands should not wait for it.
+    # They are slow to import, and the other commands should not wait for them.
+    from qd_pipeline.learning.evaluation.metrics import imbalance_note  # noqa: PLC0415
     from qd_pipeline.serving.own_drawings import OwnDrawings  # noqa: PLC0415
 
     own = OwnDrawings(settings.home)
@@ -45,7 +46,8 @@ def evaluate_own(
     console = terminal()
     console.print(f"{loaded.title}, on {score.accuracy.count} own drawings", markup=False)
     console.print(table)
+    unequal = imbalance_note(score.figures, len(score.recall), prefix="own")
     console.print(
-        f"Accuracy {score.accuracy}; a person's few drawings say little of other people's."
+        f"Accuracy {score.accuracy}{unequal}; a person's few drawings say little of other people's."
     )
     console.print(f"The drawings: {own.file(loaded.key)}")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
 from qd_pipeline.errors import BadDrawing, BadSetting, MissingPartition, disk_failure
@@ -31,11 +32,14 @@ class OwnScore:
         accuracy: On all of them.
         recall: By category, of those that were drawn, in the class set's order.
         taken_for: By category, what its wrongly classified drawings were called, and how often.
+        figures: `own_chance`, `own_balanced_accuracy` and `own_macro_f1`, over the categories
+            that were drawn.
     """
 
     accuracy: Proportion
     recall: Mapping[str, Proportion]
     taken_for: Mapping[str, Mapping[str, int]]
+    figures: Mapping[str, float]
 
 
 class OwnDrawings:
@@ -155,7 +159,8 @@ def _words(text: bytes, path: Path) -> list[str]:
 
 def _score(class_set: Sequence[str], truth: Sequence[str], predicted: Sequence[str]) -> OwnScore:
     pairs = Counter(zip(truth, predicted, strict=True))
-    drawn = Counter(truth)
+    drawn, named = Counter(truth), Counter(predicted)
+    f1 = [2 * pairs[each, each] / (drawn[each] + named[each]) for each in drawn]
     return OwnScore(
         Proportion(sum(pairs[each, each] for each in drawn), len(truth)),
         {each: Proportion(pairs[each, each], drawn[each]) for each in class_set if drawn[each]},
@@ -166,5 +171,10 @@ def _score(class_set: Sequence[str], truth: Sequence[str], predicted: Sequence[s
                 if true == each != other
             }
             for each in drawn
+        },
+        {
+            "own_chance": max(drawn.values()) / len(truth),
+            "own_balanced_accuracy": fmean(pairs[each, each] / drawn[each] for each in drawn),
+            "own_macro_f1": fmean(f1),
         },
     )

@@ -168,6 +168,8 @@ def test_a_named_drawing_joins_the_test_set_and_is_scored(
     said = CliRunner().invoke(app, ["evaluate-own", "4", "--home", str(home)])
     assert said.exit_code == 0
     assert str(score.accuracy) in said.output
+    told = "unequal categories: balanced accuracy 50.0 %, macro F1 40.0 %, chance 66.7 %"
+    assert told in " ".join(said.output.split())
     assert "trained on synthetic drawings" in said.output
     status, answer = predict(port, {"class_set": "4", "strokes": RAW, "category": "cow"}, "/own")
     assert (status, answer["error"]) == (
