@@ -82,7 +82,8 @@ def make(
 ) -> None:
     """Materialize one stage of one partition again, stale or not.
 
-    The settings, the number of drawings and the source are those recorded for the partition.
+    The settings, the number of drawings and the source are those recorded for the partition,
+    unless --drawings or --source is given.
     """
     pipeline = pipeline_of(load(source=source, home=home, class_sets=class_sets))
     chosen = pipeline.stage(stage)
@@ -262,7 +263,10 @@ def _recorded_source(runner: "PipelineRunner", key: str, console: Terminal) -> s
     try:
         made = runner.store.find("raw_drawings", key)
     except DamagedPartition:
-        console.warn(f"The source of {key} is no longer known: it is {source.describe()} now.")
+        console.warn(
+            f"No record of the source of raw_drawings {key} is left: it is downloaded from "
+            f"{source.describe()}."
+        )
         return None
     recorded = made.metadata.get("fetched", {}).get("source") if made else None
     if made and recorded and "***" in recorded:

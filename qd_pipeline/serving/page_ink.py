@@ -28,11 +28,11 @@ def decode(content: Any) -> Mask:
     try:
         png = io.BytesIO(base64.b64decode(content))
         with Image.open(png, formats=["PNG"]) as picture:
-            if picture.mode == "1" and max(picture.size) <= INK_SIDE:
+            if picture.mode == "1" and max(picture.size) == INK_SIDE:
                 # Pillow's own booleans are bytes of 255, with which compiled code goes astray.
                 ink = np.asarray(picture.convert("L")) > 0
                 if ink.any():
                     return ink
     except (TypeError, ValueError, OSError, SyntaxError, Image.DecompressionBombError):
         pass
-    raise BadDrawing("ink", "was not found in a picture", "send what came with the strokes")
+    raise BadDrawing("ink", "is not what the page was given", "send what came with the strokes")

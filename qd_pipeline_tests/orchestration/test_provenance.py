@@ -87,4 +87,5 @@ def test_where_no_record_of_the_source_is_left_the_one_that_is_taken_is_told(
     ask = ("make", "raw_drawings", "cow", "--home", str(home))
     with qd(tmp_path / "output.txt", *ask) as healed:
         assert healed.end() == 0, healed.printed
-    assert "The source of cow is no longer known: it is synthetic sample" in healed.said
+    told = "No record of the source of raw_drawings cow is left: it is downloaded from synthetic"
+    assert told in healed.said

@@ -86,8 +86,8 @@ def test_strokes_are_answered_with_all_probabilities_the_highest_first(
 
 
 def test_a_picture_is_answered_by_its_ink(port: int, classifier: Classifier) -> None:
-    ink = np.zeros((60, 200), bool)
-    ink[20:26] = ink[:, 90:97] = True
+    ink = np.zeros((100, 320), bool)
+    ink[40:48] = ink[:, 150:158] = True
     sketch = Sketch(strokes_of_points(SMALL, layout="columns"), ink=ink)
     (ranking,) = Predictor(classifier).predict([sketch])
     asked = {"class_set": "4", "strokes": SMALL, "ink": page_ink.encode(ink)}
@@ -129,11 +129,19 @@ GOOD = {"class_set": "4", "strokes": SMALL}
         ({**GOOD, "strokes": [[[1, 300], [1, 1]]], "simplified": True}, 400, "is not simplified"),
         ({**GOOD, "simplified": "yes"}, 400, "neither true nor false"),
         ({**GOOD, "strokes": SMALL * (MOST_STROKES + 1)}, 400, "too many strokes"),
-        ({**GOOD, "ink": 7}, 400, "ink was not found in a picture"),
-        ({**GOOD, "ink": "no base64"}, 400, "ink was not found in a picture"),
-        ({**GOOD, "ink": png(Image.new("1", (9, 9)))}, 400, "ink was not found in a picture"),
-        ({**GOOD, "ink": png(Image.new("L", (9, 9), 9))}, 400, "ink was not found in a picture"),
-        ({**GOOD, "ink": png(Image.new("1", (9, 321), 1))}, 400, "ink was not found in a picture"),
+        ({**GOOD, "ink": 7}, 400, "ink is not what the page was given"),
+        ({**GOOD, "ink": "no base64"}, 400, "ink is not what the page was given"),
+        ({**GOOD, "ink": png(Image.new("1", (9, 9)))}, 400, "ink is not what the page was given"),
+        (
+            {**GOOD, "ink": png(Image.new("L", (9, 9), 9))},
+            400,
+            "ink is not what the page was given",
+        ),
+        (
+            {**GOOD, "ink": png(Image.new("1", (9, 319), 1))},
+            400,
+            "ink is not what the page was given",
+        ),
         (b" " * (MOST_BYTES + 1), 400, "is too large"),
     ],
 )

@@ -94,7 +94,7 @@ class DataStudy(Figures):
 
     @property
     def is_imbalanced(self) -> bool:
-        """Whether accuracy misleads, for the categories are unequal."""
+        """Whether accuracy misleads, because the categories are unequal."""
         return are_imbalanced(self.only_recognized.chance, len(self.class_set))
 
     @classmethod

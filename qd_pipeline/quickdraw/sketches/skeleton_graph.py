@@ -119,24 +119,26 @@ def _walk(
 
 @kernel
 def without_artefacts(
-    points: Points, ends: Indices, nodes: Indices, count: int, pen: float
+    points: Points, ends: Indices, nodes: Indices, places: Points, pen: float
 ) -> tuple[npt.NDArray[np.bool_], Indices]:
     """Drop spurs and the edges within a crossing, whose nodes become one junction.
+
+    No junction is longer than the pen is wide: a row of crossings stays a row.
 
     Args:
         points: As `edges_of` returns them, like `ends` and `nodes`.
         ends: Ends of the edges.
         nodes: Nodes of the edges.
-        count: Number of nodes.
+        places: Places of the nodes.
         pen: Width of the lines before they were thinned, in pixels.
 
     Returns:
         Which edges are kept, and for each node the one that stands for its junction. Compiled,
         and may be called from kernels.
     """
-    links = np.bincount(nodes.ravel(), minlength=count)
+    links = np.bincount(nodes.ravel(), minlength=len(places))
     kept = np.ones(len(ends), np.bool_)
-    junctions = np.arange(count)
+    junctions = np.arange(len(places))
     begin = 0
     for edge, end in enumerate(ends):
         length = 0.0
@@ -144,11 +146,20 @@ def without_artefacts(
             length += np.hypot(points[i, 0] - points[i - 1, 0], points[i, 1] - points[i - 1, 1])
         begin = end
         one, other = nodes[edge]
-        longest = SPUR if min(links[one], links[other]) == 1 else ONE_CROSSING
-        if max(links[one], links[other]) > _ON_A_LINE and length <= longest * pen:
-            kept[edge] = False
-            junctions[_representative(junctions, one)] = _representative(junctions, other)
-    for node in range(count):
+        if links[one] == 1:
+            one, other = other, one
+        is_spur = links[other] == 1
+        if links[one] <= _ON_A_LINE or length > (SPUR if is_spur else ONE_CROSSING) * pen:
+            continue
+        one, other = _representative(junctions, one), _representative(junctions, other)
+        if not is_spur:
+            one, other = min(one, other), max(one, other)
+            dx, dy = places[one] - places[other]
+            if np.hypot(dx, dy) > ONE_CROSSING * pen:
+                continue
+        kept[edge] = False
+        junctions[other] = one
+    for node in range(len(places)):
         junctions[node] = _representative(junctions, node)
     return kept, junctions
 

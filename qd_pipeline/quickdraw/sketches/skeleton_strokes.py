@@ -19,7 +19,7 @@ BENT = 0.5
 """Distance from a junction, in widths of the pen, up to which thinning bends lines towards it."""
 
 MOST = 20
-"""Lines through one junction, of which a pen is followed; more is scribble."""
+"""Lines at one junction that are joined in pairs; where there are more, each ends there."""
 
 _A_LINE = 2
 
@@ -37,7 +37,7 @@ def strokes_of_skeleton(skeleton: Mask, pen: float) -> tuple[Points, Indices]:
         each stroke ends. Where there is nothing but spurs, a stroke is a single point.
     """
     points, ends, nodes, places = edges_of(skeleton)
-    kept, junctions = without_artefacts(points, ends, nodes, len(places), pen)
+    kept, junctions = without_artefacts(points, ends, nodes, places, pen)
     centres = centres_of(nodes, junctions, places)
     # An edge e has the ends 2 e and 2 e + 1.
     at = np.full(2 * len(ends), -1)
@@ -138,7 +138,7 @@ def _append_edge(
     strokes: Points,
     n: int,
 ) -> int:
-    """Append the points of an edge from one of its ends, but for bent ones; count them."""
+    """Append an edge from one of its ends, without points bent towards a junction; count all."""
     edge = end // 2
     begin = ends[edge - 1] if edge else 0
     for step in range(ends[edge] - begin):

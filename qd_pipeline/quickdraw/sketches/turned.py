@@ -11,10 +11,10 @@ TURNS: Final = (-12, -6, 6, 12)
 """Degrees, counter-clockwise, by which a picture is turned."""
 
 _SIDE: Final = 160
-"""Pixels of the longer side, where the ink has more: as wide as training paints, and a half."""
+"""Pixels of the longer side, where the ink has more: half of what is usual."""
 
 _COVERED: Final = 40
-"""Of 255, from which a pixel is ink: lines one pixel wide stay whole when they are halved."""
+"""Of 255, from which a pixel is ink: lines one pixel wide stay whole when the picture is halved."""
 
 
 def turned(mask: Mask) -> list[Mask]:

@@ -66,6 +66,14 @@ def test_a_closed_line_with_a_tail_is_a_ring_and_a_tail(width: int) -> None:
     assert joins(tail, (200, 130), (250, 130), within=width + 2)
 
 
+def test_a_row_of_short_lines_is_no_crossing() -> None:
+    comb = np.zeros((320, 320), bool)
+    comb[:10] = comb[-10:] = comb[:, :10] = comb[:, -10:] = True
+    comb[150:152, 60:260] = comb[120:180, 60:260:8] = True
+    steps = [np.abs(np.diff(stroke, axis=0)).max() for stroke in strokes_of_ink(comb)]
+    assert max(steps) < 20
+
+
 def test_uneven_sides_grow_no_strokes() -> None:
     ink = ink_of([(20, 40), (240, 200)], width=11)
     rough = ink & ~(np.random.default_rng(0).random(ink.shape) < 0.02)
