@@ -7,7 +7,7 @@ drawings than a training does, so the figures lie somewhat below those of a test
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from math import nan
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -64,8 +64,9 @@ class Fold:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Read the JSON object of `to_json`."""
-        return cls(**{**values, "accuracy": Proportion.from_json(values["accuracy"])})
+        """Read the JSON object of `to_json`, which may stand among other facts."""
+        own = {each.name: values[each.name] for each in fields(cls)}
+        return cls(**{**own, "accuracy": Proportion.from_json(values["accuracy"])})
 
 
 @dataclass(frozen=True)

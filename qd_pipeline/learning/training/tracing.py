@@ -50,7 +50,7 @@ def trace(drawings: pa.Array, random: np.random.Generator) -> pa.Array:
 
     >>> cross = [{"x": [0, 255], "y": [128, 128]}, {"x": [128, 128], "y": [0, 255]}]
     >>> len(trace(pa.array([cross], DRAWING), np.random.default_rng(0))[0])
-    3
+    2
     """
     widths = random.uniform(*_WIDTHS, len(drawings))
     flat = flatten(drawings)
