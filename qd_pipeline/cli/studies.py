@@ -158,7 +158,8 @@ def search(
 
     The drawings are those that `qd run` materialized. The test split takes no part.
     """
-    from qd_pipeline.learning.studies.space import NOTEBOOK, Space  # noqa: PLC0415 (see `options`)
+    from qd_pipeline.learning.evaluation.metrics import imbalance_note  # noqa: PLC0415 (see `options`)
+    from qd_pipeline.learning.studies.space import NOTEBOOK, Space  # noqa: PLC0415
 
     settings = load(source=source, home=home, class_sets=class_sets)
     axes = Space.load(space) if space else NOTEBOOK
@@ -180,7 +181,10 @@ def search(
             f"{trial.get('training_seconds', 0.0):.1f} s",
         )
     console.print(table)
-    console.print(f"Train with the best: `qd run --class-set {class_set} --settings-from-search`.")
+    best = next(t for t in trials_made if t["number"] == made.metadata["best_trial"])
+    note = imbalance_note(best, len(settings.class_sets[class_set]), prefix="cv")
+    command = f"qd run --class-set {class_set} --settings-from-search"
+    console.print(f"Train with the best: `{command}`{note}.")
 
 
 @with_training()

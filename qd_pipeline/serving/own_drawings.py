@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from qd_pipeline.errors import BadDrawing, BadSetting, MissingPartition, disk_failure
+from qd_pipeline.learning.evaluation.averages import macro_averages
 from qd_pipeline.learning.evaluation.intervals import Proportion
 from qd_pipeline.quickdraw.sketches.files import sketches_of
 
@@ -159,8 +161,9 @@ def _words(text: bytes, path: Path) -> list[str]:
 
 def _score(class_set: Sequence[str], truth: Sequence[str], predicted: Sequence[str]) -> OwnScore:
     pairs = Counter(zip(truth, predicted, strict=True))
-    drawn, named = Counter(truth), Counter(predicted)
-    f1 = [2 * pairs[each, each] / (drawn[each] + named[each]) for each in drawn]
+    drawn = Counter(truth)
+    confusion = [[pairs[true, other] for other in class_set] for true in class_set]
+    balanced, f1 = macro_averages(np.array(confusion))
     return OwnScore(
         Proportion(sum(pairs[each, each] for each in drawn), len(truth)),
         {each: Proportion(pairs[each, each], drawn[each]) for each in class_set if drawn[each]},
@@ -174,7 +177,7 @@ def _score(class_set: Sequence[str], truth: Sequence[str], predicted: Sequence[s
         },
         {
             "own_chance": max(drawn.values()) / len(truth),
-            "own_balanced_accuracy": fmean(pairs[each, each] / drawn[each] for each in drawn),
-            "own_macro_f1": fmean(f1),
+            "own_balanced_accuracy": balanced.value,
+            "own_macro_f1": f1.value,
         },
     )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from qd_pipeline.learning.classifier import Classifier
     from qd_pipeline.quickdraw.sketches.ground import Mask
+    from qd_pipeline.quickdraw.sketches.simplify import Stroke
     from qd_pipeline.quickdraw.sketches.sketch import Sketch
 
 
@@ -68,7 +69,7 @@ class Predictor:
             bitmaps = rasterize(column, self.classifier.side)
         for place, sketch in enumerate(sketches):
             if sketch.ink is not None:
-                probabilities[place], bitmaps[place] = self._of_picture(sketch.ink)
+                probabilities[place], bitmaps[place] = self._of_picture(sketch.strokes, sketch.ink)
         orders = np.argsort(-probabilities, axis=1, kind="stable")
         return [
             Ranking(
@@ -79,12 +80,14 @@ class Predictor:
             for order, chances, bitmap in zip(orders, probabilities, bitmaps, strict=True)
         ]
 
-    def _of_picture(self, ink: Mask) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    def _of_picture(
+        self, strokes: list[Stroke], ink: Mask
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """Return the mean probabilities of a picture, and its bitmap."""
         inks = turned(ink)
         bitmaps = np.stack([rasterize_ink(each, self.classifier.side) for each in inks])
-        strokes = to_column([simplify_points(strokes_of_ink(each)) for each in inks])
-        inputs = prepare(strokes, self.classifier.spec)
+        traced = [strokes, *(simplify_points(strokes_of_ink(each)) for each in inks[1:])]
+        inputs = prepare(to_column(traced), self.classifier.spec)
         if inputs.bitmaps is not None:
             inputs = replace(inputs, bitmaps=bitmaps)
         return self.classifier.predict(inputs).mean(axis=0), bitmaps[0]

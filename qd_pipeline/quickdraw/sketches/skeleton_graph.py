@@ -94,7 +94,11 @@ def _walk(
     points: Points,
     n: int,
 ) -> int:
-    """Append the points of an edge that begins at a node, unless it was walked; count them."""
+    """Append the points of an edge that begins at a node, unless it was walked.
+
+    Returns:
+        How many points there are now.
+    """
     y, x = from_y + _DY[towards], from_x + _DX[towards]
     if not _is_linked(skeleton, from_y, from_x, towards):
         return n

@@ -138,7 +138,11 @@ def _append_edge(
     strokes: Points,
     n: int,
 ) -> int:
-    """Append an edge from one of its ends, without points bent towards a junction; count all."""
+    """Append an edge from one of its ends, without points that are bent towards a junction.
+
+    Returns:
+        How many points there are now.
+    """
     edge = end // 2
     begin = ends[edge - 1] if edge else 0
     for step in range(ends[edge] - begin):
