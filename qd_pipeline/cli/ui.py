@@ -102,7 +102,7 @@ def _recover(settings: "Settings", dagster: "dg.DagsterInstance") -> str:
     store, tracker = stores.partition_store(settings), stores.tracker(settings)
     recovery.recover(pipeline, store, tracker, dagster)
     observations.report_settings(pipeline, dagster, store)
-    # All of them are there from the start, with their views.
+    # All of them are there from the start.
     return {name: tracker.run_list(name) for name in EXPERIMENTS}[CLASSIFIERS]
 
 
@@ -125,6 +125,7 @@ def _servers(settings: "Settings") -> list[Server]:
     ]
     if settings.mlflow_uri.startswith("sqlite:"):
         store = ["--backend-store-uri", settings.mlflow_uri, "--workers", "1"]
+        store += ["--app-name", "qd_pipeline"]
         public = [settings.public_host, urlsplit(settings.public_mlflow or "").hostname]
         if any(public):
             # MLflow allows this machine and private addresses, and with a list only that.

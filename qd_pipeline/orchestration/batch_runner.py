@@ -11,7 +11,7 @@ from uuid import uuid4
 import dagster as dg
 
 from qd_pipeline.errors import QdError
-from qd_pipeline.orchestration import resources, sigint
+from qd_pipeline.orchestration import origin, resources, sigint
 from qd_pipeline.orchestration.batches import Batch
 from qd_pipeline.orchestration.failures import failures_of
 from qd_pipeline.orchestration.pipeline import Pipeline
@@ -27,9 +27,6 @@ _LOG: Final = getLogger(__name__)
 
 QUIET: Final = {"console": {"config": {"log_level": "CRITICAL"}}}
 """Dagster's loggers for runs of a command, which reports in its own words."""
-
-_AS_LAUNCHED: Final = {".dagster/repository": "__repository__@qd_pipeline"}
-"""Tag by which a job's page finds its runs; Dagster gives it to those that its UI launches."""
 
 
 @dataclass
@@ -137,7 +134,7 @@ class BatchRunner:
                 run_config={**batch.run_config, "loggers": QUIET},
                 # The command reports a failure; the daemon could not run it again.
                 run_id=run_id,
-                tags={**owner, **batch.tags, **_AS_LAUNCHED, "dagster/max_retries": "0"},
+                tags={**owner, **batch.tags, **origin.TAGS, "dagster/max_retries": "0"},
                 raise_on_error=False,
             )
         made: dict[str, list[str]] = {key: [] for key in batch.keys}

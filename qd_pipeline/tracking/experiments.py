@@ -27,6 +27,15 @@ class Experiment:
     columns: Sequence[str]
     note: str
 
+    @property
+    def tags(self) -> dict[str, str]:
+        """Tags of the experiment in MLflow: its kind, and its description."""
+        return {
+            # Its pages are for training, not for agents and their traces.
+            "mlflow.experimentKind": "custom_model_development",
+            "mlflow.note.content": self.note,
+        }
+
 
 EXPERIMENTS: Final = {
     DATA: Experiment(

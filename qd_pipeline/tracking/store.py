@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 from qd_pipeline import tracking_uri
 from qd_pipeline.errors import TrackingFailed
 from qd_pipeline.leases import Leases
-from qd_pipeline.tracking import database, relocation, views
+from qd_pipeline.tracking import database, relocation
 from qd_pipeline.tracking.experiments import EXPERIMENTS
 from qd_pipeline.tracking.failures import translate_errors, translate_opening_errors
 from qd_pipeline.tracking.registry import Registry
@@ -75,7 +75,7 @@ class TrackingStore:
         """
         with translate_opening_errors(self._uri):
             experiment_id = self._experiment_id(experiment)
-        return f"{self._ui}/#/experiments/{experiment_id}/runs?viewStateShareKey={views.KEY}"
+        return f"{self._ui}/#/experiments/{experiment_id}/runs"
 
     def fetch(self, run_id: str, name: str, folder: Path) -> Path:
         """Download one of a run's artifacts into a folder.
@@ -113,7 +113,7 @@ class TrackingStore:
         if found is None:
             local = tracking_uri.file_of(self._uri) is not None
             location = (self._artifacts / name).absolute().as_uri() if local else None
-            tags = views.tags(EXPERIMENTS[name])
+            tags = EXPERIMENTS[name].tags
             with suppress(MlflowException):  # another process may have been faster
                 return str(self._client.create_experiment(name, location, tags))
             found = self._client.get_experiment_by_name(name)

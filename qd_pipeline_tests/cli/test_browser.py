@@ -142,18 +142,17 @@ def linked(made: Ui, browser: Page) -> dict[str, str]:
     """Return the addresses in MLflow's pages that the page of an evaluation links to, by name."""
     browser.goto(f"{made.dagster}/assets/evaluations?partition=2&view=partitions")
     found = {}
-    for name in ("report.html", "viewStateShareKey"):
-        link = browser.get_by_role("link", name=name).first
+    for name, href in (("report", "report.html"), ("runs", "/runs")):
+        link = browser.locator(f"a[href^='{made.mlflow}'][href$='{href}']").first
         link.wait_for()
         found[name] = link.get_attribute("href") or ""
-        assert found[name].startswith(made.mlflow)
     return found
 
 
 def test_the_page_of_an_evaluation_leads_to_its_report_and_its_run(
     linked: dict[str, str], browser: Page
 ) -> None:
-    browser.goto(linked["report.html"])
+    browser.goto(linked["report"])
     inside = browser.frame_locator("iframe")
     inside.get_by_text("test drawings classified correctly").wait_for()
 
@@ -162,15 +161,41 @@ INTERVAL = ("test_accuracy_low", "test_accuracy_high")
 COLUMNS = ("test_accuracy", *INTERVAL, "network", "epochs", "test_drawings", "source", "Duration")
 
 
-def test_an_evaluation_leads_to_all_runs_in_a_view_of_those_columns(
+def test_an_evaluation_leads_to_all_runs_with_the_columns_that_matter(
     made: Ui, linked: dict[str, str], browser: Page
 ) -> None:
-    listed = linked["viewStateShareKey"]
-    assert f"MLflow   {listed}\n" in made.said.read_text()
-    browser.goto(listed)
+    assert f"MLflow   {linked['runs']}\n" in made.said.read_text()
+    assert linked["runs"].endswith("/runs")
+    browser.goto(linked["runs"])
     browser.get_by_text("2 categories, ", exact=False).first.wait_for()
     for column in COLUMNS:
         browser.get_by_text(column, exact=True).first.wait_for()
+    assert browser.get_by_text("shared view").count() == 0
+    assert browser.get_by_text("Ask questions about").count() == 0
+
+
+def test_columns_that_somebody_chose_stay(linked: dict[str, str], browser: Page) -> None:
+    browser.goto(linked["runs"])
+    network = browser.locator("[role=columnheader][col-id*=network]")
+    network.wait_for()
+    browser.get_by_role("button", name="Columns").click()
+    browser.get_by_title("network", exact=True).click()
+    network.wait_for(state="detached")
+    browser.reload()
+    browser.get_by_role("columnheader", name="epochs", exact=True).first.wait_for()
+    assert network.count() == 0
+
+
+def test_the_columns_reach_a_browser_that_has_been_there_before(
+    linked: dict[str, str], browser: Page
+) -> None:
+    browser.goto(linked["runs"].replace("/#/", "/version#/"))
+    browser.evaluate("""for (const key of Object.keys(localStorage)) {
+      if (key.startsWith("qd_pipeline-")) delete localStorage[key];
+      if (key.includes("ExperimentPage")) localStorage[key] = '{"selectedColumns": []}';
+    }""")
+    browser.goto(linked["runs"])
+    browser.get_by_role("columnheader", name="test_accuracy", exact=True).first.wait_for()
 
 
 def test_a_name_that_is_not_known_is_refused_in_the_launchpad(ui: Ui) -> None:
@@ -220,6 +245,22 @@ def test_every_partition_is_shown_as_missing_up_to_date_or_stale(
     assert not more.failures
     assert staleness(made, "bitmaps", "cow", "panda") == ["FRESH", "FRESH"]
     assert staleness(made, "classifiers", "2") == ["STALE"]
+
+
+ORIGINS = """{ runsOrError { ... on Runs { results {
+  repositoryOrigin { repositoryName repositoryLocationName } } } } }"""
+
+
+def test_the_timeline_shows_the_runs_of_commands_like_any_other(made: Ui, browser: Page) -> None:
+    other = runner(made.said.parent, settings=SETTINGS, drawings=300)
+    other.materialize("panda", [other.pipeline.stages["raw_drawings"]])
+    assert not other.failures
+    # The timeline passes over runs without an origin.
+    runs = ask(made, ORIGINS)["runsOrError"]["results"]
+    location = {"repositoryName": "__repository__", "repositoryLocationName": "qd_pipeline"}
+    assert all(run["repositoryOrigin"] == location for run in runs)
+    browser.goto(f"{made.dagster}/overview/activity/timeline")
+    browser.get_by_role("link", name="categories").first.wait_for()
 
 
 RELOAD = """mutation { reloadRepositoryLocation(repositoryLocationName: "qd_pipeline") {

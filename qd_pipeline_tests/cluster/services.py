@@ -117,7 +117,7 @@ def mlflow_server(
     port, log = free_port(), folder / "mlflow.log"
     command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
     command += ["--host", "127.0.0.1", "--port", str(port)]
-    command += [f"--artifacts-destination={artifacts}"]
+    command += [f"--artifacts-destination={artifacts}", "--app-name=qd_pipeline"]
     # Its command line, which any user of the machine reads, holds no password.
     environment = {
         **bucket,

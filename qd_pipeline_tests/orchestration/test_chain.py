@@ -174,10 +174,15 @@ def test_a_registered_classifier_says_what_it_was_trained_on(made: PipelineRunne
     assert model.metadata["notice"] == "Trained on synthetic drawings."
 
 
-def test_the_page_of_a_job_lists_the_runs_of_commands(made: PipelineRunner) -> None:
+def test_the_page_of_a_job_and_the_timeline_list_the_runs_of_commands(made: PipelineRunner) -> None:
     label = {".dagster/repository": "__repository__@qd_pipeline"}
     for job, count in ((JOB_OF[By.CATEGORY], 1), (JOB_OF[By.CLASS_SET], 3)):
-        assert len(made.instance.get_runs(dg.RunsFilter(job_name=job, tags=label))) == count
+        runs = made.instance.get_runs(dg.RunsFilter(job_name=job, tags=label))
+        assert len(runs) == count
+        origins = [run.remote_job_origin for run in runs]
+        assert {each and (each.location_name, each.job_name) for each in origins} == {
+            ("qd_pipeline", job)
+        }
 
 
 def test_the_page_of_an_asset_leads_to_its_mlflow_run_and_back(
