@@ -6,6 +6,7 @@ import logging
 import os
 import pty
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -146,6 +147,66 @@ def test_where_mlflow_does_not_tell_the_champions_it_is_said_why(
     assert "not known" in status.out
     assert (said_first[0].err, then.out) == ("", "")
     assert sentence in then.err
+
+
+@pytest.fixture(scope="module")
+def newer(home: Path, first: Sequence[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a copy of the data directory whose MLflow database a newer MLflow has written."""
+    assert first
+    copy = tmp_path_factory.mktemp("newer") / "home"
+    shutil.copytree(home, copy)
+    with contextlib.closing(sqlite3.connect(copy / "mlflow.db")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")
+    (copy / "mine.ndjson").write_text("[[[0, 120, 255, 90], [0, 10, 20, 200]]]\n")
+    return copy
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("run", *SMALL, "--drawings", "61"),
+        ("make", "strokes", "cow"),
+        ("cross-validate", "2"),
+        ("label-quality", "2"),
+        ("search", "2"),
+        ("study", "2"),
+        ("compare", "2"),
+        ("promote", "2", "1"),
+        ("rollback", "2"),
+        ("predict", "mine.ndjson"),
+        ("doctor",),
+        ("send",),
+        ("clean",),
+        ("ui",),
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_database_of_a_newer_mlflow_is_one_sentence_from_every_command(
+    command: Sequence[str], newer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(newer)
+    ended = in_process.qd(*command, "--home", newer)
+    assert ended.code == 1
+    assert re.search(r"newer MLflow than [0-9.]+: install that version", ended.said), ended.printed
+    assert "Traceback" not in ended.printed
+
+
+def test_a_copied_data_directory_is_run_without_a_change_to_the_original(
+    home: Path, first: Sequence[str], tmp_path: Path
+) -> None:
+    assert first
+    copy = tmp_path / "copy"
+    shutil.copytree(home, copy)
+
+    def content() -> dict[Path, tuple[int, int]]:
+        files = [path for path in home.rglob("*") if path.is_file()]
+        return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in files}
+
+    before = content()
+    assert "Everything is up to date." in in_process.qd("run", *CHOSEN, "--home", copy).said
+    trained = in_process.qd("run", *CHOSEN, "--seed", "1", "--home", copy)
+    assert "2 partitions materialized, 6 already up to date" in trained.said
+    assert content() == before
 
 
 def cells(lines: Sequence[str]) -> list[str]:

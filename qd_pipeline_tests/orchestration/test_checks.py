@@ -1,6 +1,8 @@
 """Asset checks: one that blocks keeps a partition from being published, and says so in Dagster."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -12,8 +14,9 @@ from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.registry import STAGES
 from qd_pipeline.orchestration.runner import PipelineRunner
 from qd_pipeline.orchestration.stage import Check, CheckResult, Input, Result, Stage, StageConfig
+from qd_pipeline.quickdraw import sample
 from qd_pipeline.settings import Settings
-from qd_pipeline_tests.orchestration.chain import runner
+from qd_pipeline_tests.orchestration.chain import run, runner
 
 
 def count(context: MaterializationContext, _config: StageConfig) -> Result:
@@ -89,3 +92,23 @@ def test_nothing_is_published_and_what_depends_on_it_does_not_run(failed: Pipeli
 def test_what_was_published_before_the_failure_is_reported(failed: PipelineRunner) -> None:
     assert failed.materialized == ["raw_drawings cow"]
     assert failed.store.find("raw_drawings", "cow")
+
+
+def test_naming_the_larger_category_always_passes_no_check(tmp_path: Path) -> None:
+    folder = tmp_path / "source" / "full" / "simplified"
+    folder.mkdir(parents=True)
+    for category, drawings in (("cow", 300), ("panda", 30)):
+        lines = b"".join(sample.ndjson_lines(category, drawings, seed=0))
+        (folder / f"{category}.ndjson").write_bytes(lines)
+    source = (tmp_path / "source").as_uri()
+    # Too short a training to learn more than that most are cows.
+    training: dict[str, Any] = {"learning_rate": 1e-4, "epochs": 3}
+    made = runner(tmp_path / "home", settings={"source": source}, drawings=300, **training)
+    assert not run(made, ["2"]).failures
+    for stage, name in (("classifiers", "learned_something"), ("evaluations", "above_chance")):
+        (record,) = checked(made, stage, name)
+        assert record.status.name == "FAILED"
+        found = record.event.dagster_event.asset_check_evaluation_data
+        accuracy, chance = re.findall(r"(?:accuracy|chance) ([\d.]+)", found.description)
+        assert float(accuracy) > 80
+        assert float(chance) > 85

@@ -177,9 +177,12 @@ def test_the_champion_answers_whoever_decided_it(bad: PipelineRunner, tmp_path: 
     assert promoted["categories"] != back["categories"]
 
 
-def test_rolling_back_to_other_categories_is_refused(bad: PipelineRunner, tmp_path: Path) -> None:
+OTHER = '[class_sets]\n2 = ["cow", "horse"]\n'
+
+
+def test_promoting_other_categories_is_refused(bad: PipelineRunner, tmp_path: Path) -> None:
     other = tmp_path / "other.toml"
-    other.write_text('[class_sets]\n2 = ["cow", "horse"]\n', encoding="utf-8")
+    other.write_text(OTHER, encoding="utf-8")
     options = ["--home", str(bad.pipeline.settings.home), "--class-sets", str(other)]
     for command in (["promote", "2", "1"], ["promote", "2", "2"]):
         said = CliRunner().invoke(app, [*command, *options])
@@ -223,3 +226,24 @@ def test_a_champion_whose_predictions_are_lost_leaves_the_choice_to_people(
     assert promotion["reason"] == (
         f"the predictions of {MODEL} version 1 are lost, so the two cannot be compared"
     )
+
+
+def test_a_new_classifier_takes_the_place_of_the_one_that_a_person_chose(
+    bad: PipelineRunner,
+) -> None:
+    home = ["--home", str(bad.pipeline.settings.home)]
+    assert CliRunner().invoke(app, ["promote", "2", "2", *home]).exit_code == 0
+    again = trained_again(bad, seed=3, epochs=6)
+    assert aliases(again) == {"champion": 4, "challenger": 2}
+    assert promotion_of(again)["outcome"] == "promoted"
+    assert tags_of(again, 4)["decided_by"] == "evaluation"
+
+
+def test_rolling_back_to_other_categories_is_refused(bad: PipelineRunner, tmp_path: Path) -> None:
+    other, before = tmp_path / "other.toml", aliases(bad)
+    other.write_text(OTHER, encoding="utf-8")
+    options = ["--home", str(bad.pipeline.settings.home), "--class-sets", str(other)]
+    said = CliRunner().invoke(app, ["rollback", "2", *options])
+    assert isinstance(said.exception, BadSetting)
+    assert "tells other categories apart (cow, panda)" in str(said.exception)
+    assert aliases(bad) == before

@@ -13,12 +13,13 @@ from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline.orchestration import instance
 from qd_pipeline.orchestration.automation import AUTOMATED_TAGS
-from qd_pipeline.orchestration.failures import LOG
+from qd_pipeline.orchestration.failures import LOG, failure_sensor_of
 from qd_pipeline.orchestration.jobs import OBSERVE_SOURCE
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.runner import PipelineRunner
 from qd_pipeline.orchestration.schedules import schedules_of
+from qd_pipeline.orchestration.stages.raw_drawings import FILES
 from qd_pipeline.quickdraw import sample
 from qd_pipeline.settings import ScheduleSettings, Settings
 from qd_pipeline.tracking import CLASSIFIERS, Identity, Tracker
@@ -333,6 +334,27 @@ def test_a_file_that_cannot_be_asked_for_is_one_line_in_the_log_and_keeps_no_oth
     (line,) = log.read_text(encoding="utf-8").splitlines()
     assert "quickdraw_files 1 of 6 categories failed" in line
     assert "panda" in line
+
+
+def test_a_source_that_is_gone_fails_the_observation_which_is_told_like_any_run(
+    made: PipelineRunner, mirror: Mirror
+) -> None:
+    for category in CATEGORIES:
+        mirror.always(category, status(503))
+    result = observe(made)
+    assert not result.success
+    context = dg.build_run_status_sensor_context(
+        sensor_name="report_failures",
+        dagster_instance=made.instance,
+        dagster_run=result.dagster_run,
+        dagster_event=result.get_run_failure_event(),
+    ).for_run_failure()
+    failure_sensor_of(made.pipeline.settings)(context)
+    log = made.pipeline.settings.home / "logs" / LOG
+    line = log.read_text(encoding="utf-8").splitlines()[-1]
+    assert f"{FILES} failed: " in line
+    assert mirror.url in line
+    assert result.run_id in line
 
 
 def test_the_weekly_schedule_runs_and_the_daily_one_waits_to_be_turned_on() -> None:
