@@ -27,7 +27,7 @@ _EVERYWHERE: Final = {
 }
 
 # What somebody chooses later stays: ours are laid over the state that is there, once.
-_SCRIPT: Final = """<script>
+_SCRIPT: Final = """<script>{
 const [everywhere, columns] = %s;
 for (const [key, value] of Object.entries(everywhere)) localStorage[key] ??= JSON.stringify(value);
 const request = new XMLHttpRequest();
@@ -43,7 +43,7 @@ for (const {experiment_id: id, name} of found) {
   localStorage[key] = JSON.stringify({...state, selectedColumns: columns[name]});
   localStorage[given] = text;
 }
-</script>"""
+}</script>"""
 
 
 def app() -> Starlette:
