@@ -132,9 +132,9 @@ class BatchRunner:
                 instance=self.instance,
                 asset_selection=[dg.AssetKey(stage.name) for stage in batch.stages],
                 run_config={**batch.run_config, "loggers": QUIET},
-                # The command reports a failure; the daemon could not run it again.
+                # The command reports a failure; the daemon would repeat it with other settings.
                 run_id=run_id,
-                tags={**owner, **batch.tags, **origin.TAGS, "dagster/max_retries": "0"},
+                tags={**owner, **batch.tags, **origin.tags(run_id), "dagster/max_retries": "0"},
                 raise_on_error=False,
             )
         made: dict[str, list[str]] = {key: [] for key in batch.keys}

@@ -9,6 +9,7 @@ from typing import Any, Final
 import dagster as dg
 import urllib3
 
+from qd_pipeline.orchestration.origin import is_of_command
 from qd_pipeline.orchestration.partitions import FIRST, LAST, PARTITION
 from qd_pipeline.settings import Settings
 
@@ -82,7 +83,7 @@ def log(failed: Failed, settings: Settings) -> str:
 
 
 def failure_sensor_of(settings: Settings) -> dg.SensorDefinition:
-    """Return the sensor that notifies of each failed step."""
+    """Return the sensor that notifies of each failed step of the runs that Dagster has launched."""
 
     @dg.run_failure_sensor(
         name="report_failures",
@@ -92,6 +93,8 @@ def failure_sensor_of(settings: Settings) -> dg.SensorDefinition:
     )
     def report_failures(context: dg.RunFailureSensorContext) -> None:
         run = context.dagster_run
+        if is_of_command(run):
+            return
         ends = [run.tags[tag] for tag in (PARTITION, FIRST, LAST) if tag in run.tags]
         partition = " to ".join(ends)
         steps = context.get_step_failure_events()

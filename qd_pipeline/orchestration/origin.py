@@ -1,7 +1,7 @@
-"""Origin of a run: the code location, by which Dagster's UI lists it.
+"""Origin of the runs that a command executes: the code location, by which Dagster's UI lists them.
 
-Dagster gives it to the runs that its UI, its schedules and its backfills launch, and not to those
-of this process, which would then be missing on the timeline and could not be launched again.
+Dagster gives it to the runs that it launches itself, and not to those of this process, which would
+be missing on the timeline and could not be launched again.
 """
 
 import json
@@ -12,8 +12,23 @@ import dagster as dg
 _LOCATION: Final = "qd_pipeline"
 _REPOSITORY: Final = "__repository__"
 
-TAGS: Final = {".dagster/repository": f"{_REPOSITORY}@{_LOCATION}"}
-"""Tags that a run is made with, by which a job's page finds it."""
+# Dagster's UI hides tags that begin so.
+_COMMAND: Final = ".dagster/qd_command"
+
+
+def tags(run_id: str) -> dict[str, str]:
+    """Return the tags of a run that a command executes, by which a job's page finds it."""
+    return {
+        ".dagster/repository": f"{_REPOSITORY}@{_LOCATION}",
+        "dagster/code_location": _LOCATION,
+        # It names the run, for Dagster copies tags to the one that repeats it.
+        _COMMAND: run_id,
+    }
+
+
+def is_of_command(run: dg.DagsterRun) -> bool:
+    """Return whether a command executes a run, and tells itself what has failed in it."""
+    return run.tags.get(_COMMAND) == run.run_id
 
 
 def report(instance: dg.DagsterInstance, run_id: str) -> None:

@@ -10,20 +10,20 @@ import json
 from pathlib import Path
 from typing import Final
 
+from flask import Response
 from mlflow.server import app as flask_app
 from mlflow.server.fastapi_app import app as mlflow_app
 from starlette.applications import Starlette
-from starlette.responses import HTMLResponse
-from starlette.routing import Route
 
 from qd_pipeline.tracking.experiments import EXPERIMENTS
 
-# As MLflow 3.17 names them. Its pages would begin with agents, an assistant and a notice of its
-# telemetry, which is off.
+# As MLflow 3.17 names them. Its pages would begin with agents, an assistant, news, and a notice of
+# its telemetry, which is off.
 _EVERYWHERE: Final = {
     "mlflow.workflowType_v1": "machine_learning",
     "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": True,
     "mlflow.telemetry.info.alert.dismissed_v1": True,
+    "_mlflow_model_registry_promo_modal_dismissed_v1": True,
 }
 
 # What somebody chooses later stays: ours are laid over the state that is there, once.
@@ -39,7 +39,8 @@ for (const {experiment_id: id, name} of found) {
   const key = `MLflowLocalStorage-1.1-ExperimentPage-["${id}"]-ReactComponentState`;
   const text = JSON.stringify(columns[name]), given = `qd_pipeline-${key}`;
   if (text === undefined || localStorage[given] === text) continue;
-  const state = JSON.parse(localStorage[key] ?? "{}");
+  let state = {};
+  try { state = JSON.parse(localStorage[key] ?? "{}"); } catch { /* It is no JSON: ours alone. */ }
   localStorage[key] = JSON.stringify({...state, selectedColumns: columns[name]});
   localStorage[given] = text;
 }
@@ -53,7 +54,8 @@ def app() -> Starlette:
     script = _SCRIPT % json.dumps([_EVERYWHERE, columns])
     # Never kept: experiments are created while a browser is open.
     headers = {"Cache-Control": "no-store"}
-    page = HTMLResponse(index.replace("<head>", f"<head>{script}", 1), headers=headers)
+    page = index.replace("<head>", f"<head>{script}", 1)
+    # MLflow's own view of it, wherever a prefix has put it.
+    flask_app.view_functions["serve"] = lambda: Response(page, headers=headers)
     server: Starlette = mlflow_app
-    server.router.routes.insert(0, Route("/", lambda _: page))
     return server

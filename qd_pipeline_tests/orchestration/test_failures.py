@@ -124,6 +124,23 @@ def test_the_sensor_names_asset_partition_cause_and_remedy_of_a_failed_run(tmp_p
     assert f"bitmaps cow failed: {sentence} (Dagster run {result.run_id})" in line
 
 
+def test_the_sensor_leaves_a_failed_run_of_a_command_to_the_command(tmp_path: Path) -> None:
+    made = runner(tmp_path)
+    made.materialize("cow", [made.pipeline.stages["bitmaps"]])
+    assert "strokes cow is needed" in made.failures["cow"]
+    (run,) = made.instance.get_runs()
+    (ended,) = made.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
+    assert ended.dagster_event is not None
+    context = dg.build_run_status_sensor_context(
+        sensor_name="report_failures",
+        dagster_instance=made.instance,
+        dagster_run=run,
+        dagster_event=ended.dagster_event,
+    ).for_run_failure()
+    failure_sensor_of(settings(tmp_path))(context)
+    assert not (tmp_path / "logs").exists()
+
+
 def test_the_sensor_reports_a_run_whose_process_was_killed(tmp_path: Path) -> None:
     instance = runner(tmp_path).instance
     run = dg.DagsterRun(
