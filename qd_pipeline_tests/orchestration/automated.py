@@ -7,8 +7,10 @@ from typing import Any
 import dagster as dg
 
 from qd_pipeline.orchestration.automation import AUTOMATED_TAGS
+from qd_pipeline.orchestration.failures import failure_sensor_of
 from qd_pipeline.orchestration.jobs import JOB_OF, OBSERVE_SOURCE
 from qd_pipeline.orchestration.runner import PipelineRunner
+from qd_pipeline.settings import Settings
 
 
 def tick(made: PipelineRunner, name: str = "weekly") -> Sequence[Any]:
@@ -28,6 +30,23 @@ def observe(made: PipelineRunner) -> dg.ExecuteInProcessResult:
     return made.definitions.resolve_job_def(OBSERVE_SOURCE).execute_in_process(
         instance=made.instance, tags=AUTOMATED_TAGS, raise_on_error=False
     )
+
+
+def report_failure(
+    settings: Settings,
+    instance: dg.DagsterInstance,
+    run: dg.DagsterRun,
+    event: dg.DagsterEvent | None,
+) -> None:
+    """Evaluate the failure sensor for a run that has failed."""
+    assert event is not None
+    context = dg.build_run_status_sensor_context(
+        sensor_name="report_failures",
+        dagster_instance=instance,
+        dagster_run=run,
+        dagster_event=event,
+    ).for_run_failure()
+    failure_sensor_of(settings)(context)
 
 
 class Automation:

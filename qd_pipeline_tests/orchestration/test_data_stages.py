@@ -7,10 +7,11 @@ import dagster as dg
 import pytest
 from mlflow import MlflowClient
 
-from qd_pipeline.orchestration.failures import LOG, failure_sensor_of
+from qd_pipeline.orchestration.failures import LOG
 from qd_pipeline.orchestration.runner import PipelineRunner
 from qd_pipeline.quickdraw import sample
 from qd_pipeline_tests.mirror import FOLDER
+from qd_pipeline_tests.orchestration.automated import report_failure
 from qd_pipeline_tests.orchestration.chain import runner
 
 STAGES = ("raw_drawings", "strokes", "bitmaps")
@@ -114,16 +115,9 @@ def test_the_failure_sensor_notifies_of_the_failed_category_alone(made: Pipeline
     (run,) = made.instance.get_runs()
     failed = made.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.PIPELINE_FAILURE)
     event = failed[0].dagster_event
-    assert event
     # As Dagster launches it: a command tells itself of what has failed in its own runs.
     tags = {tag: value for tag, value in run.tags.items() if tag != ".dagster/qd_command"}
-    context = dg.build_run_status_sensor_context(
-        sensor_name="report_failures",
-        dagster_instance=made.instance,
-        dagster_run=run.with_tags(tags),
-        dagster_event=event,
-    ).for_run_failure()
-    failure_sensor_of(made.pipeline.settings)(context)
+    report_failure(made.pipeline.settings, made.instance, run.with_tags(tags), event)
     (line,) = (made.pipeline.settings.home / "logs" / LOG).read_text().splitlines()
     assert f" frog failed: {made.failures['frog']}" in line
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from qd_pipeline.orchestration.failures import LOG, Failed, failure_sensor_of, notify
+from qd_pipeline.orchestration.failures import LOG, Failed, notify
 from qd_pipeline.orchestration.outcomes import Outcome
 from qd_pipeline.orchestration.registry import STAGES
 from qd_pipeline.settings import Settings
+from qd_pipeline_tests.orchestration.automated import report_failure
 from qd_pipeline_tests.orchestration.chain import runner
 
 FAILED = Failed("bitmaps", "cow", "bitmaps cow is damaged: rebuild it.", "1234")
@@ -109,13 +110,9 @@ def test_the_sensor_names_asset_partition_cause_and_remedy_of_a_failed_run(tmp_p
         raise_on_error=False,
     )
     assert not result.success
-    context = dg.build_run_status_sensor_context(
-        sensor_name="report_failures",
-        dagster_instance=made.instance,
-        dagster_run=result.dagster_run,
-        dagster_event=result.get_run_failure_event(),
-    ).for_run_failure()
-    failure_sensor_of(settings(tmp_path))(context)
+    report_failure(
+        settings(tmp_path), made.instance, result.dagster_run, result.get_run_failure_event()
+    )
     (line,) = lines(tmp_path)
     sentence = (
         "strokes cow is needed for bitmaps cow and not in the store: materialize what is "
@@ -130,14 +127,7 @@ def test_the_sensor_leaves_a_failed_run_of_a_command_to_the_command(tmp_path: Pa
     assert "strokes cow is needed" in made.failures["cow"]
     (run,) = made.instance.get_runs()
     (ended,) = made.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
-    assert ended.dagster_event is not None
-    context = dg.build_run_status_sensor_context(
-        sensor_name="report_failures",
-        dagster_instance=made.instance,
-        dagster_run=run,
-        dagster_event=ended.dagster_event,
-    ).for_run_failure()
-    failure_sensor_of(settings(tmp_path))(context)
+    report_failure(settings(tmp_path), made.instance, run, ended.dagster_event)
     assert not (tmp_path / "logs").exists()
 
 
@@ -151,13 +141,7 @@ def test_the_sensor_reports_a_run_whose_process_was_killed(tmp_path: Path) -> No
     )
     instance.add_run(run)
     failure = instance.report_run_failed(run, "The process that made it was killed.")
-    context = dg.build_run_status_sensor_context(
-        sensor_name="report_failures",
-        dagster_instance=instance,
-        dagster_run=run,
-        dagster_event=failure,
-    ).for_run_failure()
-    failure_sensor_of(settings(tmp_path))(context)
+    report_failure(settings(tmp_path), instance, run, failure)
     (line,) = lines(tmp_path)
     cause = "The process that made it was killed: materialize again with `qd make bitmaps cow`."
     assert f"bitmaps cow failed: {cause} (Dagster run {run.run_id})" in line

@@ -13,7 +13,7 @@ from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline.orchestration import instance
 from qd_pipeline.orchestration.automation import AUTOMATED_TAGS
-from qd_pipeline.orchestration.failures import LOG, failure_sensor_of
+from qd_pipeline.orchestration.failures import LOG
 from qd_pipeline.orchestration.jobs import OBSERVE_SOURCE
 from qd_pipeline.orchestration.partitions import By
 from qd_pipeline.orchestration.pipeline import Pipeline
@@ -24,7 +24,13 @@ from qd_pipeline.quickdraw import sample
 from qd_pipeline.settings import ScheduleSettings, Settings
 from qd_pipeline.tracking import CLASSIFIERS, Identity, Tracker
 from qd_pipeline_tests.mirror import FOLDER, Mirror, status
-from qd_pipeline_tests.orchestration.automated import Automation, keys_of, observe, tick
+from qd_pipeline_tests.orchestration.automated import (
+    Automation,
+    keys_of,
+    observe,
+    report_failure,
+    tick,
+)
 from qd_pipeline_tests.orchestration.chain import run, runner
 
 CATEGORIES = ("cow", "panda", "frog", "rabbit", "elephant", "duck")
@@ -343,13 +349,9 @@ def test_a_source_that_is_gone_fails_the_observation_which_is_told_like_any_run(
         mirror.always(category, status(503))
     result = observe(made)
     assert not result.success
-    context = dg.build_run_status_sensor_context(
-        sensor_name="report_failures",
-        dagster_instance=made.instance,
-        dagster_run=result.dagster_run,
-        dagster_event=result.get_run_failure_event(),
-    ).for_run_failure()
-    failure_sensor_of(made.pipeline.settings)(context)
+    report_failure(
+        made.pipeline.settings, made.instance, result.dagster_run, result.get_run_failure_event()
+    )
     log = made.pipeline.settings.home / "logs" / LOG
     line = log.read_text(encoding="utf-8").splitlines()[-1]
     assert f"{FILES} failed: " in line
