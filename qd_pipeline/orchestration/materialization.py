@@ -74,7 +74,7 @@ def take_ownership(pipeline: Pipeline, context: dg.AssetExecutionContext) -> Non
     store = context.resources.partition_store.store
     owner = ownership.tags(context.run.run_id, store, pipeline.settings)
     context.instance.add_run_tags(context.run.run_id, owner)
-    origin.report(context.instance, context.run.run_id)
+    origin.report(context.instance, context.run)
 
 
 def repeats(context: dg.AssetExecutionContext) -> str | None:

@@ -9,8 +9,11 @@ from typing import Any, Final
 
 import dagster as dg
 
-_LOCATION: Final = "qd_pipeline"
-_REPOSITORY: Final = "__repository__"
+LOCATION: Final = "qd_pipeline"
+"""Dagster's name of the code location."""
+
+REPOSITORY: Final = "__repository__"
+"""Dagster's name of the definitions in it."""
 
 # Dagster's UI hides tags that begin so.
 _COMMAND: Final = ".dagster/qd_command"
@@ -19,8 +22,8 @@ _COMMAND: Final = ".dagster/qd_command"
 def tags(run_id: str) -> dict[str, str]:
     """Return the tags of a run that a command executes, by which a job's page finds it."""
     return {
-        ".dagster/repository": f"{_REPOSITORY}@{_LOCATION}",
-        "dagster/code_location": _LOCATION,
+        ".dagster/repository": f"{REPOSITORY}@{LOCATION}",
+        "dagster/code_location": LOCATION,
         # It names the run, for Dagster copies tags to the one that repeats it.
         _COMMAND: run_id,
     }
@@ -31,20 +34,21 @@ def is_of_command(run: dg.DagsterRun) -> bool:
     return run.tags.get(_COMMAND) == run.run_id
 
 
-def report(instance: dg.DagsterInstance, run_id: str) -> None:
-    """Give a run its origin, where it has none."""
-    run = instance.get_run_by_id(run_id)
-    if run is not None and run.remote_job_origin is None:
-        instance.run_storage.replace_job_origin(run, _origin(run.job_name))
+def report(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Give a run that a command executes its origin."""
+    if is_of_command(run):
+        # With the tags that it was given since it began.
+        newest = instance.get_run_by_id(run.run_id) or run
+        instance.run_storage.replace_job_origin(newest, _origin(run.job_name))
 
 
 def _origin(job: str) -> Any:
     """Return the origin of a job's runs, in the form in which Dagster stores it."""
-    location = {"__class__": "RegisteredRepositoryLocationOrigin", "location_name": _LOCATION}
+    location = {"__class__": "RegisteredRepositoryLocationOrigin", "location_name": LOCATION}
     repository = {
         "__class__": "ExternalRepositoryOrigin",
         "repository_location_origin": location,
-        "repository_name": _REPOSITORY,
+        "repository_name": REPOSITORY,
     }
     stored = {
         "__class__": "ExternalPipelineOrigin",

@@ -21,6 +21,7 @@ from qd_pipeline.orchestration.batches import Batch
 from qd_pipeline.orchestration.engine import training_tags
 from qd_pipeline.orchestration.failures import failures_of, killed
 from qd_pipeline.orchestration.jobs import JOB_OF, job_name
+from qd_pipeline.orchestration.origin import LOCATION, REPOSITORY
 from qd_pipeline.orchestration.partitions import PARTITION
 from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.run_statuses import ENDED
@@ -33,8 +34,6 @@ _SUBMITTED: Final = "qd/submitted"
 _SECONDS_BETWEEN_CHECKS: Final = 1.0
 _SECONDS_IN_QUEUE: Final = 60.0
 _SECONDS_TO_END: Final = 5.0
-_LOCATION: Final = "qd_pipeline"
-_REPOSITORY: Final = "__repository__"
 _STARTING: Final = (dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING)
 
 
@@ -70,8 +69,8 @@ class Submission:
         with self._refusals():
             return self._client.submit_job_execution(
                 job_name(batch.stages[0]),
-                repository_location_name=_LOCATION,
-                repository_name=_REPOSITORY,
+                repository_location_name=LOCATION,
+                repository_name=REPOSITORY,
                 run_config=batch.run_config,
                 tags={**batch.tags, **self._gpus(batch), _SUBMITTED: "yes"},
                 asset_selection=[stage.name for stage in batch.stages],

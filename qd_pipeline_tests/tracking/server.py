@@ -32,6 +32,7 @@ def mlflow_server(folder: Path) -> Iterator[int]:
     command += ["--host", "127.0.0.1", "--port", str(port)]
     command += ["--backend-store-uri", f"sqlite:///{folder}/server.db"]
     command += ["--artifacts-destination", str(folder / "artifacts")]
+    command += ["--app-name", "qd_pipeline"]
     with (folder / "server.log").open("wb") as log:
         server = subprocess.Popen(
             command,
