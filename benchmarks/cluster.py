@@ -2,7 +2,8 @@
 
 PostgreSQL, an S3 server and MLflow's server run on the same cores as the nodes, so the ratio of two
 nodes over one is lower than where each has a machine. Data stages are timed from a run's first
-partition on, without its start-up; cross-validations whole.
+partition on, without its start-up; cross-validations whole. A start-up is timed on nodes that may
+use all cores, as the local daemon may.
 
     python -m benchmarks.cluster
 """
@@ -15,6 +16,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
@@ -43,6 +45,7 @@ _VALIDATED: Final = "four"
 
 _DRAWINGS: Final = 10_000
 _ROUNDS: Final = 3
+_STARTS: Final = 7
 _WHOLE: Final = len(catalog.CATEGORIES) * 146_000
 _WORKERS: Final = 16
 
@@ -110,7 +113,13 @@ def _waited(records: list[Any]) -> float:
     return float(record.start_time - record.create_timestamp.timestamp())
 
 
-def _local_start(servers: Deployment, folder: Path) -> tuple[float, ...]:
+def _starts(runs: _Runs) -> tuple[float, ...]:
+    """Return the seconds until each of some runs has started; one before them is not counted."""
+    waited = [_waited(runs.run(("raw_drawings",), runs.keys[:1], 1)) for _ in range(_STARTS + 1)]
+    return tuple(waited[1:])
+
+
+def _local_starts(servers: Deployment, folder: Path) -> tuple[float, ...]:
     """Return the seconds until a local daemon has started a run, over the same servers."""
     environment = {
         **servers.settings("dagster"),
@@ -122,7 +131,7 @@ def _local_start(servers: Deployment, folder: Path) -> tuple[float, ...]:
     runs = _Runs(environment)
     with running([*program("qd"), "ui"], log, environment, folder.parent) as process:
         wait_until(lambda: "Ctrl-C stops both" in log.read_text(), process, log, 300)
-        return tuple(_waited(runs.run(("raw_drawings",), runs.keys[:1], 1)) for _ in range(_ROUNDS))
+        return _starts(runs)
 
 
 def _mirror(folder: Path, drawings: int) -> dict[str, str]:
@@ -145,12 +154,11 @@ def measure(folder: Path, drawings: int) -> list[Row]:
     with ExitStack() as parts:
         servers = parts.enter_context(deployment(folder))
         os.environ |= _mirror(folder / "mirror", drawings)
-        local = _local_start(servers, folder / "local")
+        local = _local_starts(servers, folder / "local")
+        with engine_over(servers, "ray", folder) as engine:
+            on_ray = _starts(_Runs(engine.settings))
         engine = parts.enter_context(engine_over(servers, "ray", folder, cores=(0, 1)))
         runs = _Runs(engine.settings)
-        on_ray = tuple(
-            _waited(runs.run(("raw_drawings",), runs.keys[:1], 1)) for _ in range(_ROUNDS)
-        )
         runs.run(("raw_drawings",), runs.keys, 2)
         stages = ("strokes", "bitmaps")
         alone, together = [], []
@@ -159,7 +167,7 @@ def measure(folder: Path, drawings: int) -> list[Row]:
             together.append(runs.worked(runs.run(stages, runs.keys, 2)))
         one, two = (_lasted(runs.cross_validate(workers)) for workers in (1, 2))
     ratios = tuple(one / two for one, two in zip(alone, together, strict=True))
-    starts = tuple(ray / own for ray, own in zip(on_ray, local, strict=True))
+    starts = tuple(ray / median(local) for ray in on_ray)
     what = f"raw drawings to bitmaps, {_CATEGORIES} × {drawings:,}"
     rate = _CATEGORIES * drawings / min(alone)
     hours = _WHOLE / rate / _WORKERS / 3600

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from qd_pipeline.errors import QdError
-from qd_pipeline.orchestration import origin, ownership, sigint
+from qd_pipeline.orchestration import instance, origin, ownership, sigint
 from qd_pipeline.orchestration.context import BlockingCheckFailed, MaterializationContext, run_tags
 from qd_pipeline.orchestration.fingerprint import fingerprint
 from qd_pipeline.orchestration.partitions import key_of
@@ -71,6 +71,7 @@ def materialize(
 def take_ownership(pipeline: Pipeline, context: dg.AssetExecutionContext) -> None:
     """Name this process as the one that works on a run, and the code location that it is of."""
     # What is killed is closed by the next command, whatever launched it.
+    instance.pool_connections(context.instance)
     store = context.resources.partition_store.store
     owner = ownership.tags(context.run.run_id, store, pipeline.settings)
     context.instance.add_run_tags(context.run.run_id, owner)
