@@ -53,8 +53,10 @@ class Cluster:
             finally:
                 kill(process)
 
-    def start_worker(self) -> contextlib.AbstractContextManager["subprocess.Popen[bytes]"]:
-        return self.node("worker", f"--address=127.0.0.1:{self.port}")
+    def start_worker(
+        self, name: str = "worker", *arguments: str
+    ) -> contextlib.AbstractContextManager["subprocess.Popen[bytes]"]:
+        return self.node(name, f"--address=127.0.0.1:{self.port}", *arguments)
 
 
 @contextmanager
