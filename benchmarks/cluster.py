@@ -199,7 +199,7 @@ def main() -> None:
     console = terminal()
     drawings = int(sys.argv[1]) if len(sys.argv) > 1 else _DRAWINGS
     target = Settings.load().home.resolve()
-    with TemporaryDirectory() as name, console.status("Measuring; a quarter of an hour …"):
+    with TemporaryDirectory() as name, console.status("Measuring; half an hour …"):
         measured = measure(Path(name), drawings)
     os.environ["QD_HOME"] = str(target)
     console.print(rows.table(measured, "Several machines"))

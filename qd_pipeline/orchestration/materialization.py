@@ -70,8 +70,8 @@ def materialize(
 
 def take_ownership(pipeline: Pipeline, context: dg.AssetExecutionContext) -> None:
     """Name this process as the one that works on a run, and the code location that it is of."""
-    # What is killed is closed by the next command, whatever launched it.
     instance.pool_connections(context.instance)
+    # What is killed is closed by the next command, whatever launched it.
     store = context.resources.partition_store.store
     owner = ownership.tags(context.run.run_id, store, pipeline.settings)
     context.instance.add_run_tags(context.run.run_id, owner)

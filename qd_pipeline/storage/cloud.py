@@ -34,8 +34,8 @@ _RETRY: Final["RetryConfig"] = {  # a server that is away for half a minute is w
     "backoff": {"init_backoff": timedelta(seconds=1), "max_backoff": timedelta(seconds=15)},
 }
 _CHUNK_BYTES: Final = 1 << 20
-_PART_BYTES: Final = 32 << 20
-"""Size from which a file is sent in parts: these cost three requests where a file is one."""
+_PART_BYTES: Final = 8 << 20
+"""Larger files are sent in parts of this size, in at least four requests; each has 30 seconds."""
 _PARTS_AT_ONCE: Final = 4
 _IN_MEMORY: dict[str, MemoryStore] = {}
 
