@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 
@@ -11,7 +12,7 @@ import pytest
 
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.learning.training.config import TrainingConfig
-from qd_pipeline.orchestration import instance
+from qd_pipeline.orchestration import instance, jobs
 from qd_pipeline.orchestration.automation import AUTOMATED_TAGS
 from qd_pipeline.orchestration.failures import LOG
 from qd_pipeline.orchestration.jobs import OBSERVE_SOURCE
@@ -343,11 +344,12 @@ def test_a_file_that_cannot_be_asked_for_is_one_line_in_the_log_and_keeps_no_oth
 
 
 def test_a_source_that_is_gone_fails_the_observation_which_is_told_like_any_run(
-    made: PipelineRunner, mirror: Mirror
+    made: PipelineRunner, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for category in CATEGORIES:
         mirror.always(category, status(503))
-    result = observe(made)
+    monkeypatch.setattr(jobs, "_SECONDS_TO_RETRY", 1)
+    result = observe(replace(made))  # its definitions, with the pause, are made anew
     assert not result.success
     report_failure(
         made.pipeline.settings, made.instance, result.dagster_run, result.get_run_failure_event()
