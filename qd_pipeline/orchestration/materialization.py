@@ -69,7 +69,10 @@ def materialize(
 
 
 def take_ownership(pipeline: Pipeline, context: dg.AssetExecutionContext) -> None:
-    """Name this process as the one that works on a run, and the code location that it is of."""
+    """Name this process as the one that works on a run, and the code location that it is of.
+
+    It keeps its connections to Dagster's database open from then on.
+    """
     instance.pool_connections(context.instance)
     # What is killed is closed by the next command, whatever launched it.
     store = context.resources.partition_store.store
