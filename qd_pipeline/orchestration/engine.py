@@ -14,6 +14,7 @@ from typing import Final
 import yaml
 
 from qd_pipeline.errors import BadSetting
+from qd_pipeline.orchestration.kept_connections import kept
 from qd_pipeline.quickdraw.download import masked
 from qd_pipeline.settings import Settings, bare_url
 from qd_pipeline.tracking_uri import is_server
@@ -59,7 +60,8 @@ def rendered_config(settings: Settings) -> str | None:
         return None
     _check(settings)
     config = yaml.safe_load(own_config())
-    config["storage"] = {"postgres": {"postgres_url": bare_url(settings.dagster_storage or "")}}
+    database = bare_url(settings.dagster_storage or "")
+    config["storage"] = {"postgres": {"postgres_url": kept(database)}}
     config["concurrency"]["runs"]["max_concurrent_runs"] = settings.engine_runs
     config["concurrency"]["pools"]["default_limit"] = settings.engine_trainings
     if settings.engine != "local":
@@ -93,7 +95,7 @@ def rendered_config(settings: Settings) -> str | None:
             "config": {
                 "broker": {"env": "QD_ENGINE_ADDRESS"},
                 # Not `rpc://`: a daemon that was started again would know of no earlier run.
-                "backend": f"db+{config['storage']['postgres']['postgres_url']}",
+                "backend": f"db+{database}",
                 # Tasks that wait at a worker would be lost with it.
                 "config_source": {"task_acks_late": True},
             },

@@ -11,11 +11,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Final
-from weakref import WeakSet
 
 import dagster as dg
-from sqlalchemy import Engine, Pool, event
-from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import SQLAlchemyError
 
 from qd_pipeline.errors import HomeFailed, StorageFailed, disk_failure
 from qd_pipeline.orchestration.engine import own_config
@@ -23,9 +22,6 @@ from qd_pipeline.orchestration.engine import own_config
 _CONFIG: Final = "dagster.yaml"
 _SECONDS_TO_WAIT: Final = 120
 _SECONDS_TO_MAKE: Final = 3600
-_SECONDS_POOLED: Final = 60  # some networks drop what is idle for minutes, without a word
-_MORE_CONNECTIONS: Final = 20
-_pooled: WeakSet[dg.DagsterInstance] = WeakSet()
 
 _held: ContextVar[dict[str, sqlite3.Connection] | None] = ContextVar("held", default=None)
 
@@ -61,39 +57,6 @@ def held_open() -> Iterator[None]:
         # Another thread may end it, where it collects the generator that it is in.
         with contextlib.suppress(ValueError):
             _held.reset(token)
-
-
-def pool_connections(instance: dg.DagsterInstance) -> None:
-    """Have an instance over PostgreSQL keep its connections open.
-
-    By default Dagster opens two to five for each event, which took a third of the processor time of
-    a run of the data stages.
-    """
-    if instance not in _pooled:
-        _pooled.add(instance)
-        instance.optimize_for_webserver(
-            statement_timeout=0,  # none
-            pool_recycle=_SECONDS_POOLED,
-            max_overflow=_MORE_CONNECTIONS,
-        )
-
-
-@event.listens_for(Pool, "checkin")
-def _mark_used(_connection: Any, record: Any) -> None:
-    record.info["used"] = True
-
-
-@event.listens_for(Pool, "checkout")
-def _check_used(connection: Any, record: Any, _proxy: Any) -> None:
-    """Replace a pooled connection that has died: the server may have been restarted.
-
-    Dagster's are in autocommit mode; those of others would begin a transaction here.
-    """
-    if record.info.get("used") and getattr(connection, "autocommit", None) is True:
-        try:
-            connection.cursor().execute("SELECT 1")
-        except Exception as error:
-            raise DisconnectionError from error
 
 
 def prepare(home: Path, config: str | None = None) -> Path:
@@ -135,9 +98,7 @@ def of(home: Path, config: str | None = None) -> dg.DagsterInstance:
     """
     with translate_errors(home):
         prepare(home, config)
-        instance = dg.DagsterInstance.get()
-        pool_connections(instance)
-        return instance
+        return dg.DagsterInstance.get()
 
 
 @contextmanager

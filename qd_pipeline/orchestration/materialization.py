@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from qd_pipeline.errors import QdError
-from qd_pipeline.orchestration import instance, origin, ownership, sigint
+from qd_pipeline.orchestration import origin, ownership, sigint
 from qd_pipeline.orchestration.context import BlockingCheckFailed, MaterializationContext, run_tags
 from qd_pipeline.orchestration.fingerprint import fingerprint
 from qd_pipeline.orchestration.partitions import key_of
@@ -69,11 +69,7 @@ def materialize(
 
 
 def take_ownership(pipeline: Pipeline, context: dg.AssetExecutionContext) -> None:
-    """Name this process as the one that works on a run, and the code location that it is of.
-
-    It keeps its connections to Dagster's database open from then on.
-    """
-    instance.pool_connections(context.instance)
+    """Name this process as the one that works on a run, and the code location that it is of."""
     # What is killed is closed by the next command, whatever launched it.
     store = context.resources.partition_store.store
     owner = ownership.tags(context.run.run_id, store, pipeline.settings)

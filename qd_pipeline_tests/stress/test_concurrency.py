@@ -59,7 +59,7 @@ def test_many_partitions_at_once_on_a_new_home_all_succeed(
             at_once(tmp_path, home, [("make", stage, each) for each in animals])
         stages = ("raw_drawings", "strokes", "bitmaps")
         pairs = [(stage, each) for each in animals for stage in stages][:20]
-        at_once(tmp_path, home, [("make", *pair, "--drawings", "9") for pair in pairs])
+        at_once(tmp_path, home, [("make", *pair) for pair in pairs])
         done += 2 * len(animals) + len(pairs)
     store = PartitionStore((home / "store").as_uri())
     for each in animals:
