@@ -30,6 +30,10 @@ class KeptConnections(CreateEnginePlugin):
             "pool_recycle": 60,  # some networks drop what is idle for minutes, without a word
         }
 
+    def update_url(self, url: URL) -> URL:
+        """Leave the address as it is, without the plugin's name."""
+        return url
+
 
 def kept(url: str) -> str:
     """Return the address of a database with this plugin.

@@ -1,0 +1,32 @@
+"""Connections to Dagster's database stay open, by an address that names the plugin."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import NullPool, create_engine, event, text
+
+from qd_pipeline.orchestration.kept_connections import kept
+
+
+def test_two_connections_are_kept_where_dagster_asks_for_none(tmp_path: Path) -> None:
+    opened = []
+    engine = create_engine(kept(f"sqlite:///{tmp_path / 'runs.db'}"), poolclass=NullPool)
+    event.listen(engine, "connect", lambda connection, _record: opened.append(connection))
+    for _ in range(3):
+        with engine.connect() as outer, engine.connect() as inner:
+            assert [each.execute(text("SELECT 1")).scalar() for each in (outer, inner)] == [1, 1]
+    assert len(opened) == 2
+
+
+def test_a_connection_that_has_died_is_replaced(tmp_path: Path) -> None:
+    engine = create_engine(kept(f"sqlite:///{tmp_path / 'runs.db'}"), poolclass=NullPool)
+    opened: list[Any] = []
+    event.listen(engine, "connect", lambda connection, _record: opened.append(connection))
+    with engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+    (first,) = opened
+    assert isinstance(first, sqlite3.Connection)
+    first.close()
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT 1")).scalar() == 1
