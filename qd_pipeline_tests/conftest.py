@@ -82,6 +82,8 @@ class ByFile(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
+        if file.endswith("/tracking/test_web_page.py"):
+            return "other forks"  # whose MLflow server it asks
         if not forks(file):
             return file
         return "commands" if "/cli/" in file or "/stress/" in file else "other forks"
@@ -116,6 +118,16 @@ def real_drawings() -> Path:
     if not (REAL_DRAWINGS / "full" / "simplified").is_dir():
         pytest.skip("needs real drawings in ../shared/quickdraw, which is not there")
     return REAL_DRAWINGS
+
+
+@pytest.fixture(scope="session")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a data directory with the class set of two, made once for all workers, to copy."""
+    from qd_pipeline_tests.orchestration.chain import home_of_two  # noqa: PLC0415 (reads settings)
+
+    folder = tmp_path_factory.getbasetemp()
+    # A worker's folder lies in that of all of them.
+    return home_of_two(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
 
 
 @pytest.hookimpl(trylast=True)

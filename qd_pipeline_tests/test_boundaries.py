@@ -1,6 +1,7 @@
 """The layers stay apart: drawings, learning, storage, tracking, orchestration, serving, cli."""
 
 import ast
+import json
 import os
 import subprocess
 import sys
@@ -18,8 +19,11 @@ PRIVATE_IN = ORCHESTRATION_LIBRARIES | {
     *("mlflow", "keras", "tensorflow", "graphql", "optuna", "sklearn", "obstore"),
     *("pydantic", "pydantic_settings", "pyarrow", "numba", "rich", "sqlalchemy", "typer"),
 }
-
-
+MODULES = [
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if path.stem != "__main__"
+]
 PARTITIONS = ("storage.store", "storage.partition", "storage.PartitionStore")
 
 
@@ -198,32 +202,76 @@ def test_no_variable_of_ours_is_read_outside_the_settings() -> None:
     assert {name for name in named if not name.startswith("qd_pipeline/settings/")} == set()
 
 
-def test_loading_the_definitions_imports_no_slow_library() -> None:
-    script = (
-        f"import sys, qd_pipeline.definitions;print(*sorted({SLOW_LIBRARIES} & set(sys.modules)))"
-    )
-    loaded = subprocess.run(
-        [sys.executable, "-c", script], check=True, capture_output=True, text=True
-    )
-    assert loaded.stdout.split() == []
+IMPORT_STEP_BY_STEP = f"""
+import importlib, json, sys
+
+import qd_pipeline.definitions
+by_definitions = sorted({SLOW_LIBRARIES} & set(sys.modules))
+
+names = {MODULES}
+for name in names:
+    if name.startswith("qd_pipeline.learning."):
+        importlib.import_module(name)
+by_learning = sorted({{"keras", "tensorflow"}} & set(sys.modules))
+
+from qd_pipeline.learning import networks
+networks.build("seed_cnn", 2)
+backend = sys.modules["keras"].backend.backend()
+for stream in (sys.stdout, sys.stderr):
+    print("built", file=stream)
+
+for name in names:
+    importlib.import_module(name)
+print(json.dumps([by_definitions, by_learning, backend]))
+"""
 
 
-def test_importing_any_module_leaves_the_working_directory_alone(tmp_path: Path) -> None:
-    modules = [
-        ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
-        for path in sorted(PACKAGE.rglob("*.py"))
-        if path.stem != "__main__"
-    ]
-    script = f"import importlib\nfor name in {modules}: importlib.import_module(name)"
-    home = tmp_path / "home"
-    subprocess.run(
-        [sys.executable, "-c", script],
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str], list[str]]:
+    """Import every module in a new process, slow libraries last.
+
+    Returns its working directory, and its lines on both streams.
+    """
+    folder = tmp_path_factory.mktemp("imports")
+    (folder / "home").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT_STEP_BY_STEP],
         check=True,
         capture_output=True,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent), "QD_HOME": str(home)},
+        text=True,
+        cwd=folder,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(PACKAGE.parent),
+            "HOME": str(folder / "home"),
+            "QD_HOME": str(folder / "data"),
+            "KERAS_BACKEND": "jax",
+        },
     )
-    assert not [*tmp_path.iterdir()]
+    return folder, done.stdout.splitlines(), done.stderr.splitlines()
+
+
+def test_loading_the_definitions_imports_no_slow_library(
+    imported: tuple[Path, list[str], list[str]],
+) -> None:
+    by_definitions, _, _ = json.loads(imported[1][-1])
+    assert by_definitions == []
+
+
+def test_keras_comes_when_a_network_is_built_and_then_without_noise_or_files(
+    imported: tuple[Path, list[str], list[str]],
+) -> None:
+    folder, printed, complained = imported
+    _, by_learning, backend = json.loads(printed[-1])
+    assert (by_learning, backend) == ([], "tensorflow")
+    assert printed[0] == complained[0] == "built"
+    assert not (folder / "home" / ".keras").exists()
+
+
+def test_importing_any_module_leaves_the_working_directory_alone(
+    imported: tuple[Path, list[str], list[str]],
+) -> None:
+    assert [path.name for path in imported[0].iterdir()] == ["home"]
 
 
 def test_no_module_is_a_grab_bag() -> None:

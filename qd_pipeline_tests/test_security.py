@@ -12,7 +12,9 @@ from qd_pipeline.errors import BadSetting, HomeFailed
 from qd_pipeline.quickdraw.download import parse_source
 from qd_pipeline.settings import Settings
 from qd_pipeline.storage import PartitionStore
-from qd_pipeline_tests.commands import qd
+from qd_pipeline_tests.cli.in_process import qd
+from qd_pipeline_tests.homes import prepare
+from qd_pipeline_tests.tracking.server import WITHOUT_PAUSES
 
 PACKAGE = Path(__file__).parents[1] / "qd_pipeline"
 UNPICKLING = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "torch"}
@@ -91,9 +93,9 @@ def test_no_name_from_outside_leads_out_of_the_home(name: str, tmp_path: Path) -
 
 def test_a_home_that_is_a_link_to_nowhere_is_told(tmp_path: Path) -> None:
     (tmp_path / "home").symlink_to(tmp_path / "nowhere" / "home")
-    with qd(tmp_path / "output.txt", "run", "--home", str(tmp_path / "home")) as command:
-        assert command.end() == 1
-    assert "cannot be written" in command.said
+    refused = qd("run", "--home", tmp_path / "home")
+    assert refused.code == 1
+    assert "cannot be written" in refused.said
 
 
 def test_dagsters_page_of_resources_shows_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,13 +113,17 @@ def test_errors_show_no_password_whoever_wrote_their_words() -> None:
     assert said == "MLflow at http://***@host:1/x does not answer: wait."
 
 
-def test_a_tracking_servers_password_is_in_no_error(tmp_path: Path) -> None:
-    environment = {"MLFLOW_TRACKING_URI": "http://me:topsecret@127.0.0.1:1/"}
-    arguments = ("make", "raw_drawings", "cow", "--home", str(tmp_path / "home"))
-    with qd(tmp_path / "output.txt", *arguments, environment=environment) as command:
-        assert command.end() == 1
-    assert "MLflow" in command.printed
-    assert "topsecret" not in command.printed
-    assert "Traceback" not in command.printed
-    kept = [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
+def test_a_tracking_servers_password_is_in_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = {"MLFLOW_TRACKING_URI": "http://me:topsecret@127.0.0.1:1/"}
+    for name, value in {**address, **WITHOUT_PAUSES}.items():
+        monkeypatch.setenv(name, value)
+    home = prepare(tmp_path / "home")
+    refused = qd("make", "raw_drawings", "cow", "--home", home)
+    assert refused.code == 1
+    assert "MLflow" in refused.printed
+    assert "topsecret" not in refused.printed + caplog.text
+    assert "Traceback" not in refused.printed
+    kept = [path for path in home.rglob("*") if path.is_file()]
     assert not any(b"topsecret" in path.read_bytes() for path in kept)

@@ -5,12 +5,19 @@ the processor time of a run of the data stages, and has no setting for it. A plu
 names works in each process that reads the instance's configuration: runs, daemon and web server.
 """
 
+from collections import deque
 from typing import Any, Final
+from weakref import ReferenceType, ref
 
-from sqlalchemy import URL, CreateEnginePlugin, QueuePool, make_url
+from sqlalchemy import URL, CreateEnginePlugin, Engine, QueuePool, make_url
 
 _NAME: Final = "qd_kept_connections"
 """As pyproject.toml names it."""
+
+_ENGINES: Final = 3
+"""Of one instance: for its runs, its events and its schedules."""
+
+_last: deque[ReferenceType[Engine]] = deque()
 
 
 class KeptConnections(CreateEnginePlugin):
@@ -18,6 +25,9 @@ class KeptConnections(CreateEnginePlugin):
 
     Dagster asks for a second one while it works with the first. One that has died is replaced when
     it is asked for, for the server may have been restarted.
+
+    A process keeps those of the instance that it opened last. A code server opens one for each tick
+    of a sensor, and leaves it to the garbage collector with its connections.
     """
 
     def __init__(self, url: URL, kwargs: dict[str, Any]) -> None:
@@ -33,6 +43,13 @@ class KeptConnections(CreateEnginePlugin):
     def update_url(self, url: URL) -> URL:
         """Leave the address as it is, without the plugin's name."""
         return url
+
+    def engine_created(self, engine: Engine) -> None:
+        """Close what an earlier instance has kept."""
+        _last.append(ref(engine))
+        while len(_last) > _ENGINES:
+            if earlier := _last.popleft()():
+                earlier.dispose()
 
 
 def kept(url: str) -> str:

@@ -25,6 +25,7 @@ from qd_pipeline_tests.cli.pages import (
     staleness,
     wait_for,
 )
+from qd_pipeline_tests.homes import prepare
 from qd_pipeline_tests.orchestration.chain import runner
 
 # Two small class sets; in `make stress` the notebook's, as people have them.
@@ -63,7 +64,8 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
     small = ["--class-sets", str(folder / "sets.toml"), "--drawings", str(SMALL["drawings"])]
     told: dict[str, Any] = {"QD_UI_HOST": "0.0.0.0"}  # noqa: S104 (what it means)
     options = ("--epochs", "2", *([] if EVERY else small))
-    with running(folder / "home", *options, ignoring_sigint=True, **told) as ui:
+    home = prepare(folder / "home")
+    with running(home, *options, ignoring_sigint=True, **told) as ui:
         yield ui
 
 

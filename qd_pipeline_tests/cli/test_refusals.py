@@ -12,7 +12,8 @@ from qd_pipeline.cli import app, main
 from qd_pipeline.cli.terminal import pasteable
 from qd_pipeline.quickdraw.sample import ndjson_lines
 from qd_pipeline.storage import PartitionStore
-from qd_pipeline_tests.commands import qd
+from qd_pipeline_tests.cli.in_process import qd
+from qd_pipeline_tests.homes import prepare
 
 
 @pytest.fixture
@@ -103,12 +104,10 @@ def test_a_home_that_cannot_be_made_is_refused(
     assert "cannot be written" in refusal(["run"], monkeypatch, capfd)
 
 
-def refused_chain(folder: Path, source: str) -> str:
-    """Run the chain of two categories in a process of its own, which must fail."""
-    choices = ("--class-set", "2", "--source", source, "--home", str(folder / "home"))
-    thrice = {"QD_HTTP_ATTEMPTS": "3", "QD_HTTP_BACKOFF": "0.1"}
-    with qd(folder / "output.txt", "run", *choices, environment=thrice) as refused:
-        assert refused.end() == 1
+def refused_chain(home: Path, source: str) -> str:
+    """Run the chain of two categories, which must fail."""
+    refused = qd("run", "--class-set", "2", "--source", source, "--home", prepare(home))
+    assert refused.code == 1
     assert "Traceback" not in refused.said
     return refused.said
 
@@ -117,15 +116,17 @@ def test_a_mirror_that_lacks_a_file_is_named_and_the_others_are_made(tmp_path: P
     folder = tmp_path / "mirror" / "full" / "simplified"
     folder.mkdir(parents=True)
     (folder / "panda.ndjson").write_bytes(b"".join(ndjson_lines("panda", 10, 0)))
-    said = refused_chain(tmp_path, (tmp_path / "mirror").as_uri())
+    said = refused_chain(tmp_path / "home", (tmp_path / "mirror").as_uri())
     assert "cow.ndjson cannot be read" in said
     assert "class set 2 needs cow, which failed" in said
     store = PartitionStore((tmp_path / "home" / "store").as_uri())
     assert [store.keys(stage) for stage in ("bitmaps", "classifiers")] == [["panda"], []]
 
 
-def test_no_network_is_one_sentence(tmp_path: Path) -> None:
-    said = refused_chain(tmp_path, "http://no-such-host.invalid/")
+def test_no_network_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QD_HTTP_ATTEMPTS", "3")
+    monkeypatch.setenv("QD_HTTP_BACKOFF", "0.1")
+    said = refused_chain(tmp_path / "home", "http://no-such-host.invalid/")
     server = "http://no-such-host.invalid"
     assert said.count(f"! {server} has a host name") == 1
     assert said.count(f"✗ {server} cannot be reached in 3 attempts (it has a host name") == 1

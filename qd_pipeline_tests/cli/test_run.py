@@ -35,6 +35,7 @@ from qd_pipeline_tests.homes import prepare
 
 SMALL = ("--class-set", "2", "--epochs", "1")
 CHOSEN = (*SMALL, "--drawings", "60")
+DENSE = ("--network", "dense_baseline", "--units", "8")
 HEADINGS = "class set categories accuracy (95 % interval) training MLflow run"
 
 
@@ -204,7 +205,7 @@ def test_a_copied_data_directory_is_run_without_a_change_to_the_original(
 
     before = content()
     assert "Everything is up to date." in in_process.qd("run", *CHOSEN, "--home", copy).said
-    trained = in_process.qd("run", *CHOSEN, "--seed", "1", "--home", copy)
+    trained = in_process.qd("run", *CHOSEN, *DENSE, "--home", copy)
     assert "2 partitions materialized, 6 already up to date" in trained.said
     assert content() == before
 
@@ -347,7 +348,7 @@ def test_a_terminal_shows_the_epochs_while_they_pass_and_80_columns_are_enough(
     home: Path, second: Sequence[str]
 ) -> None:
     assert second
-    chosen = ("--class-set", "2", "--epochs", "30", "--home", str(home))
+    chosen = ("--class-set", "2", "--epochs", "15", "--home", str(home))
     ours, theirs = pty.openpty()
     terminal, seen = Path(os.ttyname(theirs)), bytearray()
 
@@ -367,7 +368,7 @@ def test_a_terminal_shows_the_epochs_while_they_pass_and_80_columns_are_enough(
     shown = seen.decode()
     assert code == 0, shown
     frames = [frame for frame in shown.split("\x1b[2K") if "epoch" in frame]
-    epochs = [re.search(r"epoch (\d+) of 30, loss [\d.]+, validation accuracy", f) for f in frames]
+    epochs = [re.search(r"epoch (\d+) of 15, loss [\d.]+, validation accuracy", f) for f in frames]
     assert len({found[1] for found in epochs if found}) > 5, shown
     last = shown.rpartition("\x1b[2K")[2]
     plain = re.sub(r"\x1b(\[[\d;?]*[a-zA-Z]|\]8;[^\x1b]*\x1b\\)", "", last).splitlines()

@@ -7,7 +7,7 @@ from subprocess import Popen
 
 import pytest
 
-from qd_pipeline_tests.cluster.deployment import Deployment, qd
+from qd_pipeline_tests.cluster.deployment import Deployment
 from qd_pipeline_tests.cluster.ray_nodes import kill
 from qd_pipeline_tests.cluster.services import program, running, wait_until
 from qd_pipeline_tests.tracking.server import free_port
@@ -33,7 +33,7 @@ def worker(settings: dict[str, str], folder: Path) -> Iterator[Popen[bytes]]:
 
 
 def test_a_run_on_celery_whose_worker_is_killed_is_made_again_by_another(
-    servers: Deployment, tmp_path: Path
+    servers: Deployment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     broker = servers.postgres.url(NAME).replace("postgresql:", "sqla+postgresql+psycopg2:")
     settings = {
@@ -41,7 +41,7 @@ def test_a_run_on_celery_whose_worker_is_killed_is_made_again_by_another(
         "QD_ENGINE": "celery",
         "QD_ENGINE_ADDRESS": broker,
         "QD_DAGSTER_PORT": str(free_port()),
-        "QD_ABANDONED_AFTER": "15",
+        "QD_ABANDONED_AFTER": "10",
     }
     log, ui = tmp_path / "log", tmp_path / "ui.log"
     for name in ("one", "two", "home"):
@@ -58,4 +58,4 @@ def test_a_run_on_celery_whose_worker_is_killed_is_made_again_by_another(
             parts.enter_context(worker(settings, tmp_path / "two"))
             assert command.wait(500) == 0, log.read_text()
         assert servers.postgres.ask(NAME, OPEN) == 0
-        assert "Everything is up to date" in qd(tmp_path, laptop, *COMMAND)
+    assert servers.store(NAME, monkeypatch, tmp_path).find("evaluations", "2")

@@ -1,13 +1,17 @@
 """A pipeline to run in the tests' own process: a data directory, a source, a Dagster instance."""
 
+import fcntl
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from qd_pipeline.orchestration.pipeline import Pipeline
 from qd_pipeline.orchestration.runner import PipelineRunner
 from qd_pipeline.settings import Settings
 from qd_pipeline_tests import homes
+
+SMALL: Final[dict[str, Any]] = {"network": "dense_baseline", "units": 8}
+"""Settings of a training of which only the mechanics are tested."""
 
 
 def runner(
@@ -45,3 +49,20 @@ def run(made: PipelineRunner, class_sets: Sequence[str] | None = None) -> Pipeli
     """Bring class sets up to date, by default all."""
     made.run(class_sets or tuple(made.pipeline.class_sets), lambda _name, _done, _total: None)
     return made
+
+
+def home_of_two(shared: Path) -> Path:
+    """Return a data directory with the class set of two, to copy.
+
+    Args:
+        shared: Folder of all workers: the first one makes it there.
+    """
+    home, unfinished = shared / "two", shared / "two~"
+    with (shared / "two.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not home.exists():
+            made = runner(unfinished, drawings=60, **SMALL)
+            with made.instance:  # so that its databases are closed
+                assert not run(made, ["2"]).failures
+            unfinished.rename(home)
+    return home

@@ -30,7 +30,7 @@ from qd_pipeline.orchestration.runner import PipelineRunner
 from qd_pipeline.orchestration.stage import Result
 from qd_pipeline.orchestration.stages import classifiers
 from qd_pipeline.orchestration.stages.drawings import read_drawings
-from qd_pipeline_tests.orchestration.chain import run, runner
+from qd_pipeline_tests.orchestration.chain import SMALL, run, runner
 
 if TYPE_CHECKING:
     from qd_pipeline.orchestration.context import MaterializationContext
@@ -329,7 +329,7 @@ def test_drawings_are_read_whole_while_another_run_publishes_them(two: PipelineR
         return read_drawings(cast("MaterializationContext", context))
 
     with ThreadPoolExecutor(1) as pool:
-        for _ in range(60):
+        for _ in range(15):
             published = pool.submit(publish_again)
             while not published.done():
                 assert len(read().test) > 0
@@ -337,14 +337,10 @@ def test_drawings_are_read_whole_while_another_run_publishes_them(two: PipelineR
 
 
 def test_a_training_that_was_stopped_goes_on_and_says_so(
-    made: PipelineRunner,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    two: PipelineRunner, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    home = tmp_path / "home"
-    shutil.copytree(made.pipeline.settings.home, home)
-    stopped = runner(home, settings=TWO, epochs=3)
+    home = two.pipeline.settings.home
+    stopped = of_two(home, epochs=3, **SMALL)
     monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
 
     def power_cut(number: int, *_: object) -> str:
@@ -357,7 +353,7 @@ def test_a_training_that_was_stopped_goes_on_and_says_so(
         run(stopped)
     assert "no power" in stopped.failures["2"]
     assert len(list((home / "checkpoints" / "2").iterdir())) == 1
-    again = run(runner(home, settings=TWO, epochs=3))
+    again = run(of_two(home, epochs=3, **SMALL))
     assert "2 categories: goes on after epoch 1 of 3." in caplog.messages
     assert again.materialized == ["classifiers 2", "evaluations 2"]
     history = again.store.read("classifiers", "2").metadata["history"]

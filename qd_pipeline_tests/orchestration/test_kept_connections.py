@@ -30,3 +30,20 @@ def test_a_connection_that_has_died_is_replaced(tmp_path: Path) -> None:
     first.close()
     with engine.connect() as connection:
         assert connection.execute(text("SELECT 1")).scalar() == 1
+
+
+def test_a_process_keeps_the_connections_of_the_instance_that_it_opened_last(
+    tmp_path: Path,
+) -> None:
+    closed: list[Any] = []
+    engines = []
+    for number in range(9):
+        engine = create_engine(kept(f"sqlite:///{tmp_path / 'runs.db'}"), poolclass=NullPool)
+        event.listen(engine, "close", lambda connection, _record: closed.append(connection))
+        with engine.connect() as connection:
+            assert connection.execute(text("SELECT 1")).scalar() == 1
+        engines.append(engine)
+        assert len(closed) == max(0, number - 2)
+    # An earlier one can still be asked.
+    with engines[0].connect() as connection:
+        assert connection.execute(text("SELECT 1")).scalar() == 1

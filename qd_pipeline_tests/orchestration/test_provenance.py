@@ -9,13 +9,12 @@ import pytest
 
 from qd_pipeline.orchestration.runner import PipelineRunner
 from qd_pipeline.quickdraw import sample
-from qd_pipeline_tests.commands import qd
+from qd_pipeline_tests.cli.in_process import qd
 from qd_pipeline_tests.mirror import FOLDER, Mirror
 from qd_pipeline_tests.orchestration.automated import Automation, observe
-from qd_pipeline_tests.orchestration.chain import run, runner
+from qd_pipeline_tests.orchestration.chain import SMALL, run, runner
 
 DRAWINGS = 40
-TWO = {"class_sets": {"2": ("cow", "panda")}}
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +28,17 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
         yield mirror
 
 
+def runner_of(source: str, home: Path) -> PipelineRunner:
+    settings = {"class_sets": {"2": ("cow", "panda")}, "source": source}
+    return runner(home, settings=settings, drawings=DRAWINGS, **SMALL)
+
+
 @pytest.fixture(scope="module")
 def now(tmp_path_factory: pytest.TempPathFactory, mirror: Mirror) -> PipelineRunner:
     """Run the pipeline from a mirror; after that the setting says sample."""
     home = tmp_path_factory.mktemp("home")
-    made = runner(home, settings={**TWO, "source": mirror.url}, drawings=DRAWINGS)
-    assert not run(made).failures
-    return runner(home, settings={**TWO, "source": "sample"}, drawings=DRAWINGS)
+    assert not run(runner_of(mirror.url, home)).failures
+    return runner_of("sample", home)
 
 
 def test_an_evaluation_made_again_says_where_its_drawings_came_from(
@@ -64,15 +67,12 @@ def test_a_schedule_does_not_put_another_source_s_drawings_in_their_place(
     assert Automation(now).requests() == []
 
 
-def test_making_it_again_takes_the_source_that_it_came_from(
-    now: PipelineRunner, tmp_path: Path
-) -> None:
+def test_making_it_again_takes_the_source_that_it_came_from(now: PipelineRunner) -> None:
     before = now.store.read("raw_drawings", "cow")
     for file in before.files:
         now.store.open_local(before, file).unlink()
-    ask = ("make", "raw_drawings", "cow", "--home", str(now.pipeline.settings.home))
-    with qd(tmp_path / "output.txt", *ask) as healed:
-        assert healed.end() == 0, healed.printed
+    healed = qd("make", "raw_drawings", "cow", "--home", now.pipeline.settings.home)
+    assert healed.code == 0, healed.printed
     # As many of them as before, too.
     assert now.store.read("raw_drawings", "cow").version == before.version
 
@@ -84,8 +84,7 @@ def test_where_no_record_of_the_source_is_left_the_one_that_is_taken_is_told(
     shutil.copytree(now.pipeline.settings.home, home)
     for manifest in home.glob("store/manifests/raw_drawings/cow/*.json"):
         manifest.write_text("{")
-    ask = ("make", "raw_drawings", "cow", "--home", str(home))
-    with qd(tmp_path / "output.txt", *ask) as healed:
-        assert healed.end() == 0, healed.printed
+    healed = qd("make", "raw_drawings", "cow", "--home", home)
+    assert healed.code == 0, healed.printed
     told = "No record of the source of raw_drawings cow is left: it is downloaded from synthetic"
     assert told in healed.said

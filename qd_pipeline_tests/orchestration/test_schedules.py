@@ -23,7 +23,8 @@ from qd_pipeline.orchestration.schedules import schedules_of
 from qd_pipeline.orchestration.stages.raw_drawings import FILES
 from qd_pipeline.quickdraw import sample
 from qd_pipeline.settings import ScheduleSettings, Settings
-from qd_pipeline.tracking import CLASSIFIERS, Identity, Tracker
+from qd_pipeline.tracking import CLASSIFIERS, Identity
+from qd_pipeline_tests.homes import prepare, tracker_in
 from qd_pipeline_tests.mirror import FOLDER, Mirror, status
 from qd_pipeline_tests.orchestration.automated import (
     Automation,
@@ -32,7 +33,7 @@ from qd_pipeline_tests.orchestration.automated import (
     report_failure,
     tick,
 )
-from qd_pipeline_tests.orchestration.chain import run, runner
+from qd_pipeline_tests.orchestration.chain import SMALL, run, runner
 
 CATEGORIES = ("cow", "panda", "frog", "rabbit", "elephant", "duck")
 CHAIN = ["raw_drawings", "strokes", "bitmaps"]
@@ -58,7 +59,8 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
 def made(tmp_path_factory: pytest.TempPathFactory, mirror: Mirror) -> PipelineRunner:
     """Run the pipeline on the class sets of 2 and of 4."""
     home = tmp_path_factory.mktemp("home")
-    made = runner(home, settings={"source": mirror.url, "http": {"attempts": 1}}, drawings=DRAWINGS)
+    settings = {"source": mirror.url, "http": {"attempts": 1}}
+    made = runner(home, settings=settings, drawings=DRAWINGS, **SMALL)
     assert not run(made, ["2", "4"]).failures
     return made
 
@@ -187,12 +189,12 @@ def test_where_a_manifest_is_torn_other_records_say_how_it_was_made(
         (request,) = Automation(made).requests()
         config = request.run_config["ops"]["classifiers"]["config"]
         assert (config["preset"], config["epochs"]) == ("notebook", 1)
-        with instance.of(tmp_path) as empty:
+        with instance.of(prepare(tmp_path)) as empty:
             later.instance = empty
             from_mlflow = later.recorded(stage, "2")
             assert from_mlflow is not None
             assert from_mlflow.effective("2", sets) == wanted.effective("2", sets)
-            later.tracker = Tracker(f"sqlite:///{tmp_path}/mlflow.db", tmp_path, "http://127.0.0.1")
+            later.tracker = tracker_in(tmp_path)
             with pytest.raises(BadSetting, match="no record of its settings is left: name them"):
                 later.recorded(stage, "2")
     with torn(made, "classifiers", "2", later=True), instance.of(tmp_path) as empty:
@@ -312,7 +314,7 @@ def test_a_classifier_of_which_no_record_is_left_waits_for_a_person(
     settings = {"source": mirror.url, "class_sets": {"2": ("cow", "panda")}}
     fewer = runner(made.pipeline.settings.home, settings=settings, drawings=DRAWINGS)
     later = PipelineRunner(fewer.pipeline, {})
-    later.tracker = Tracker(f"sqlite:///{tmp_path}/mlflow.db", tmp_path, "http://127.0.0.1")
+    later.tracker = tracker_in(prepare(tmp_path))
     made_by = dg.AssetRecordsFilter(dg.AssetKey("classifiers"), asset_partitions=["2"])
     for record in made.instance.fetch_materializations(made_by, limit=9).records:
         made.instance.delete_run(record.run_id)

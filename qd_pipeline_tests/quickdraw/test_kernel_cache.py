@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -71,28 +72,52 @@ AND_SAY = f"import sys; sys.stderr = sys.stdout; {CALL}"
 AS_NOBODY = f"{IMPORT}os.setresuid({NOBODY}, {NOBODY}, {NOBODY}); print(kernel_cache.folder())"
 
 
-def test_a_kernel_is_compiled_anew_when_one_that_it_calls_has_changed(
-    package: Path, cache: Path
-) -> None:
-    assert run(package, CALL) == "1"
+@dataclass
+class Called:
+    """A package whose kernels were called once, with a cache that was empty before.
+
+    Attributes:
+        folder: The folder of both.
+        printed: What that printed.
+    """
+
+    folder: Path
+    printed: str
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Called:
+    folder = tmp_path_factory.mktemp("first")
+    package = copy_of_the_code(folder / "code")
+    return Called(folder, run(package, AND_SAY, XDG_CACHE_HOME=str(folder / "cache")))
+
+
+@pytest.fixture
+def called(first: Called, package: Path, cache: Path, tmp_path: Path) -> Path:
+    """Return the package after the first call, which has filled the cache."""
+    shutil.copytree(first.folder, tmp_path, dirs_exist_ok=True)
     assert list(cache.glob("*/*.nbc"))
-    (package / "called.py").write_text(CALLED.format(2))
-    assert run(package, CALL) == "2"
+    return package
 
 
-def test_a_copy_of_the_sources_uses_the_same_kernels(
-    package: Path, cache: Path, tmp_path: Path
+def test_a_kernel_is_compiled_anew_when_one_that_it_calls_has_changed(
+    first: Called, called: Path
 ) -> None:
-    run(package, AND_SAY)
+    assert first.printed.endswith("1")
+    (called / "called.py").write_text(CALLED.format(2))
+    assert run(called, CALL) == "2"
+
+
+@pytest.mark.usefixtures("called")
+def test_a_copy_of_the_sources_uses_the_same_kernels(cache: Path, tmp_path: Path) -> None:
     compiled = set(cache.rglob("*.nbc"))
     assert run(copy_of_the_code(tmp_path / "copy"), AND_SAY) == "1"
     assert set(cache.rglob("*.nbc")) == compiled
 
 
-@pytest.mark.usefixtures("cache")
-def test_compiling_kernels_is_announced_once(package: Path) -> None:
-    assert run(package, AND_SAY) == "Compiling the drawing kernels, once …\n1"
-    assert run(package, AND_SAY) == "1"
+def test_compiling_kernels_is_announced_once(first: Called, called: Path) -> None:
+    assert first.printed == "Compiling the drawing kernels, once …\n1"
+    assert run(called, AND_SAY) == "1"
 
 
 def test_a_folder_that_the_user_names_is_used(package: Path, cache: Path, tmp_path: Path) -> None:
@@ -101,13 +126,10 @@ def test_a_folder_that_the_user_names_is_used(package: Path, cache: Path, tmp_pa
     assert not cache.exists()
 
 
-def test_kernels_that_have_not_been_used_for_a_month_are_removed(
-    package: Path, cache: Path
-) -> None:
-    run(package, CALL)
+def test_kernels_that_have_not_been_used_for_a_month_are_removed(called: Path, cache: Path) -> None:
     unused, *used = cache.iterdir()
     os.utime(unused, (time.time() - 31 * 24 * 3600,) * 2)
-    run(package, FOLDER)
+    run(called, FOLDER)
     assert not unused.exists()
     assert used
     assert all(each.exists() for each in used)

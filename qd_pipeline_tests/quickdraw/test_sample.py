@@ -14,7 +14,7 @@ from qd_pipeline.errors import BadSetting
 from qd_pipeline.quickdraw.sample import ANIMALS, VERSION, ndjson_lines
 from qd_pipeline.quickdraw.sketches.simplify import ramer_douglas_peucker
 
-COUNT = 400
+COUNT = 200
 
 
 @cache

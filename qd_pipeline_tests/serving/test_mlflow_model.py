@@ -27,8 +27,9 @@ from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline.quickdraw.sketches.sketch import to_column
 from qd_pipeline.serving.drawing_forms import sketch_of
 from qd_pipeline.serving.prediction import Predictor
-from qd_pipeline.tracking import CLASSIFIERS, Identity, Tracker
+from qd_pipeline.tracking import CLASSIFIERS, Identity
 from qd_pipeline.tracking.versions import DecidedBy
+from qd_pipeline_tests.homes import prepare, tracker_in
 from qd_pipeline_tests.serving.model_server import ask, model_server, predictions
 
 CLASS_SET = ("paint can", "The Eiffel Tower", "cow")
@@ -53,9 +54,9 @@ def classifier() -> Classifier:
 @pytest.fixture(scope="module")
 def address(classifier: Classifier, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Log the classifier and register it; give the address of the champion."""
-    home, folder = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("classifier")
+    home, folder = prepare(tmp_path_factory.mktemp("home")), tmp_path_factory.mktemp("classifier")
     classifier.save(folder)
-    tracker = Tracker(f"sqlite:///{home}/mlflow.db", home / "mlartifacts", "http://127.0.0.1:5000")
+    tracker = tracker_in(home)
     identity = Identity("1", "classifiers", "3")
     with tracker.run(CLASSIFIERS, identity, name="3 categories", tags={}) as run:
         run.log_classifier(folder)

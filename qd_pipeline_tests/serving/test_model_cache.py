@@ -8,6 +8,7 @@ from qd_pipeline.errors import MissingPartition
 from qd_pipeline.serving.model_cache import ModelCache
 from qd_pipeline.settings import Settings
 from qd_pipeline.tracking import Tracker
+from qd_pipeline_tests.homes import prepare
 from qd_pipeline_tests.serving.serving import store_untrained
 
 
@@ -46,8 +47,7 @@ def test_the_mlflow_store_is_opened_once(tmp_path: Path, monkeypatch: pytest.Mon
             opened.append(uri)
             super().__init__(uri, artifacts, ui)
 
-    settings = Settings.load(home=tmp_path)
-    Tracker(settings.mlflow_uri, tmp_path / "mlartifacts", settings.mlflow_ui)
+    settings = Settings.load(home=prepare(tmp_path))
     monkeypatch.setattr("qd_pipeline.tracking.Tracker", Counted)
     models = ModelCache(settings)
     models.refresh()

@@ -1,15 +1,19 @@
 """Leases: renewed while their owner works, whatever its process and machine are called."""
 
+import errno
+import fcntl
 import os
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from qd_pipeline.errors import BadSetting
+from qd_pipeline.leases import Leases
 from qd_pipeline.storage import PartitionStore, lease
-from qd_pipeline_tests.storage.stores import folder_of
+from qd_pipeline_tests.storage.stores import content, folder_of, write
 
 SOON = timedelta(milliseconds=20)
 
@@ -48,3 +52,21 @@ def test_a_lease_that_is_not_renewed_ends(local: PartitionStore) -> None:
 def test_the_name_of_a_lease_is_a_plain_one(local: PartitionStore) -> None:
     with pytest.raises(BadSetting), local.lease("../x"):
         pass
+
+
+def test_where_no_file_can_be_locked_a_process_has_its_id_and_the_store_is_written(
+    local: PartitionStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    leases = Leases(tmp_path / "leases")
+    own = leases.owner
+    assert own == leases.owner
+    assert list((tmp_path / "leases").iterdir()) == []
+    # Of another process: nothing says that it has ended.
+    (tmp_path / "leases" / f"{own}0").touch()
+    assert not leases.any_ended
+    write(local, "drawn")
+    assert content(local) == "drawn"

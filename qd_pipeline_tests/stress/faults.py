@@ -102,6 +102,7 @@ FAULTS: Final[Mapping[str, tuple[str, ...]]] = {
     "odd clock, language, place, user, code": (
         "tracking/test_tracker.py::test_a_run_of_another_machine",
         "stress/test_conditions.py",
+        "stress/test_concurrency.py::test_two_runs",
         "storage/test_lease.py",
         "storage/test_local.py::test_a_clock_that_is",
         "quickdraw/test_kernel_cache.py",

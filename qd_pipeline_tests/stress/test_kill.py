@@ -17,9 +17,10 @@ from qd_pipeline.quickdraw import sample
 from qd_pipeline.quickdraw.download import sweep
 from qd_pipeline.storage import Partition, PartitionStore
 from qd_pipeline_tests.commands import qd
+from qd_pipeline_tests.homes import prepare
 from qd_pipeline_tests.mirror import Mirror, drip
 
-TIMES = 50 if os.environ.get("QD_STRESS") else 2
+TIMES = 50 if os.environ.get("QD_STRESS") else 1
 SEED = int(os.environ.get("QD_STRESS_SEED", "20240229"))
 SOON = {"QD_ABANDONED_AFTER": "2"}
 """A killed process is noticed in the time of a test."""
@@ -104,7 +105,8 @@ def told_version(dagster: dg.DagsterInstance, stage: str, key: str) -> str | Non
 def arguments(home: Path, mirror: Mirror, drawings: int) -> tuple[str, ...]:
     choices = {"--source": mirror.url, "--home": str(home), "--drawings": str(drawings)}
     chosen = [part for choice in choices.items() for part in choice]
-    return ("run", "--class-set", "2", "--epochs", "1", *chosen)
+    small = ("--network", "dense_baseline", "--units", "8")
+    return ("run", "--class-set", "2", "--epochs", "1", *small, *chosen)
 
 
 @pytest.fixture
@@ -123,7 +125,7 @@ def test_a_process_killed_at_any_moment_leaves_what_the_next_run_takes_up(
     chance = random.Random(SEED)  # noqa: S311 (moments are no secrets)
     output = tmp_path / "output.txt"
     length, moments = 0.0, []
-    homes = [tmp_path / "home"]
+    homes = [prepare(tmp_path / "home")]
     known: set[tuple[str, str]] = set()
     for number in range(TIMES + 1):
         # One drawing more: every stage has to be made anew. Every third home is a new one.

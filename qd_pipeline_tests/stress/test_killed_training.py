@@ -18,7 +18,9 @@ from qd_pipeline_tests.learning.shapes import write_animals
 TIMES = 10 if os.environ.get("QD_STRESS") else 1
 SEED = int(os.environ.get("QD_STRESS_SEED", "20240229"))
 ANIMALS = ("duck", "cow")
-CONFIG = PRESETS["fast"](2).with_settings(epochs=30, batch_size=16)
+CONFIG = PRESETS["fast"](2).with_settings(
+    network="dense_baseline", units=8, epochs=60, batch_size=16
+)
 
 
 def trained(folder: Path) -> Classifier:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +15,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+
+from qd_pipeline_tests.homes import empty_store
+
+WITHOUT_PAUSES: Final = {
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0",
+}
+"""MLflow's client asks a dead server as often as ever, but at once."""
 
 _CHUNK: Final = 65536
 
@@ -28,6 +37,7 @@ def free_port() -> int:
 def mlflow_server(folder: Path) -> Iterator[int]:
     """Give the port of an MLflow server over a folder, until the block ends."""
     port = free_port()
+    shutil.copy(empty_store(), folder / "server.db")
     command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
     command += ["--host", "127.0.0.1", "--port", str(port)]
     command += ["--backend-store-uri", f"sqlite:///{folder}/server.db"]

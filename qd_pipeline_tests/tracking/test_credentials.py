@@ -15,6 +15,7 @@ from qd_pipeline.errors import TrackingFailed
 from qd_pipeline.quickdraw import sample
 from qd_pipeline.tracking import DATA, Tracker
 from qd_pipeline_tests.commands import qd
+from qd_pipeline_tests.homes import prepare
 from qd_pipeline_tests.mirror import Mirror
 
 USER, PASSWORD = "alice", "s3cr3t/of:hers"
@@ -62,7 +63,7 @@ def test_a_users_own_credentials_in_the_environment_stay(
 def test_a_whole_chain_shows_and_keeps_no_password(
     port: int, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    home, output = tmp_path / "home", tmp_path / "output.txt"
+    home, output = prepare(tmp_path / "home"), tmp_path / "output.txt"
     environment = {"MLFLOW_TRACKING_URI": f"http://{IN_URI}127.0.0.1:{port}"}
     with Mirror(tmp_path / "mirror") as mirror:
         for category in ("cow", "panda"):
@@ -70,7 +71,8 @@ def test_a_whole_chain_shows_and_keeps_no_password(
         url = mirror.url.replace("//", "//somebody:topsecret@") + "?token=alsosecret"
         place = ("--source", url, "--home", str(home))
         chosen = ("--class-set", "2", "--epochs", "1", "--drawings", "30")
-        with qd(output, "run", *chosen, *place, environment=environment) as command:
+        small = ("--network", "dense_baseline", "--units", "8")
+        with qd(output, "run", *chosen, *small, *place, environment=environment) as command:
             assert command.end() == 0, command.printed
         assert "Authorization" in mirror.asked("cow")[0].headers
         (mirror.folder / "full" / "simplified" / "cow.ndjson").unlink()

@@ -12,14 +12,14 @@ from qd_pipeline.learning.training.config import TrainingConfig
 from qd_pipeline.tracking import CLASSIFIERS, Identity, Tracker
 from qd_pipeline.tracking.registry import Registry
 from qd_pipeline.tracking.versions import DecidedBy, Version
+from qd_pipeline_tests.homes import prepare, tracker_in
 
 COW_PANDA = ("cow", "panda")
 
 
 @pytest.fixture(scope="module")
 def tracker(tmp_path_factory: pytest.TempPathFactory) -> Tracker:
-    home = tmp_path_factory.mktemp("home")
-    return Tracker(f"sqlite:///{home}/mlflow.db", home / "mlartifacts", "http://127.0.0.1:5000")
+    return tracker_in(prepare(tmp_path_factory.mktemp("home")))
 
 
 @pytest.fixture(scope="module")

@@ -12,16 +12,19 @@ from mlflow import MlflowClient
 
 from qd_pipeline.errors import TrackingFailed
 from qd_pipeline.learning.reports.charts import confusion_matrix, png
+from qd_pipeline.orchestration.runner import PipelineRunner
 from qd_pipeline.tracking import CLASSIFIERS, DATA, Identity, LoggedDataset, Tracker
 from qd_pipeline_tests.commands import processes, start
 from qd_pipeline_tests.orchestration.chain import run, runner
-from qd_pipeline_tests.tracking.server import Gate
+from qd_pipeline_tests.tracking.server import WITHOUT_PAUSES, Gate
 
 WHO = Identity("root", "classifiers", "2")
 
 
 @pytest.fixture
-def gate(port: int) -> Iterator[Gate]:
+def gate(port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    for name, value in WITHOUT_PAUSES.items():
+        monkeypatch.setenv(name, value)
     gate = Gate(port)
     yield gate
     gate.shut()
@@ -125,6 +128,7 @@ def test_a_run_is_continued_when_what_it_logged_before_is_sent(
 
 def log_until_killed(url: str, home: Path, told: Connection) -> None:
     """Open a run, tell it, log once more when told to, and end by SIGKILL."""
+    os.environ.update(WITHOUT_PAUSES)
     tracker = Tracker(url, home / "mlartifacts", url)
     with tracker.run(DATA, Identity("r", "strokes", "cow"), name="killed", tags={}) as tracked:
         told.send(tracked.id)
@@ -175,13 +179,17 @@ def test_what_the_server_refuses_stays_and_keeps_nothing_else_from_being_sent(
 def test_a_training_is_not_lost_when_the_server_dies_in_its_midst(
     gate: Gate, tmp_path: Path
 ) -> None:
+    def run_chain() -> PipelineRunner:
+        settings = {"tracking_uri": gate.url}
+        return run(runner(tmp_path, settings=settings, network="dense_baseline", units=8), ["2"])
+
     gate.shut_at = b"val_accuracy"
-    made = run(runner(tmp_path, settings={"tracking_uri": gate.url}), ["2"])
+    made = run_chain()
     assert made.store.find("classifiers", "2") is not None
     assert made.failures["2"].startswith("MLflow")
     gate.open()
     made.tracker.reconcile()
-    again = run(runner(tmp_path, settings={"tracking_uri": gate.url}), ["2"])
+    again = run_chain()
     assert again.failures == {}
     assert again.materialized == ["evaluations 2"]
     client = MlflowClient(gate.url)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from qd_pipeline.tracking import CLASSIFIERS, STUDIES, Tracker
+from qd_pipeline.tracking import CLASSIFIERS, STUDIES
+from qd_pipeline_tests.homes import prepare, tracker_in
 
 COLUMNS = {
     CLASSIFIERS: [
@@ -51,8 +52,8 @@ def test_the_page_brings_the_columns_that_matter(name: str, port: int) -> None:
 def test_an_experiment_is_one_of_trainings_and_its_address_a_plain_one(
     name: str, tmp_path: Path
 ) -> None:
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
-    address = Tracker(uri, tmp_path / "mlartifacts", "http://127.0.0.1:5000").run_list(name)
+    uri = f"sqlite:///{prepare(tmp_path)}/mlflow.db"
+    address = tracker_in(tmp_path).run_list(name)
     experiment = MlflowClient(tracking_uri=uri).get_experiment_by_name(name)
     assert experiment is not None
     assert address == f"http://127.0.0.1:5000/#/experiments/{experiment.experiment_id}/runs"

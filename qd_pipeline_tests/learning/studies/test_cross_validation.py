@@ -11,7 +11,6 @@ from qd_pipeline.learning.studies.cross_validation import (
     CrossValidation,
     Fold,
     cross_validate,
-    each_fold,
     hold_out,
 )
 from qd_pipeline.learning.training.config import TrainingConfig
@@ -114,13 +113,6 @@ def test_each_fold_says_what_accuracy_hides_where_categories_are_unequal(
     for name in ("balanced_accuracy", "macro_f1", "chance"):
         mean = fmean(getattr(fold, name) for fold in result.folds)
         assert result.figures[f"cv_{name}"] == pytest.approx(mean)
-
-
-def test_the_same_seed_gives_the_same_figures(shapes: ClassSetData, validated: Reported) -> None:
-    again = each_fold(shapes, CONFIG, count=2)
-    assert [(fold.accuracy.hits, fold.loss) for fold in again] == [
-        (fold.accuracy.hits, fold.loss) for fold in validated.result.folds
-    ]
 
 
 def test_a_fold_reads_back_as_it_was_written(validated: Reported) -> None:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -35,34 +36,31 @@ def run(
     return found
 
 
-def test_a_grid_is_tried_whole_and_its_best_settings_are_found(
-    shapes: ClassSetData, tmp_path: Path
-) -> None:
-    reported: list[Trial] = []
-    progress: list[tuple[int, int]] = []
-    found = run(
-        shapes,
-        tmp_path,
-        on_trial=reported.append,
-        on_progress=lambda done, total: progress.append((done, total)),
-    )
-    assert [trial.settings for trial in found.trials] == GRID.points()
-    assert list(found.trials) == reported
-    best = max(
-        (trial for trial in found.trials if not trial.pruned),
-        key=lambda trial: trial.result.figures["cv_accuracy"],
-    )
-    assert found.best == best
-    assert found.config == CONFIG.with_settings(**best.settings)
-    assert progress[0] == (0, 4)
-    assert progress == sorted(progress)
-    # What is done is not done again.
-    assert run(shapes, tmp_path, on_trial=reported.append) == found
-    assert len(reported) == 2
+@dataclass
+class Resumed:
+    """A search of the grid that was interrupted in its second trial, and resumed.
+
+    Attributes:
+        folder: Where its storage lies.
+        reported: The trials that it reported.
+        before: The progress that it reported until the interruption.
+        after: The progress that it reported when it was resumed.
+        found: Its result.
+    """
+
+    folder: Path
+    reported: list[Trial]
+    before: list[tuple[int, int]]
+    after: list[tuple[int, int]]
+    found: Search
 
 
-def test_an_interrupted_search_is_resumed(shapes: ClassSetData, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def resumed(shapes: ClassSetData, tmp_path_factory: pytest.TempPathFactory) -> Resumed:
+    folder = tmp_path_factory.mktemp("resumed")
     reported: list[Trial] = []
+    before: list[tuple[int, int]] = []
+    after: list[tuple[int, int]] = []
 
     def stop_at_the_second(trial: Trial) -> None:
         if trial.number == 1:
@@ -70,11 +68,40 @@ def test_an_interrupted_search_is_resumed(shapes: ClassSetData, tmp_path: Path) 
         reported.append(trial)
 
     with pytest.raises(KeyboardInterrupt):
-        run(shapes, tmp_path, on_trial=stop_at_the_second)
-    found = run(shapes, tmp_path, on_trial=reported.append)
-    assert [trial.settings for trial in reported] == GRID.points()
-    assert list(found.trials) == reported
-    assert [trial.number for trial in reported] == [0, 1]
+        run(
+            shapes,
+            folder,
+            on_trial=stop_at_the_second,
+            on_progress=lambda *at: before.append(at),
+        )
+    found = run(shapes, folder, on_trial=reported.append, on_progress=lambda *at: after.append(at))
+    return Resumed(folder, reported, before, after, found)
+
+
+def test_a_grid_is_tried_whole_and_its_best_settings_are_found(
+    shapes: ClassSetData, resumed: Resumed
+) -> None:
+    found = resumed.found
+    assert [trial.settings for trial in found.trials] == GRID.points()
+    best = max(
+        (trial for trial in found.trials if not trial.pruned),
+        key=lambda trial: trial.result.figures["cv_accuracy"],
+    )
+    assert found.best == best
+    assert found.config == CONFIG.with_settings(**best.settings)
+    # What is done is not done again.
+    reported: list[Trial] = []
+    assert run(shapes, resumed.folder, on_trial=reported.append) == found
+    assert reported == []
+
+
+def test_an_interrupted_search_is_resumed(resumed: Resumed) -> None:
+    assert [trial.settings for trial in resumed.reported] == GRID.points()
+    assert list(resumed.found.trials) == resumed.reported
+    assert [trial.number for trial in resumed.reported] == [0, 1]
+    assert (resumed.before[0], resumed.after[0]) == ((0, 4), (2, 4))
+    for progress in (resumed.before, resumed.after):
+        assert progress == sorted(progress)
 
 
 def search_until_killed(folder: Path, told: Connection) -> None:
@@ -123,8 +150,8 @@ def share_until_killed(folder: Path, told: Connection) -> None:
         storage=f"sqlite:///{folder}/studies.db",
         study="shapes",
         folds=2,
-        trials=4,
-        workers=3,
+        trials=3,
+        workers=2,
         worker=1,
         heartbeat_seconds=1,
         on_trial=on_trial,
@@ -140,7 +167,8 @@ def test_a_trial_of_a_killed_worker_is_tried_by_another_and_is_the_same_as_on_on
     assert ours.poll(300)
     other.kill()
     other.join()
-    options: dict[str, Any] = {"trials": 4, "workers": 3}
+    # The third point is sampled from what is known of the first.
+    options: dict[str, Any] = {"trials": 3, "workers": 2}
     found = run(shapes, tmp_path / "shared", SHARED, **options)
     alone = run(shapes, tmp_path, SHARED, **options)
 

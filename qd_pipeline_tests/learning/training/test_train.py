@@ -1,10 +1,12 @@
 import dataclasses
 import tracemalloc
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from qd_pipeline.errors import BadSetting, TrainingDiverged
 from qd_pipeline.learning import backend, networks
@@ -42,9 +44,18 @@ def test_shapes_are_learned(shapes: ClassSetData) -> None:
     assert (probabilities.argmax(axis=1) == shapes.test.labels).mean() > 0.9
 
 
-def test_each_epoch_and_the_progress_are_reported(
-    shapes: ClassSetData, capfd: pytest.CaptureFixture[str]
-) -> None:
+@dataclass
+class Reported:
+    """What a training reports, and its classifier."""
+
+    epochs: list[tuple[int, Any]]
+    progress: list[tuple[int, int]]
+    classifier: Classifier
+
+
+@pytest.fixture(scope="module")
+def reported(shapes: ClassSetData) -> Reported:
+    """Train once."""
     epochs: list[tuple[int, Any]] = []
     progress: list[tuple[int, int]] = []
     classifier = train(
@@ -53,9 +64,17 @@ def test_each_epoch_and_the_progress_are_reported(
         on_epoch=lambda epoch, metrics: epochs.append((epoch, metrics)),
         on_progress=lambda done, total: progress.append((done, total)),
     )
-    training = classifier.training
-    assert [epoch for epoch, _ in epochs] == [0, 1]
-    assert tuple(metrics for _, metrics in epochs) == training.history
+    return Reported(epochs, progress, classifier)
+
+
+def test_each_epoch_and_the_progress_are_reported(
+    shapes: ClassSetData, request: pytest.FixtureRequest, capfd: pytest.CaptureFixture[str]
+) -> None:
+    # Asked for here and not above, so that `capfd` sees what the training prints: nothing.
+    reported: Reported = request.getfixturevalue("reported")
+    training, progress = reported.classifier.training, reported.progress
+    assert [epoch for epoch, _ in reported.epochs] == [0, 1]
+    assert tuple(metrics for _, metrics in reported.epochs) == training.history
     assert set(training.history[0]) == {"loss", "accuracy", "val_loss", "val_accuracy"}
     count = len(shapes.train)
     assert (training.training_drawings, training.validation_drawings) == (
@@ -83,11 +102,19 @@ def test_a_training_that_diverges_ends_at_once_in_one_sentence(
     assert len(epochs) < 3
 
 
-def test_validation_metrics_are_of_the_final_weights(shapes: ClassSetData) -> None:
-    classifier = train(shapes, CONFIG)
+def test_validation_metrics_are_of_the_final_weights(
+    shapes: ClassSetData, reported: Reported
+) -> None:
+    classifier = reported.classifier
     probabilities = classifier.predict(shapes.validation.bitmaps(slice(None)))
     accuracy = (probabilities.argmax(axis=1) == shapes.validation.labels).mean()
     assert classifier.training.history[-1]["val_accuracy"] == pytest.approx(accuracy)
+
+
+def test_another_seed_gives_another_network(shapes: ClassSetData, reported: Reported) -> None:
+    other = train(shapes, CONFIG.with_settings(seed=1))
+    assert other.training.history != reported.classifier.training.history
+    assert other.fingerprint() != reported.classifier.fingerprint()
 
 
 def test_a_training_without_validation_drawings_lacks_their_metrics(tmp_path: Path) -> None:
@@ -101,6 +128,14 @@ def test_a_training_without_validation_drawings_lacks_their_metrics(tmp_path: Pa
     )
     classifier = train(data, CONFIG)
     assert set(classifier.training.history[0]) == {"loss", "accuracy"}
+
+
+def write_two(folder: Path, bitmaps: NDArray[np.uint8]) -> ClassSetData:
+    """Write the same bitmaps as two categories, and split them."""
+    folder.mkdir()
+    return ClassSetData.split(
+        [write_category(folder, shape, bitmaps) for shape in ("circle", "line")]
+    )
 
 
 @pytest.mark.parametrize("augmentation", [0.0, 1.0], ids=["as drawn", "augmented"])
@@ -119,14 +154,12 @@ def test_the_training_set_is_not_copied_into_memory(
 
     monkeypatch.setitem(networks.NETWORKS, "smallest", smallest)
     bitmaps = np.zeros((12_000, 28, 28), np.uint8)
-    data = ClassSetData.split(
-        [write_category(tmp_path, shape, bitmaps) for shape in ("circle", "line")]
-    )
+    few, many = write_two(tmp_path / "few", bitmaps[:64]), write_two(tmp_path / "many", bitmaps)
     config = TrainingConfig(network="smallest", epochs=1, augmentation=augmentation)
-    train(data, config)  # what libraries load on first use is not measured
+    train(few, config)  # what libraries load on first use is not measured
     tracemalloc.start()
     try:
-        train(data, config)
+        train(many, config)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -141,9 +174,13 @@ def animals(tmp_path_factory: pytest.TempPathFactory) -> ClassSetData:
 AUGMENTED = PRESETS["default"](2).with_settings(network="compact_cnn", epochs=6, batch_size=32)
 
 
-def test_augmented_drawings_are_learned_from(animals: ClassSetData) -> None:
-    classifier = train(animals, AUGMENTED)
-    probabilities = classifier.predict(animals.test.bitmaps(slice(None)))
+@pytest.fixture(scope="module")
+def augmented(animals: ClassSetData) -> Classifier:
+    return train(animals, AUGMENTED)
+
+
+def test_augmented_drawings_are_learned_from(animals: ClassSetData, augmented: Classifier) -> None:
+    probabilities = augmented.predict(animals.test.bitmaps(slice(None)))
     assert (probabilities.argmax(axis=1) == animals.test.labels).mean() > 0.85
 
 
@@ -195,18 +232,16 @@ def test_an_augmented_batch_keeps_its_labels(animals: ClassSetData) -> None:
 
 
 def test_calibration_divides_the_logits_and_keeps_the_ranking(
-    animals: ClassSetData,
+    animals: ClassSetData, augmented: Classifier
 ) -> None:
-    config = AUGMENTED.with_settings(epochs=2)
-    calibrated = train(animals, config)
-    raw = train(animals, config.with_settings(calibrated=False))
-    temperature = calibrated.training.temperature
+    raw = train(animals, AUGMENTED.with_settings(calibrated=False))
+    temperature = augmented.training.temperature
     assert temperature != 1.0
     assert raw.training.temperature == 1.0
     bitmaps = animals.test.bitmaps(slice(None))
     powers = raw.predict(bitmaps).astype(np.float64) ** (1 / temperature)
     expected = powers / powers.sum(axis=1, keepdims=True)
-    assert calibrated.predict(bitmaps) == pytest.approx(expected, abs=1e-4)
+    assert augmented.predict(bitmaps) == pytest.approx(expected, abs=1e-4)
 
 
 def test_bitmaps_are_rasterized_for_a_network_of_another_side(animals: ClassSetData) -> None:
@@ -218,12 +253,21 @@ def test_bitmaps_are_rasterized_for_a_network_of_another_side(animals: ClassSetD
     assert evaluate(classifier, animals).accuracy.share > 0.8  # type: ignore[operator]
 
 
-@pytest.mark.parametrize("network", ["stroke_cnn", "picture_and_strokes"])
+TAKE_STROKES = ("stroke_cnn", "picture_and_strokes")
+
+
+@pytest.fixture(scope="module")
+def of_strokes(animals: ClassSetData) -> dict[str, Classifier]:
+    """Train each network that takes strokes once, by its name."""
+    config = AUGMENTED.with_settings(warp=1.0)
+    return {name: train(animals, config.with_settings(network=name)) for name in TAKE_STROKES}
+
+
+@pytest.mark.parametrize("network", TAKE_STROKES)
 def test_strokes_are_learned_from_in_their_order(
-    animals: ClassSetData, tmp_path: Path, network: str
+    animals: ClassSetData, of_strokes: dict[str, Classifier], tmp_path: Path, network: str
 ) -> None:
-    config = AUGMENTED.with_settings(network=network, warp=1.0)
-    classifier = train(animals, config)
+    classifier = of_strokes[network]
     evaluation = evaluate(classifier, animals)
     assert evaluation.accuracy.share > 0.85  # type: ignore[operator]
     assert classifier.training.temperature != 1.0
@@ -235,15 +279,13 @@ def test_strokes_are_learned_from_in_their_order(
 
 
 def test_the_same_seed_gives_the_same_network_of_both_inputs_augmented(
-    animals: ClassSetData,
+    animals: ClassSetData, of_strokes: dict[str, Classifier]
 ) -> None:
-    config = AUGMENTED.with_settings(network="picture_and_strokes", epochs=1)
-    first, again, other = (train(animals, config.with_settings(seed=seed)) for seed in (1, 1, 2))
+    first = of_strokes["picture_and_strokes"]
+    again = train(animals, first.training.config)
     assert first.fingerprint() == again.fingerprint()
     assert first.training.history == again.training.history
     assert first.training.temperature == again.training.temperature
-    assert first.training.history != other.training.history
-    assert first.fingerprint() != other.fingerprint()
 
 
 def test_unrecognised_and_chosen_drawings_can_be_left_out(tmp_path: Path) -> None:
