@@ -92,13 +92,13 @@ bench-pages: $(STAMP) ## Measure "Materialize all" in Dagster's pages: the sampl
 bench-scale: $(STAMP) ## Measure all 345 categories: orchestration, memory of a training (a quarter of an hour)
 	@$(BIN)/python -m benchmarks.scale
 
-bench-cluster: $(STAMP) ## Measure two one-core Ray nodes against one (make install-cluster first; half an hour)
+bench-cluster: $(STAMP) ## Measure two one-core Ray nodes against one (make install-cluster first; three quarters of an hour)
 	@$(BIN)/python -m benchmarks.cluster
 
 install-bench: $(STAMP) ## Add what the benchmarks compare with: cairo (Debian's libcairo2), opencv
 	@$(UV) --require-hashes -r requirements-bench.lock
 
-stress: $(STAMP) ## Provoke every fault as often as promised, and print the table (a quarter of an hour)
+stress: $(STAMP) ## Provoke every fault as often as promised, and print the table (half an hour)
 	@QD_STRESS=1 $(PYTEST) qd_pipeline_tests/cli/test_browser.py \
 		qd_pipeline_tests/stress/test_automation.py \
 		$$($(BIN)/python -m qd_pipeline_tests.stress.faults)

@@ -199,7 +199,7 @@ def main() -> None:
     console = terminal()
     drawings = int(sys.argv[1]) if len(sys.argv) > 1 else _DRAWINGS
     target = Settings.load().home.resolve()
-    with TemporaryDirectory() as name, console.status("Measuring; half an hour …"):
+    with TemporaryDirectory() as name, console.status("Measuring; three quarters of an hour …"):
         measured = measure(Path(name), drawings)
     os.environ["QD_HOME"] = str(target)
     console.print(rows.table(measured, "Several machines"))

@@ -210,7 +210,7 @@ by_definitions = sorted({SLOW_LIBRARIES} & set(sys.modules))
 
 names = {MODULES}
 for name in names:
-    if name.startswith("qd_pipeline.learning."):
+    if name.startswith("qd_pipeline.learning.") and name.removesuffix(".__init__").count(".") == 2:
         importlib.import_module(name)
 by_learning = sorted({{"keras", "tensorflow"}} & set(sys.modules))
 
