@@ -141,7 +141,7 @@ def cross_validate(
         TrainingDiverged: A training diverged.
     """
     done, predictions = [], []
-    each = _each_fold(data, config, count=count, on_progress=on_progress)
+    each = each_fold(data, config, count=count, on_progress=on_progress)
     for number, (fold, predicted) in enumerate(each):
         done.append(fold)
         predictions.append(predicted)
@@ -156,20 +156,8 @@ def each_fold(
     *,
     count: int,
     on_progress: Callable[[int, int], None] | None = None,
-) -> Iterator[Fold]:
-    """Train and evaluate fold by fold, as `cross_validate` does; a caller may stop early."""
-    for fold, _ in _each_fold(data, config, count=count, on_progress=on_progress):
-        yield fold
-
-
-def _each_fold(
-    data: ClassSetData,
-    config: TrainingConfig,
-    *,
-    count: int,
-    on_progress: Callable[[int, int], None] | None,
 ) -> Iterator[tuple[Fold, pa.Table]]:
-    """Train and evaluate fold by fold; yield figures and the predictions of held-out drawings."""
+    """Yield the figures of each fold and its predictions; as `cross_validate`, and one may stop."""
     parts = hold_out_each(data, count)
     drawings = [len(training_drawings(part, config)) for part in parts]
     total = config.epochs * sum(drawings)

@@ -208,7 +208,7 @@ def _run_trial(
     diverged: str | None = None
     on_fold(0)
     try:
-        for fold in each_fold(data, config.with_settings(**settings), count=folds):
+        for fold, _ in each_fold(data, config.with_settings(**settings), count=folds):
             measured.append(fold)
             on_fold(len(measured))
             trial.report(fmean(CrossValidation(tuple(measured)).accuracies), len(measured))

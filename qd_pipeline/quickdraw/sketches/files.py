@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from qd_pipeline.encoding import decode, encoding_of
+from qd_pipeline.encoding import decode
 from qd_pipeline.errors import BadDrawing
 from qd_pipeline.quickdraw.sketches.pictures import sketch_of_picture
 from qd_pipeline.quickdraw.sketches.points import (
@@ -89,7 +89,7 @@ def sketches_of(data: bytes, name: str, *, layout: Layout | None = None) -> Sket
             cause = "is not UTF-8, UTF-16 or UTF-32, or is cut off"
             raise BadDrawing(name, cause, "save it as UTF-8, or copy it again") from error
         # Its other lines can be read. Only UTF-8 can be decoded to surrogates.
-        encoding = encoding_of(data)
+        encoding = json.detect_encoding(data)
         if encoding.startswith("utf-8"):
             text = data.decode(encoding, errors="surrogateescape")
         else:
@@ -130,7 +130,7 @@ def _read(path: Path) -> bytes:
 
 def _is_json(data: bytes) -> bool:
     """Test whether the content, or a line of it if it is text but no SVG, begins as JSON does."""
-    head = data[:_HEAD].decode(encoding_of(data), errors="ignore").lstrip()
+    head = data[:_HEAD].decode(json.detect_encoding(data), errors="ignore").lstrip()
     lines = [] if head.startswith("<") or "\0" in head else head.splitlines()
     return any(line.lstrip()[:1] in {"{", "["} for line in (head, *lines))
 
