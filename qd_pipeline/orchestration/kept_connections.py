@@ -2,9 +2,11 @@
 
 By default Dagster opens two to five connections to PostgreSQL for each event, which took a third of
 the processor time of a run of the data stages, and has no setting for it. A plugin that the address
-names works in each process that reads the instance's configuration: runs, daemon and web server.
+names works in each process that reads the address: runs, daemon and web server. The address that
+Dagster's Helm chart writes does not name it.
 """
 
+import os
 from collections import deque
 from typing import Any, Final
 from weakref import ReferenceType, ref
@@ -18,10 +20,12 @@ _ENGINES: Final = 3
 """Of one instance: for its runs, its events and its schedules."""
 
 _last: deque[ReferenceType[Engine]] = deque()
+# What its parent has opened is not a child's to close.
+os.register_at_fork(after_in_child=_last.clear)
 
 
 class KeptConnections(CreateEnginePlugin):
-    """Replaces the pool of an engine by one that keeps two connections open.
+    """Replaces the pool of an engine, whatever it was to be, by one that keeps two connections.
 
     Dagster asks for a second one while it works with the first. One that has died is replaced when
     it is asked for, for the server may have been restarted.
@@ -58,5 +62,5 @@ def kept(url: str) -> str:
     >>> kept("postgresql+psycopg2://qd@db:5432/dagster")
     'postgresql+psycopg2://qd@db:5432/dagster?plugin=qd_kept_connections'
     """
-    named = make_url(url).update_query_pairs([("plugin", _NAME)])
+    named = make_url(url).update_query_pairs([("plugin", _NAME)], append=True)
     return named.render_as_string(hide_password=False)

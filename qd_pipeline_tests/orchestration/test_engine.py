@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import yaml
 
 from qd_pipeline.errors import BadSetting
 from qd_pipeline.orchestration import celery_app, engine, instance
@@ -89,7 +90,9 @@ def test_no_secret_is_in_the_configuration_nor_handed_to_other_machines(
     config = engine.rendered_config(settings)
     assert config is not None
     assert "s3cret" not in config
-    assert "postgresql+psycopg2://qd@db.example/dagster" in config
+    database = "postgresql+psycopg2://qd@db.example/dagster"
+    kept = f"{database}?plugin=qd_kept_connections"
+    assert yaml.safe_load(config)["storage"] == {"postgres": {"postgres_url": kept}}
     # dagster-ray puts it between a shell's single quotes.
     assert "'" not in config
     assert engine.node_variables(settings) == ["QD_STORE", "QD_CLASS_SETS"]
@@ -97,7 +100,7 @@ def test_no_secret_is_in_the_configuration_nor_handed_to_other_machines(
     config = engine.rendered_config(celery)
     assert config is not None
     assert "s3cret" not in config
-    assert "db+postgresql+psycopg2://qd@db.example/dagster" in config
+    assert yaml.safe_load(config)["run_launcher"]["config"]["backend"] == f"db+{database}"
 
 
 def test_the_studies_database_is_handed_to_other_machines_without_its_password() -> None:

@@ -23,13 +23,15 @@ def test_a_connection_that_has_died_is_replaced(tmp_path: Path) -> None:
     engine = create_engine(kept(f"sqlite:///{tmp_path / 'runs.db'}"), poolclass=NullPool)
     opened: list[Any] = []
     event.listen(engine, "connect", lambda connection, _record: opened.append(connection))
-    with engine.connect() as connection:
-        connection.execute(text("SELECT 1"))
+    for _ in range(2):
+        with engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
     (first,) = opened
     assert isinstance(first, sqlite3.Connection)
     first.close()
     with engine.connect() as connection:
         assert connection.execute(text("SELECT 1")).scalar() == 1
+    assert len(opened) == 2
 
 
 def test_a_process_keeps_the_connections_of_the_instance_that_it_opened_last(

@@ -251,13 +251,14 @@ def test_what_is_damaged_is_not_learned_from_and_what_is_rebuilt_is(
 ) -> None:
     output, store = tmp_path / "output.txt", store_of(home)
     before = contents(home)
-    path = Path(store.location(store.read("strokes", "cow")), "table.parquet")
-    content = path.read_bytes()
-    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    with qd(output, "run", *TINY, "--seed", "1", "--home", str(home)) as command:
-        assert command.end() == 1
-    assert "`qd make strokes cow " in command.said
-    path.write_bytes(content)
+    for stage, name in (("strokes", "table.parquet"), ("bitmaps", "bitmaps.npy")):
+        path = Path(store.location(store.read(stage, "cow")), name)
+        content = path.read_bytes()
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        with qd(output, "run", *TINY, "--seed", "1", "--home", str(home)) as command:
+            assert command.end() == 1
+        assert f"`qd make {stage} cow " in command.said
+        path.write_bytes(content)
     assert contents(home) == before
     trained = store.read("classifiers", "2")
     path = Path(store.location(trained), "network.keras")

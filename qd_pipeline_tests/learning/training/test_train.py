@@ -55,7 +55,10 @@ class Reported:
 
 @pytest.fixture(scope="module")
 def reported(shapes: ClassSetData) -> Reported:
-    """Train once."""
+    return train_and_report(shapes)
+
+
+def train_and_report(shapes: ClassSetData) -> Reported:
     epochs: list[tuple[int, Any]] = []
     progress: list[tuple[int, int]] = []
     classifier = train(
@@ -68,10 +71,9 @@ def reported(shapes: ClassSetData) -> Reported:
 
 
 def test_each_epoch_and_the_progress_are_reported(
-    shapes: ClassSetData, request: pytest.FixtureRequest, capfd: pytest.CaptureFixture[str]
+    shapes: ClassSetData, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    # Asked for here and not above, so that `capfd` sees what the training prints: nothing.
-    reported: Reported = request.getfixturevalue("reported")
+    reported = train_and_report(shapes)
     training, progress = reported.classifier.training, reported.progress
     assert [epoch for epoch, _ in reported.epochs] == [0, 1]
     assert tuple(metrics for _, metrics in reported.epochs) == training.history
