@@ -65,7 +65,7 @@ ui: $(STAMP) ## Start Dagster's and MLflow's pages on this machine; Ctrl-C stops
 draw: $(STAMP) ## Start a page to draw on, and see what the champion makes of it
 	@$(BIN)/qd draw $(call option,CLASS_SETS,class-sets)
 
-test: $(STAMP) ## Run the suite, offline
+test: $(STAMP) ## Run the whole suite, offline
 	@$(PYTEST) --ignore=qd_pipeline_tests/cluster
 
 test-cluster: $(STAMP) ## Run a deployment: PostgreSQL, S3, MLflow, two Ray nodes (make install-cluster first)

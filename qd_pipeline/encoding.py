@@ -9,7 +9,7 @@ from qd_pipeline.errors import BadSetting
 
 
 def decode(data: bytes) -> str:
-    r"""Decode a text file, without its byte order mark: by it, or as JSON is (RFC 4627, section 3).
+    r"""Decode a text file by its byte order mark, by zeros as JSON is (RFC 4627), or as UTF-8.
 
     Raises:
         UnicodeDecodeError: It is not in the encoding that its first bytes show.

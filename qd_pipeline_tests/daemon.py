@@ -16,11 +16,6 @@ import urllib3
 ROOT = Path(__file__).parents[1]
 WORKSPACE = ("-w", "workspace.yaml")
 PATIENCE = 420
-IMPATIENT = {
-    "PYTHONPATH": str(ROOT / "qd_pipeline_tests" / "impatient"),
-    "DAGSTER_EVENT_LOG_CONSUMER_DAEMON_INTERVAL_SECONDS": "1",
-}
-"""The daemon looks for backfills every other second, and every second for killed runs."""
 
 
 @contextmanager
@@ -34,7 +29,6 @@ def started(home: Path, *command: str, **settings: str) -> Iterator[subprocess.P
     """
     environment = {
         **os.environ,
-        **IMPATIENT,
         "QD_HOME": str(home),
         "DAGSTER_HOME": str(home / "dagster"),
         **settings,

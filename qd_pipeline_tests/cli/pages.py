@@ -16,8 +16,6 @@ from typing import Any
 import psutil
 import urllib3
 
-from qd_pipeline_tests.daemon import IMPATIENT
-
 PATIENCE = 180.0
 QD = Path(sys.executable).with_name("qd")
 
@@ -65,9 +63,7 @@ def free_ports(count: int) -> list[int]:
 
 def environment(home: Path, dagster: int, mlflow: int) -> dict[str, str]:
     ours = {"QD_HOME": home, "QD_DAGSTER_PORT": dagster, "QD_MLFLOW_PORT": mlflow}
-    # `make stress` tells the seconds that people wait.
-    hurried = {} if "QD_STRESS" in os.environ else IMPATIENT
-    return {**os.environ, **hurried, **{name: str(value) for name, value in ours.items()}}
+    return {**os.environ, **{name: str(value) for name, value in ours.items()}}
 
 
 @contextmanager

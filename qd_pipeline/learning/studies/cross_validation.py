@@ -157,7 +157,7 @@ def each_fold(
     count: int,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[tuple[Fold, pa.Table]]:
-    """Yield the figures of each fold and its predictions; as `cross_validate`, and one may stop."""
+    """Train and evaluate fold by fold, as `cross_validate` does; yield figures and predictions."""
     parts = hold_out_each(data, count)
     drawings = [len(training_drawings(part, config)) for part in parts]
     total = config.epochs * sum(drawings)

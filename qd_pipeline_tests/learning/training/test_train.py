@@ -1,6 +1,5 @@
 import dataclasses
 import tracemalloc
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,21 +43,9 @@ def test_shapes_are_learned(shapes: ClassSetData) -> None:
     assert (probabilities.argmax(axis=1) == shapes.test.labels).mean() > 0.9
 
 
-@dataclass
-class Reported:
-    """What a training reports, and its classifier."""
-
-    epochs: list[tuple[int, Any]]
-    progress: list[tuple[int, int]]
-    classifier: Classifier
-
-
-@pytest.fixture(scope="module")
-def reported(shapes: ClassSetData) -> Reported:
-    return train_and_report(shapes)
-
-
-def train_and_report(shapes: ClassSetData) -> Reported:
+def test_each_epoch_and_the_progress_are_reported(
+    shapes: ClassSetData, capfd: pytest.CaptureFixture[str]
+) -> None:
     epochs: list[tuple[int, Any]] = []
     progress: list[tuple[int, int]] = []
     classifier = train(
@@ -67,16 +54,9 @@ def train_and_report(shapes: ClassSetData) -> Reported:
         on_epoch=lambda epoch, metrics: epochs.append((epoch, metrics)),
         on_progress=lambda done, total: progress.append((done, total)),
     )
-    return Reported(epochs, progress, classifier)
-
-
-def test_each_epoch_and_the_progress_are_reported(
-    shapes: ClassSetData, capfd: pytest.CaptureFixture[str]
-) -> None:
-    reported = train_and_report(shapes)
-    training, progress = reported.classifier.training, reported.progress
-    assert [epoch for epoch, _ in reported.epochs] == [0, 1]
-    assert tuple(metrics for _, metrics in reported.epochs) == training.history
+    training = classifier.training
+    assert [epoch for epoch, _ in epochs] == [0, 1]
+    assert tuple(metrics for _, metrics in epochs) == training.history
     assert set(training.history[0]) == {"loss", "accuracy", "val_loss", "val_accuracy"}
     count = len(shapes.train)
     assert (training.training_drawings, training.validation_drawings) == (
@@ -104,19 +84,11 @@ def test_a_training_that_diverges_ends_at_once_in_one_sentence(
     assert len(epochs) < 3
 
 
-def test_validation_metrics_are_of_the_final_weights(
-    shapes: ClassSetData, reported: Reported
-) -> None:
-    classifier = reported.classifier
+def test_validation_metrics_are_of_the_final_weights(shapes: ClassSetData) -> None:
+    classifier = train(shapes, CONFIG)
     probabilities = classifier.predict(shapes.validation.bitmaps(slice(None)))
     accuracy = (probabilities.argmax(axis=1) == shapes.validation.labels).mean()
     assert classifier.training.history[-1]["val_accuracy"] == pytest.approx(accuracy)
-
-
-def test_another_seed_gives_another_network(shapes: ClassSetData, reported: Reported) -> None:
-    other = train(shapes, CONFIG.with_settings(seed=1))
-    assert other.training.history != reported.classifier.training.history
-    assert other.fingerprint() != reported.classifier.fingerprint()
 
 
 def test_a_training_without_validation_drawings_lacks_their_metrics(tmp_path: Path) -> None:
@@ -284,10 +256,13 @@ def test_the_same_seed_gives_the_same_network_of_both_inputs_augmented(
     animals: ClassSetData, of_strokes: dict[str, Classifier]
 ) -> None:
     first = of_strokes["picture_and_strokes"]
-    again = train(animals, first.training.config)
+    config = first.training.config
+    again, other = (train(animals, config.with_settings(seed=seed)) for seed in (config.seed, 1))
     assert first.fingerprint() == again.fingerprint()
     assert first.training.history == again.training.history
     assert first.training.temperature == again.training.temperature
+    assert first.training.history != other.training.history
+    assert first.fingerprint() != other.fingerprint()
 
 
 def test_unrecognised_and_chosen_drawings_can_be_left_out(tmp_path: Path) -> None:
