@@ -92,7 +92,7 @@ bench-pages: $(STAMP) ## Measure "Materialize all" in Dagster's pages: the sampl
 bench-scale: $(STAMP) ## Measure all 345 categories: orchestration, memory of a training (a quarter of an hour)
 	@$(BIN)/python -m benchmarks.scale
 
-bench-cluster: $(STAMP) ## Measure two one-core Ray nodes against one (make install-cluster first; three quarters of an hour)
+bench-cluster: $(STAMP) ## Measure two one-core Ray nodes against one (make install-cluster first; an hour)
 	@$(BIN)/python -m benchmarks.cluster
 
 install-bench: $(STAMP) ## Add what the benchmarks compare with: cairo (Debian's libcairo2), opencv

@@ -45,7 +45,7 @@ _VALIDATED: Final = "four"
 _STAGES: Final = ("strokes", "bitmaps")
 
 _DRAWINGS: Final = 10_000
-_ROUNDS: Final = 7
+_ROUNDS: Final = 15
 _WHOLE: Final = len(catalog.CATEGORIES) * 146_000
 _WORKERS: Final = 16
 
@@ -199,7 +199,7 @@ def main() -> None:
     console = terminal()
     drawings = int(sys.argv[1]) if len(sys.argv) > 1 else _DRAWINGS
     target = Settings.load().home.resolve()
-    with TemporaryDirectory() as name, console.status("Measuring; three quarters of an hour …"):
+    with TemporaryDirectory() as name, console.status("Measuring; an hour …"):
         measured = measure(Path(name), drawings)
     os.environ["QD_HOME"] = str(target)
     console.print(rows.table(measured, "Several machines"))

@@ -43,7 +43,7 @@ class Cluster:
         core = [str(self.cores[name != "head"])] if self.cores else []
         command = ["taskset", "--cpu-list", *core] if core else []
         command += [*program("ray"), "start", "--block", "--num-cpus=1", "--disable-usage-stats"]
-        command += ["--object-store-memory=100000000", *arguments]
+        command += ["--object-store-memory=100000000", "--include-log-monitor=false", *arguments]
         environment = {**self.environment, "QD_HOME": str(self.folder / name)}
         log = self.folder / f"{name}.log"
         with running(command, log, environment, self.folder) as process:
