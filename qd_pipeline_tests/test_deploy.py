@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 import yaml
 
@@ -171,3 +172,40 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
         ["systemd-analyze", "verify", str(there)], check=False, capture_output=True, text=True
     )
     assert (said.returncode, "qd-ui" in said.stderr) == (0, False), said.stderr
+
+
+def in_snake_case(values: Any) -> Any:
+    """Return values of the chart under the names that it gives them in `dagster.yaml`."""
+    if not isinstance(values, dict):
+        return values
+    return {
+        re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", name): in_snake_case(value)
+        for name, value in values.items()
+    }
+
+
+def test_dagster_takes_what_the_chart_makes_of_its_values_and_limits_runs_and_trainings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chart = in_snake_case(yaml.safe_load((DEPLOY / "helm-values.yaml").read_text("utf-8")))
+    assert chart["concurrency"].pop("enabled")
+    daemon = chart["dagster_daemon"]
+    coordinator = daemon["run_coordinator"]
+    config = {
+        "concurrency": chart["concurrency"],
+        "run_monitoring": daemon["run_monitoring"],
+        "run_retries": daemon["run_retries"],
+        "run_coordinator": {
+            "module": "dagster.core.run_coordinator",
+            "class": coordinator["type"],
+            "config": coordinator["config"]["queued_run_coordinator"],
+        },
+    }
+    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(config))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    with dg.DagsterInstance.get() as instance:
+        limits = instance.get_concurrency_config()
+        assert limits.run_queue_config is not None
+        assert limits.run_queue_config.max_concurrent_runs == 8
+        assert limits.pool_config.default_pool_limit == 2
+        assert instance.run_retries_enabled
