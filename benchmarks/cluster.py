@@ -170,7 +170,7 @@ def measure(folder: Path, drawings: int) -> list[Row]:
     ratios = tuple(one / two for one, two in zip(alone, together, strict=True))
     starts = tuple(ray / median(local) for ray in on_ray)
     what = f"raw drawings to bitmaps, {_CATEGORIES} × {drawings:,}"
-    rate = _CATEGORIES * drawings / min(alone)
+    rate = _CATEGORIES * drawings / median(alone)
     hours = _WHOLE / rate / _WORKERS / 3600
     return [
         Row(

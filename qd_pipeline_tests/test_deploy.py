@@ -175,7 +175,7 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
 
 
 def in_snake_case(values: Any) -> Any:
-    """Return values of the chart under the names that it gives them in `dagster.yaml`."""
+    """Return values of the chart under the names that Dagster has for them."""
     if not isinstance(values, dict):
         return values
     return {
@@ -184,7 +184,7 @@ def in_snake_case(values: Any) -> Any:
     }
 
 
-def test_dagster_takes_what_the_chart_makes_of_its_values_and_limits_runs_and_trainings(
+def test_dagster_takes_the_values_of_the_chart_in_its_own_spelling_and_limits_what_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chart = in_snake_case(yaml.safe_load((DEPLOY / "helm-values.yaml").read_text("utf-8")))
@@ -208,4 +208,12 @@ def test_dagster_takes_what_the_chart_makes_of_its_values_and_limits_runs_and_tr
         assert limits.run_queue_config is not None
         assert limits.run_queue_config.max_concurrent_runs == 8
         assert limits.pool_config.default_pool_limit == 2
-        assert instance.run_retries_enabled
+        assert instance.run_monitoring_settings["free_slots_after_run_end_seconds"] == 5
+        assert instance.run_retries_max_retries == 2
+        assert not instance.run_retries_retry_on_asset_or_op_failure
+
+
+def test_rays_nodes_copy_no_output_that_no_driver_reads() -> None:
+    started = [each["command"] for each in RAY["services"].values() if "command" in each]
+    assert len(started) == 2
+    assert all("--include-log-monitor=false" in each for each in started)

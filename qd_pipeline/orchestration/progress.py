@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from logging import Logger
-from threading import Event
 from typing import Final, Protocol
 
 OnProgress = Callable[[int, int], None]
@@ -20,14 +19,21 @@ class Shown(Protocol):
         """Show a line beside the bar, in place of the one before."""
 
 
+class Stop(Protocol):
+    """Says whether a stage shall stop; `threading.Event` is one."""
+
+    def is_set(self) -> bool:
+        """Return whether it shall."""
+
+
 screen: ContextVar[Shown | None] = ContextVar("screen", default=None)
 """Set by a command that runs stages in this process and shows bars."""
 
 started: ContextVar[Callable[[str], None] | None] = ContextVar("started", default=None)
 """Set by a command that counts partitions: called with the key of each that begins."""
 
-stopping: ContextVar[Event | None] = ContextVar("stopping", default=None)
-"""Set in a thread that may be asked to stop: reporting progress then raises KeyboardInterrupt."""
+stopping: ContextVar[Stop | None] = ContextVar("stopping", default=None)
+"""Set where a stage may be asked to stop: reporting progress then raises KeyboardInterrupt."""
 
 _SECONDS_BETWEEN_LINES: Final = 5.0
 

@@ -12,8 +12,11 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Final
+
+from qd_pipeline.orchestration import progress
 
 _STOPS: Final = frozenset({signal.SIGINT, signal.SIGTERM})
 _SECONDS: Final = 0.05
@@ -40,22 +43,42 @@ def redelivered() -> Iterator[None]:
         sys.unraisablehook = before
 
 
+@dataclass
+class _Signals:
+    """The signals that the reading end of a pipe tells of, by number."""
+
+    pipe: int
+    arrived: set[int] = field(default_factory=set)
+
+    def is_set(self) -> bool:
+        """Return whether one to stop is among them."""
+        with suppress(BlockingIOError):
+            self.arrived.update(os.read(self.pipe, 4096))
+        return not _STOPS.isdisjoint(self.arrived)
+
+
 @contextmanager
 def observed() -> Iterator[None]:
     """Raise KeyboardInterrupt after the block if a signal to stop arrived in it.
+
+    A stage that goes on, as some library has dropped the exception, is left where it next reports
+    its progress.
 
     Raises:
         KeyboardInterrupt: SIGINT or SIGTERM arrived, whatever became of its exception.
     """
     received, sent = os.pipe()
+    os.set_blocking(received, False)
     os.set_blocking(sent, False)
     before = signal.set_wakeup_fd(sent, warn_on_full_buffer=False)
+    signals = _Signals(received)
+    reporting = progress.stopping.set(signals)
     try:
         yield
     finally:
+        progress.stopping.reset(reporting)
         signal.set_wakeup_fd(before)
-        os.write(sent, b"\0")  # so that there is something to read
-        stopped = not _STOPS.isdisjoint(os.read(received, 4096))
+        stopped = signals.is_set()
         os.close(sent)
         os.close(received)
         if stopped:

@@ -5,10 +5,12 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from logging import getLogger
 
 import pytest
 
-from qd_pipeline.orchestration import sigint
+from qd_pipeline.orchestration import progress, sigint
 
 
 def interrupt() -> None:
@@ -63,6 +65,18 @@ def test_a_signal_that_a_library_swallows_ends_the_block() -> None:
                 after.append("the block's end")
         after.append("more")
     assert after == ["the block's end"]
+
+
+def test_a_signal_that_a_library_swallows_ends_a_stage_at_its_next_report() -> None:
+    done = []
+    with pytest.raises(KeyboardInterrupt), sigint.observed():  # noqa: PT012
+        report = progress.of("classifiers 2", "drawings", getLogger())
+        for number in range(3):
+            report(number, 3)
+            done.append(number)
+            with suppress(KeyboardInterrupt):
+                interrupt()
+    assert done == [0]
 
 
 def test_without_a_signal_errors_are_what_they_are() -> None:
