@@ -9,11 +9,12 @@ signal too.
 
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from qd_pipeline.orchestration import progress
@@ -45,16 +46,15 @@ def redelivered() -> Iterator[None]:
 
 @dataclass
 class _Signals:
-    """The signals that the reading end of a pipe tells of, by number."""
+    """The signals that a socket holds the numbers of."""
 
-    pipe: int
-    arrived: set[int] = field(default_factory=set)
+    received: socket.socket
 
     def is_set(self) -> bool:
-        """Return whether one to stop is among them."""
+        """Return whether one to stop is among them; they stay there."""
         with suppress(BlockingIOError):
-            self.arrived.update(os.read(self.pipe, 4096))
-        return not _STOPS.isdisjoint(self.arrived)
+            return not _STOPS.isdisjoint(self.received.recv(4096, socket.MSG_PEEK))
+        return False
 
 
 @contextmanager
@@ -67,22 +67,20 @@ def observed() -> Iterator[None]:
     Raises:
         KeyboardInterrupt: SIGINT or SIGTERM arrived, whatever became of its exception.
     """
-    received, sent = os.pipe()
-    os.set_blocking(received, False)
-    os.set_blocking(sent, False)
-    before = signal.set_wakeup_fd(sent, warn_on_full_buffer=False)
-    signals = _Signals(received)
-    reporting = progress.stopping.set(signals)
-    try:
-        yield
-    finally:
-        progress.stopping.reset(reporting)
-        signal.set_wakeup_fd(before)
-        stopped = signals.is_set()
-        os.close(sent)
-        os.close(received)
-        if stopped:
-            raise KeyboardInterrupt
+    received, sent = socket.socketpair()
+    with received, sent:
+        received.settimeout(0)
+        sent.settimeout(0)
+        before = signal.set_wakeup_fd(sent.fileno(), warn_on_full_buffer=False)
+        signals = _Signals(received)
+        reporting = progress.stopping.set(signals)
+        try:
+            yield
+        finally:
+            progress.stopping.reset(reporting)
+            signal.set_wakeup_fd(before)
+            if signals.is_set():
+                raise KeyboardInterrupt
 
 
 def _is_interrupt(kind: type[BaseException]) -> bool:
